@@ -1,0 +1,129 @@
+// The answers: ranked groups of one snapshot, or of the difference between two.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mtrace/export.hpp"
+#include "mtrace/selection.hpp"
+#include "mtrace/snapshot.hpp"
+
+namespace memtrace {
+
+// A frame as text. Views are valid as long as the report that they came from.
+struct FrameView {
+  std::optional<std::string_view> filename;
+  std::uint32_t lineno = 0;  // 0: unknown, or not part of the group's key
+  std::optional<std::string_view> function;
+  std::optional<std::string_view> module;
+  std::optional<std::uint64_t> offset;  // bytes into the module, of a frame that is not resolved
+  bool inlined = false;
+};
+
+// The groups of a report: what each one stands for. Shared by value, immutable, thread-safe.
+class Grouping;
+
+struct Statistic {
+  GroupId group{};
+  Amount amount;
+};
+
+enum class Change : std::uint8_t { added, removed, grown, shrunk, unchanged };
+
+struct StatisticDiff {
+  GroupId group{};
+  Amount before, after;
+
+  [[nodiscard]] std::int64_t size_diff() const { return after.size - before.size; }
+  [[nodiscard]] std::int64_t count_diff() const { return after.count - before.count; }
+  // added and removed: the group has no block before, or after. Otherwise by size, then by count.
+  [[nodiscard]] MTRACE_API Change change() const;
+};
+
+enum class SortKey : std::uint8_t {
+  size, count, average, location,  // of one snapshot
+  size_diff, growth, count_diff,   // of two; size and location too
+};
+
+struct Ranking {
+  SortKey sort = SortKey::size;
+  bool reverse = false;
+  std::uint64_t limit = 0;     // groups to keep; 0: all
+  std::int64_t min_size = 0;   // bytes; leaves out smaller groups (diff: smaller changes)
+  bool changed_only = false;   // diff: leaves out groups that are the same before and after
+};
+
+// What both kinds of report tell of the groups.
+class MTRACE_API Report {
+ public:
+  [[nodiscard]] const Selection& selection() const { return selection_; }
+  [[nodiscard]] const Ranking& ranking() const { return ranking_; }
+  // Groups before min_size and limit were applied.
+  [[nodiscard]] std::uint64_t groups() const { return groups_; }
+  // Frames that --hide and --mine hid (distinct ones), and the allocation machinery's.
+  [[nodiscard]] std::uint64_t hidden_frames() const { return hidden_frames_; }
+  [[nodiscard]] std::uint64_t machinery_frames() const { return machinery_frames_; }
+
+  // The group's traceback, oldest frame first; one frame unless grouped by traceback, none for a
+  // domain. Clears and fills `frames`, so that a loop over a million groups allocates once.
+  void traceback(GroupId group, std::vector<FrameView>& frames) const;
+  [[nodiscard]] std::vector<FrameView> traceback(GroupId group) const;
+  // Only when grouped by domain.
+  [[nodiscard]] const Domain& domain(GroupId group) const;
+
+ protected:
+  Selection selection_;
+  Ranking ranking_;
+  std::uint64_t groups_ = 0;
+  std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
+  std::shared_ptr<const Grouping> grouping_;
+};
+
+class MTRACE_API TopReport : public Report {
+ public:
+  Metadata metadata;
+  Amount total;                        // of the selected blocks
+  std::vector<Statistic> statistics;   // ranked; at most ranking().limit
+  Amount rest;                         // of the groups that are not in `statistics`; groups that
+                                       // overlap (cumulative) have no meaningful rest: it is zero
+  std::uint64_t rest_groups = 0;
+
+ private:
+  friend class ReportBuilder;
+};
+
+// What happened to the groups of a diff, as bloat-o-meter counts it. All groups, shown or not.
+struct ChangeCounts {
+  std::uint64_t added = 0, removed = 0, grown = 0, shrunk = 0, unchanged = 0;
+};
+
+class MTRACE_API DiffReport : public Report {
+ public:
+  Metadata metadata_before, metadata_after;
+  Amount total_before, total_after;        // of the selected blocks
+  std::vector<StatisticDiff> statistics;   // ranked; at most ranking().limit
+  Amount rest_before, rest_after;          // of the groups that are not in `statistics`
+  std::uint64_t rest_groups = 0;
+  ChangeCounts changes;
+
+ private:
+  friend class ReportBuilder;
+};
+
+// Ranks the groups of a snapshot: by (size, count, traceback), descending, unless asked otherwise.
+// The order is total: the same input gives the same report. Throws Error.
+MTRACE_API TopReport top(const Snapshot& snapshot, const Selection& selection,
+                         const Ranking& ranking = {});
+
+// Compares two snapshots: by (|size_diff|, size, |count_diff|, count, traceback), descending.
+// Neither is modified. Throws Error.
+MTRACE_API DiffReport diff(const Snapshot& before, const Snapshot& after,
+                           const Selection& selection,
+                           const Ranking& ranking = {.sort = SortKey::size_diff});
+
+}  // namespace memtrace

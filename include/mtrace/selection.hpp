@@ -1,0 +1,86 @@
+// What to look at: which frames are visible, which blocks count, how they are grouped.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mtrace/export.hpp"
+#include "mtrace/snapshot.hpp"
+
+namespace memtrace {
+
+enum class GroupBy : std::uint8_t { lineno, filename, traceback, function, module, domain };
+inline constexpr std::array kGroupBys = {GroupBy::lineno,   GroupBy::filename, GroupBy::traceback,
+                                         GroupBy::function, GroupBy::module,   GroupBy::domain};
+MTRACE_API std::string_view name_of(GroupBy group_by);
+
+// A glob of Python's fnmatch over code points: `*` matches anything, also `/`; `?` one code point;
+// `[seq]`, `[!seq]`; no escapes; case matters. Compiled once, then matched without allocating.
+class MTRACE_API Glob {
+ public:
+  explicit Glob(std::string_view pattern);
+  [[nodiscard]] bool matches(std::string_view text) const;
+  [[nodiscard]] const std::string& pattern() const { return pattern_; }
+
+ private:
+  struct Range {
+    char32_t first, last;
+  };
+  struct Token {
+    enum class Kind : std::uint8_t { star, any, literal, set } kind;
+    bool negated = false;              // set
+    char32_t literal = 0;              // literal
+    std::uint32_t begin = 0, end = 0;  // set: its ranges in ranges_
+  };
+
+  std::size_t parse_set(const std::u32string& pattern, std::size_t begin);
+  [[nodiscard]] bool matches_one(const Token& token, char32_t code_point) const;
+
+  std::string pattern_;
+  std::vector<Token> tokens_;
+  std::vector<Range> ranges_;
+};
+
+// `GLOB` or `GLOB:LINE`, on file names. A trailing ".pyc" reads as ".py", in both.
+class MTRACE_API Pattern {
+ public:
+  explicit Pattern(std::string_view text);
+  [[nodiscard]] bool matches_filename(std::string_view filename) const;
+  [[nodiscard]] std::optional<std::uint32_t> lineno() const { return lineno_; }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  static std::string_view split_lineno(std::string_view text, std::optional<std::uint32_t>& lineno);
+
+  std::string text_;
+  std::optional<std::uint32_t> lineno_;
+  Glob glob_;
+};
+
+// The defaults select everything, hide nothing but the allocation machinery, and group by line.
+struct Selection {
+  GroupBy group_by = GroupBy::lineno;
+  Metric metric = Metric::live;
+  bool cumulative = false;  // count a block for every group on its traceback, once each
+
+  // Which frames are visible. Hidden frames drop no block: it belongs to its next visible caller.
+  std::vector<Pattern> hide;
+  bool mine = false;        // hide what is nobody's own code: system, standard library, packages
+  bool raw_frames = false;  // show the allocation machinery's frames (malloc, operator new)
+
+  // Which blocks count. They look at the visible frames: the most recent one, or any.
+  std::vector<Pattern> include;  // some must match, unless there is none
+  std::vector<Pattern> exclude;  // none may match
+  std::vector<Glob> function;    // some must match, unless there is none
+  std::vector<Glob> module;      // the same
+  bool all_frames = false;
+  std::optional<std::string> domain;  // a number or a name
+};
+
+// Throws Error for combinations that have no meaning (cumulative by traceback or domain).
+MTRACE_API void validate(const Selection& selection);
+
+}  // namespace memtrace

@@ -1,0 +1,160 @@
+// The model: what a snapshot holds once it is in memory.
+//
+// Tracebacks share most of their frames, so they are kept as a tree. A node is (parent, frame), a
+// parent always has a smaller id than its children, and a traceback is one node's path to the root:
+// the node's own frame is the most recent one. A row says how much memory belongs to one node in
+// one domain. Everything the tool answers is a linear pass over these tables.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mtrace/export.hpp"
+#include "mtrace/ids.hpp"
+#include "mtrace/string_table.hpp"
+
+namespace memtrace {
+
+enum class FrameKind : std::uint8_t {
+  source,          // a call in a source file (or with a function name only)
+  inlined,         // the same, inlined into the next older frame by the compiler
+  return_address,  // not resolved yet: `offset` into `module` is where the call returns to
+  exact_address,   // not resolved yet: `offset` is the instruction itself (a signal's frame)
+};
+
+struct Frame {
+  StringId filename = kNone<StringId>;  // kNone: unknown
+  std::uint32_t lineno = 0;             // 0: unknown
+  StringId function = kNone<StringId>;  // kNone: unknown
+  ModuleId module = kNone<ModuleId>;    // kNone: unknown
+  std::uint64_t offset = 0;             // bytes into the module; addresses only
+  FrameKind kind = FrameKind::source;
+
+  [[nodiscard]] bool is_address() const {
+    return kind == FrameKind::return_address || kind == FrameKind::exact_address;
+  }
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+
+// A shared object (name: its path) or a Python package.
+struct Module {
+  StringId name = kNone<StringId>;
+  std::string build_id;  // raw bytes of the ELF note; empty where there is none
+  friend bool operator==(const Module&, const Module&) = default;
+};
+
+struct Node {
+  NodeId parent = kRoot;                // the next older frame
+  FrameId frame = kNone<FrameId>;       // kNone for the root alone
+};
+
+// What the ids in rows mean. Every table holds each thing once.
+struct Tracebacks {
+  StringTable strings;
+  IdVector<ModuleId, Module> modules;
+  IdVector<FrameId, Frame> frames;
+  IdVector<NodeId, Node> nodes{1};  // starts with the root
+};
+
+// An address space of allocators: tracemalloc's domain. Rows hold its id, not its number.
+struct Domain {
+  std::uint32_t number = 0;
+  std::string name;  // empty: known by its number only
+  friend bool operator==(const Domain&, const Domain&) = default;
+};
+
+enum class Metric : std::uint8_t {
+  live,   // alive in the snapshot
+  peak,   // alive at the moment of the highest traced memory
+  total,  // ever allocated
+};
+inline constexpr std::array kMetrics = {Metric::live, Metric::peak, Metric::total};
+MTRACE_API std::string_view name_of(Metric metric);
+
+// Bytes and blocks. Never negative, and the sum of a column fits 63 bits: validate() and every
+// reader refuse what does not, so that no sum over rows can overflow.
+struct Amount {
+  std::int64_t size = 0;   // bytes
+  std::int64_t count = 0;  // blocks
+  friend bool operator==(const Amount&, const Amount&) = default;
+};
+
+struct Column {
+  std::vector<std::int64_t> size;   // bytes
+  std::vector<std::int64_t> count;  // blocks
+};
+
+// Columns, not objects: all vectors have the same length. Several rows may have the same
+// (node, domain); they add up. A metric that was not recorded, or not asked for, has no column.
+struct Rows {
+  std::vector<NodeId> node;  // never the root
+  std::vector<DomainId> domain;
+  std::array<std::optional<Column>, kMetrics.size()> columns;
+
+  [[nodiscard]] std::size_t size() const { return node.size(); }
+  [[nodiscard]] const std::optional<Column>& operator[](Metric metric) const {
+    return columns[static_cast<std::size_t>(metric)];
+  }
+  std::optional<Column>& operator[](Metric metric) {
+    return columns[static_cast<std::size_t>(metric)];
+  }
+};
+
+// Everything that was lost on the way, so that every view can say it.
+struct Losses {
+  std::uint64_t truncated_tracebacks = 0;  // blocks whose traceback has fewer frames than the stack
+  std::uint64_t dropped_blocks = 0;        // allocations that could not be recorded
+  std::uint64_t unknown_frees = 0;         // frees of blocks that were never seen
+  friend bool operator==(const Losses&, const Losses&) = default;
+};
+
+enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc };
+MTRACE_API std::string_view name_of(SnapshotKind kind);
+
+// What is known of the process and the moment; nullopt or empty where the source does not say.
+struct Metadata {
+  SnapshotKind kind = SnapshotKind::mtrace;
+  std::string program;
+  std::vector<std::string> command;
+  std::optional<std::uint64_t> pid;
+  std::string host;
+  std::optional<std::int64_t> started;  // nanoseconds since the Unix epoch
+  std::optional<std::int64_t> created;  // the moment of the snapshot; the same unit
+  std::optional<std::uint64_t> traceback_limit;  // most frames kept of a traceback
+  std::optional<std::uint64_t> current;          // traced bytes at the moment of the snapshot
+  std::optional<std::uint64_t> peak;             // highest traced bytes since the start
+  std::optional<std::uint64_t> tracer_memory;    // bytes that the tracer itself uses
+  std::optional<std::uint64_t> sampling_rate;    // bytes between samples on average; none: exact
+  std::uint64_t merged = 1;                      // snapshots that were added up into this one
+  Losses losses;
+  friend bool operator==(const Metadata&, const Metadata&) = default;
+};
+
+struct TimelinePoint {
+  std::int64_t time = 0;      // nanoseconds since the Unix epoch, never decreasing
+  std::uint64_t current = 0;  // traced bytes
+  friend bool operator==(const TimelinePoint&, const TimelinePoint&) = default;
+};
+
+struct Snapshot {
+  Metadata metadata;
+  Tracebacks tracebacks;
+  IdVector<DomainId, Domain> domains;
+  Rows rows;
+  std::vector<TimelinePoint> timeline;
+};
+
+// The filename of the frame that stands for "no frame is known"; its lineno is 0.
+inline constexpr std::string_view kUnknownFilename = "<unknown>";
+
+// Checks every id, order and sum that the analysis relies on; linear. Throws Error.
+MTRACE_API void validate(const Snapshot& snapshot);
+
+// Sum of a column. The column must exist and be valid.
+MTRACE_API Amount total_of(const Column& column);
+
+}  // namespace memtrace

@@ -1,0 +1,147 @@
+// What zstd and gzip unpack, as inputs.
+#include <zlib.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "base/input.hpp"
+#include "mtrace/error.hpp"
+
+namespace memtrace {
+namespace {
+
+constexpr std::size_t kPackedBufferSize = std::size_t{128} << 10;
+
+// A frame may ask for any window; 128 MiB is what `zstd -d` accepts by default.
+constexpr int kMaxWindowLog = 27;
+
+class ZstdInput : public Input {
+ public:
+  explicit ZstdInput(Input& packed) : packed_(packed), buffer_(kPackedBufferSize) {
+    ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kMaxWindowLog);
+  }
+
+  std::size_t read(std::span<std::uint8_t> buffer) override {
+    ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
+    while (out.pos == 0) {
+      if (in_.pos == in_.size && !output_pending_ && !refill()) {
+        if (in_frame_) throw Error::at_byte(packed_read_, "the zstd data ends too early");
+        return 0;
+      }
+      decompress_into(out);
+    }
+    unpacked_ += out.pos;
+    check_expansion(packed_read_, unpacked_);
+    return out.pos;
+  }
+
+ private:
+  struct Free {
+    void operator()(ZSTD_DCtx* stream) const { ZSTD_freeDCtx(stream); }
+  };
+
+  void decompress_into(ZSTD_outBuffer& out) {
+    const std::size_t in_before = in_.pos;
+    const std::size_t left = ZSTD_decompressStream(stream_.get(), &out, &in_);
+    if (ZSTD_isError(left)) {
+      throw Error::at_byte(packed_read_ - (in_.size - in_.pos),
+                           std::string("damaged zstd data: ") + ZSTD_getErrorName(left));
+    }
+    // Between frames, a call without input asks for a header: that does not start a frame.
+    if (left == 0 || in_.pos != in_before) in_frame_ = left != 0;
+    output_pending_ = out.pos == out.size;
+  }
+
+  bool refill() {
+    const std::size_t got = packed_.read(buffer_);
+    packed_read_ += got;
+    in_ = {buffer_.data(), got, 0};
+    return got != 0;
+  }
+
+  Input& packed_;
+  std::vector<std::uint8_t> buffer_;
+  std::unique_ptr<ZSTD_DCtx, Free> stream_{ZSTD_createDCtx()};
+  ZSTD_inBuffer in_{nullptr, 0, 0};
+  std::uint64_t packed_read_ = 0, unpacked_ = 0;
+  bool in_frame_ = false;
+  bool output_pending_ = false;  // there may be output that did not fit last time
+};
+
+class GzipInput : public Input {
+ public:
+  explicit GzipInput(Input& packed) : packed_(packed), buffer_(kPackedBufferSize) {
+    constexpr int kGzipOnly = 16;
+    if (inflateInit2(&stream_, MAX_WBITS + kGzipOnly) != Z_OK) throw Error("zlib cannot start");
+  }
+  ~GzipInput() override { inflateEnd(&stream_); }
+  GzipInput(const GzipInput&) = delete;
+  GzipInput& operator=(const GzipInput&) = delete;
+
+  std::size_t read(std::span<std::uint8_t> buffer) override {
+    constexpr std::size_t kMost = std::numeric_limits<uInt>::max();
+    const auto room = static_cast<uInt>(std::min(buffer.size(), kMost));
+    stream_.next_out = buffer.data();
+    stream_.avail_out = room;
+    while (stream_.avail_out == room) {
+      if (stream_.avail_in == 0 && !output_pending_ && !refill()) {
+        if (in_member_) throw Error::at_byte(packed_read_, "the gzip data ends too early");
+        return 0;
+      }
+      inflate_some();
+    }
+    const std::size_t got = room - stream_.avail_out;
+    unpacked_ += got;
+    check_expansion(packed_read_, unpacked_);
+    return got;
+  }
+
+ private:
+  void inflate_some() {
+    in_member_ = true;
+    const int result = inflate(&stream_, Z_NO_FLUSH);
+    if (result == Z_STREAM_END) {
+      in_member_ = false;
+      inflateReset(&stream_);  // another member may follow
+    } else if (result != Z_OK && result != Z_BUF_ERROR) {
+      const std::string detail = stream_.msg != nullptr ? stream_.msg : "unknown error";
+      throw Error::at_byte(packed_read_ - stream_.avail_in, "damaged gzip data: " + detail);
+    }
+    output_pending_ = in_member_ && stream_.avail_out == 0;
+  }
+
+  bool refill() {
+    const std::size_t got = packed_.read(buffer_);
+    packed_read_ += got;
+    stream_.next_in = buffer_.data();
+    stream_.avail_in = static_cast<uInt>(got);
+    return got != 0;
+  }
+
+  Input& packed_;
+  std::vector<std::uint8_t> buffer_;
+  z_stream stream_{};
+  std::uint64_t packed_read_ = 0, unpacked_ = 0;
+  bool in_member_ = false;
+  bool output_pending_ = false;  // there may be output that did not fit last time
+};
+
+}  // namespace
+
+void check_expansion(std::uint64_t packed, std::uint64_t unpacked) {
+  if (unpacked > kFreeExpansion && unpacked / kMaxExpansion > packed) {
+    throw Error::at_byte(packed, "it expands to more than a thousand times its size");
+  }
+}
+
+std::unique_ptr<Input> make_zstd_input(Input& packed) {
+  return std::make_unique<ZstdInput>(packed);
+}
+
+std::unique_ptr<Input> make_gzip_input(Input& packed) {
+  return std::make_unique<GzipInput>(packed);
+}
+
+}  // namespace memtrace

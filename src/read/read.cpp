@@ -1,0 +1,86 @@
+#include "mtrace/read.hpp"
+
+#include <array>
+#include <memory>
+
+#include "read/input_format.hpp"
+#include "read/snapshot_file.hpp"
+#include "read/tracemalloc_dump.hpp"
+
+namespace memtrace {
+namespace {
+
+constexpr std::array kFormats = {
+    InputFormat{"mtrace snapshot", is_snapshot_file, read_snapshot_file, info_of_snapshot_file},
+    InputFormat{"tracemalloc dump", is_tracemalloc_dump, read_tracemalloc_dump,
+                info_of_tracemalloc_dump},
+};
+
+constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
+constexpr std::string_view kGzipMagic = "\x1F\x8B";
+
+// Finds the format by content and calls `use(format, open_input)`.
+template <class Use>
+auto with_format(FileInput& file, const Use& use) {
+  const std::string packed_start = read_up_to(file, kStartSize);
+  PrefixedInput all(packed_start, file);
+  if (packed_start.empty()) throw Error("it is empty");
+
+  std::unique_ptr<Input> unpacked;
+  std::string_view encoding = "plain";
+  if (packed_start.starts_with(kZstdMagic)) {
+    unpacked = make_zstd_input(all);
+    encoding = "zstd";
+  } else if (packed_start.starts_with(kGzipMagic)) {
+    unpacked = make_gzip_input(all);
+    encoding = "gzip";
+  }
+  const std::string start = unpacked ? read_up_to(*unpacked, kStartSize) : packed_start;
+  PrefixedInput unpacked_all(start, unpacked ? *unpacked : file);
+  OpenInput input{file, start, unpacked_all, encoding};
+  for (const InputFormat& format : kFormats) {
+    if (format.recognizes(input)) return use(format, input);
+  }
+  throw Error(
+      "not a snapshot: it is neither mtrace's own .zst nor what tracemalloc's Snapshot.dump() "
+      "writes");
+}
+
+template <class Use>
+auto with_path(const std::string& path, const Use& use) {
+  try {
+    return use();
+  } catch (const Error& error) {
+    throw error.in(path == "-" ? "standard input" : path);
+  } catch (const std::bad_alloc&) {
+    throw Error("it needs more memory than there is").in(path);
+  }
+}
+
+}  // namespace
+
+std::span<const InputFormat> input_formats() { return kFormats; }
+
+Snapshot read_snapshot(const std::string& path, const ReadOptions& options) {
+  return with_path(path, [&] {
+    FileInput file(path);
+    file.on_progress(options.progress);
+    return with_format(file, [&](const InputFormat& format, OpenInput& input) {
+      return format.read(input, options);
+    });
+  });
+}
+
+SnapshotInfo read_info(const std::string& path) {
+  return with_path(path, [&] {
+    FileInput file(path);
+    return with_format(file, [&](const InputFormat& format, OpenInput& input) {
+      SnapshotInfo info = format.info(input);
+      info.encoding = input.encoding;
+      info.file_size = file.size();
+      return info;
+    });
+  });
+}
+
+}  // namespace memtrace

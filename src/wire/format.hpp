@@ -1,0 +1,104 @@
+// The snapshot file's constants and layout, shared by the runtime that writes and the reader.
+// formats/snapshot.md is the specification; this header says the same in C++.
+//
+// A file is a series of sections. Each is two zstd frames:
+//
+//   | skippable frame, 48 bytes              | zstd frame with checksum and content size |
+//   | magic 4 | size 4 | section header 40   | the payload, compressed                   |
+//
+// so that every zstd tool unpacks it, and a reader skips what it does not want without unpacking.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace memtrace::wire {
+
+inline constexpr std::uint32_t kSkippableMagic = 0x184D2A5D;
+inline constexpr std::array<char, 4> kMagic = {'m', 't', 'r', 'c'};
+inline constexpr std::uint16_t kMajorVersion = 1;
+inline constexpr std::uint16_t kMinorVersion = 0;
+
+// The section header, little-endian:
+//
+//   0  magic "mtrc"          16  raw size u64         32  check u64: XXH64 of bytes 0 to 31, seed 0
+//   4  major u16, minor u16  24  compressed size u64
+//   8  kind u32
+//  12  items u32
+inline constexpr std::size_t kHeaderSize = 40;
+inline constexpr std::size_t kSkippableHeaderSize = 8;
+inline constexpr std::size_t kFrontSize = kSkippableHeaderSize + kHeaderSize;
+
+// A payload is never larger; a longer table goes on in further sections of its kind.
+inline constexpr std::uint64_t kMaxRawSize = std::uint64_t{16} << 20;
+
+// Deeper tracebacks are refused (CPython's own limit is 65535 frames).
+inline constexpr std::uint32_t kMaxDepth = 1U << 20;
+
+enum class Section : std::uint32_t {
+  metadata = 1,
+  strings = 2,
+  modules = 3,
+  frames = 4,
+  nodes = 5,
+  domains = 6,
+  row_nodes = 7,
+  row_domains = 8,
+  live_size = 9,
+  live_count = 10,
+  peak_size = 11,
+  peak_count = 12,
+  total_size = 13,
+  total_count = 14,
+  timeline = 15,
+  end = 16,
+};
+
+std::string_view name_of(Section section);
+
+// Keys of the metadata section. A reader passes over a key that it does not know.
+enum class Key : std::uint32_t {
+  kind = 1,
+  program = 2,
+  command_argument = 3,  // once an argument, in order
+  pid = 4,
+  host = 5,
+  started = 6,
+  created = 7,
+  traceback_limit = 8,
+  current = 9,
+  peak = 10,
+  tracer_memory = 11,
+  sampling_rate = 12,
+  merged = 13,
+  truncated_tracebacks = 14,
+  dropped_blocks = 15,
+  unknown_frees = 16,
+  // How many there are in all sections of a kind.
+  strings = 32,
+  modules = 33,
+  frames = 34,
+  nodes = 35,
+  domains = 36,
+  rows = 37,
+  // Sums of the columns, present where the column is.
+  live_size = 48,
+  live_count = 49,
+  peak_size = 50,
+  peak_count = 51,
+  total_size = 52,
+  total_count = 53,
+};
+
+struct SectionHeader {
+  std::uint16_t major = kMajorVersion;
+  std::uint16_t minor = kMinorVersion;
+  Section section = Section::end;
+  std::uint32_t items = 0;
+  std::uint64_t raw_size = 0;
+  std::uint64_t compressed_size = 0;
+};
+
+}  // namespace memtrace::wire
