@@ -19,7 +19,7 @@ struct ReadOptions {
   // Read only this metric's columns; nullopt reads all that are there. Asking for one that the
   // snapshot does not have is an Error.
   std::optional<Metric> metric;
-  Progress progress;
+  Progress progress{};
 };
 
 // Reads any snapshot, known by its content: mtrace's own .zst, or what CPython's

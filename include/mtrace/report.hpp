@@ -76,7 +76,8 @@ class MTRACE_API Report {
   // Only when grouped by domain.
   [[nodiscard]] const Domain& domain(GroupId group) const;
 
- protected:
+ private:
+  friend class ReportBuilder;
   Selection selection_;
   Ranking ranking_;
   std::uint64_t groups_ = 0;
@@ -92,9 +93,6 @@ class MTRACE_API TopReport : public Report {
   Amount rest;                         // of the groups that are not in `statistics`; groups that
                                        // overlap (cumulative) have no meaningful rest: it is zero
   std::uint64_t rest_groups = 0;
-
- private:
-  friend class ReportBuilder;
 };
 
 // What happened to the groups of a diff, as bloat-o-meter counts it. All groups, shown or not.
@@ -110,18 +108,17 @@ class MTRACE_API DiffReport : public Report {
   Amount rest_before, rest_after;          // of the groups that are not in `statistics`
   std::uint64_t rest_groups = 0;
   ChangeCounts changes;
-
- private:
-  friend class ReportBuilder;
 };
 
 // Ranks the groups of a snapshot: by (size, count, traceback), descending, unless asked otherwise.
-// The order is total: the same input gives the same report. Throws Error.
+// The order is total: the same input gives the same report. The snapshot must outlive the report,
+// which refers to its tables. Throws Error.
 MTRACE_API TopReport top(const Snapshot& snapshot, const Selection& selection,
                          const Ranking& ranking = {});
+TopReport top(Snapshot&& snapshot, const Selection& selection, const Ranking& ranking = {}) = delete;
 
 // Compares two snapshots: by (|size_diff|, size, |count_diff|, count, traceback), descending.
-// Neither is modified. Throws Error.
+// Neither is modified, nor needed later. Throws Error.
 MTRACE_API DiffReport diff(const Snapshot& before, const Snapshot& after,
                            const Selection& selection,
                            const Ranking& ranking = {.sort = SortKey::size_diff});

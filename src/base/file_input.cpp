@@ -12,6 +12,16 @@
 
 namespace memtrace {
 
+void Input::skip(std::uint64_t size) {
+  std::array<std::uint8_t, 4096> dropped;
+  while (size > 0) {
+    const std::size_t got =
+        read(std::span(dropped).first(std::min<std::uint64_t>(size, dropped.size())));
+    if (got == 0) throw Error("it ends too early");
+    size -= got;
+  }
+}
+
 FileInput::FileInput(const std::string& path) {
   if (path == "-") {
     file_ = STDIN_FILENO;
@@ -46,12 +56,7 @@ void FileInput::skip(std::uint64_t size) {
     position_ += size;
     return;
   }
-  std::array<std::uint8_t, 4096> dropped;
-  while (size > 0) {
-    const std::size_t got = read(std::span(dropped).first(std::min(size, dropped.size())));
-    if (got == 0) throw Error::at_byte(position_, "it ends in the middle of a section");
-    size -= got;
-  }
+  Input::skip(size);
 }
 
 std::size_t PrefixedInput::read(std::span<std::uint8_t> buffer) {
@@ -60,6 +65,12 @@ std::size_t PrefixedInput::read(std::span<std::uint8_t> buffer) {
   std::memcpy(buffer.data(), prefix_.data() + used_, size);
   used_ += size;
   return size;
+}
+
+void PrefixedInput::skip(std::uint64_t size) {
+  const std::uint64_t of_prefix = std::min<std::uint64_t>(size, prefix_.size() - used_);
+  used_ += of_prefix;
+  rest_.skip(size - of_prefix);
 }
 
 std::string read_up_to(Input& input, std::size_t size) {

@@ -16,6 +16,8 @@ class Input {
   virtual ~Input() = default;
   // Fills as much of the buffer as it can at once; 0 at the end and only there. Throws Error.
   virtual std::size_t read(std::span<std::uint8_t> buffer) = 0;
+  // Moves forward; what ends before is an Error. Reads and drops, unless there is a faster way.
+  virtual void skip(std::uint64_t size);
 };
 
 // A file or a pipe, and how far reading has come.
@@ -28,8 +30,7 @@ class FileInput : public Input {
   FileInput& operator=(const FileInput&) = delete;
 
   std::size_t read(std::span<std::uint8_t> buffer) override;
-  // Moves forward: seeks where the file can, reads and drops where it cannot.
-  void skip(std::uint64_t size);
+  void skip(std::uint64_t size) override;
 
   // Bytes read or skipped so far.
   [[nodiscard]] std::uint64_t position() const { return position_; }
@@ -54,6 +55,7 @@ class PrefixedInput : public Input {
  public:
   PrefixedInput(std::string prefix, Input& rest) : prefix_(std::move(prefix)), rest_(rest) {}
   std::size_t read(std::span<std::uint8_t> buffer) override;
+  void skip(std::uint64_t size) override;
 
  private:
   std::string prefix_;

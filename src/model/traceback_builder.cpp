@@ -6,27 +6,15 @@
 #include <array>
 #include <utility>
 
+#include "model/frame_hash.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
 
-constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  // A multiply-and-fold of two odd constants' products: every input bit reaches the low bits, which
-  // are the ones that choose a bucket.
-  const auto product = static_cast<unsigned __int128>(a ^ 0x9E3779B97F4A7C15U) *
-                       (b ^ 0xD1B54A32D192ED03U);
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
 std::uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
-std::uint64_t hash_of(const Frame& frame) {
-  const std::uint64_t name =
-      mix(index_of(frame.filename) << 32 | frame.lineno, index_of(frame.function));
-  return mix(name ^ static_cast<std::uint64_t>(frame.kind),
-             frame.offset ^ index_of(frame.module) << 40);
-}
+std::uint64_t hash_of(const Frame& frame) { return FrameHash()(frame); }
 
 std::uint64_t hash_of(const Node& node) {
   return mix(index_of(node.parent), index_of(node.frame));
@@ -41,10 +29,9 @@ bool equal(const Node& a, const Node& b) { return a.parent == b.parent && a.fram
 bool equal(const Frame& a, const Frame& b) { return a == b; }
 bool equal(std::string_view a, std::string_view b) { return a == b; }
 
-// Hash and equality of ids by what they stand for in `Table`, and of such things themselves.
+// Hashes ids by what they stand for in a table, and such things themselves alike.
 template <class Table, class Id>
-struct ByContent {
-  using is_transparent = void;
+struct ContentHash {
   const Table* table;
 
   std::size_t operator()(Id id) const { return hash_of((*table)[id]); }
@@ -52,6 +39,13 @@ struct ByContent {
   std::size_t operator()(const T& value) const {
     return hash_of(value);
   }
+};
+
+template <class Table, class Id>
+struct ContentEqual {
+  using is_transparent = void;
+  const Table* table;
+
   bool operator()(Id a, Id b) const { return a == b; }
   template <class T>
   bool operator()(const T& value, Id id) const {
@@ -69,7 +63,7 @@ template <class Table, class Id>
 class ContentIndex {
  public:
   explicit ContentIndex(const Table& table)
-      : ids_(0, ByContent<Table, Id>{&table}, ByContent<Table, Id>{&table}) {}
+      : ids_(0, Hash{&table}, Equal{&table}) {}
 
   void insert(Id id) { ids_.insert(id); }
 
@@ -80,7 +74,9 @@ class ContentIndex {
   }
 
  private:
-  tsl::robin_set<Id, ByContent<Table, Id>, ByContent<Table, Id>, std::allocator<Id>, true> ids_;
+  using Hash = ContentHash<Table, Id>;
+  using Equal = ContentEqual<Table, Id>;
+  tsl::robin_set<Id, Hash, Equal, std::allocator<Id>, true> ids_;
 };
 
 void check_room(std::size_t used, const char* what) {

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <memory>
+#include <new>
 
+#include "mtrace/error.hpp"
 #include "read/input_format.hpp"
 #include "read/snapshot_file.hpp"
 #include "read/tracemalloc_dump.hpp"

@@ -1,0 +1,119 @@
+#include "analysis/accumulate.hpp"
+
+namespace memtrace {
+namespace {
+
+void add(Amount& to, const Amount& amount) {
+  to.size += amount.size;
+  to.count += amount.count;
+}
+
+Amount amount_at(const Column& column, std::size_t row) {
+  return {column.size[row], column.count[row]};
+}
+
+// Own node -> `value(grouping's node)`, kNone where the node's blocks are dropped. Worked out once a
+// node, so that a row costs one look-up.
+template <class Id, class Value>
+IdVector<NodeId, Id> for_own_nodes(const RowSource& source, const IdVector<NodeId, char>& kept,
+                                   const Value& value) {
+  const std::size_t size = source.node_of.empty() ? kept.size() : source.node_of.size();
+  IdVector<NodeId, Id> values(size, kNone<Id>);
+  for (const NodeId own : ids_of(values)) {
+    const NodeId node = source.node_of.empty() ? own : source.node_of[own];
+    if (node != kRoot && kept[node] != 0) values[own] = value(node);
+  }
+  return values;
+}
+
+// Calls add_row(row, value of its node) for every kept row.
+template <class Id, class AddRow>
+void for_kept_rows(const RowSource& source, const IdVector<NodeId, Id>& values,
+                   const IdVector<DomainId, char>& kept_domains, const AddRow& add_row) {
+  const Rows& rows = *source.rows;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const Id value = values[rows.node[row]];
+    if (value == kNone<Id>) continue;
+    DomainId domain = rows.domain[row];
+    if (!source.domain_of.empty()) domain = source.domain_of[domain];
+    if (kept_domains[domain] != 0) add_row(row, value, domain);
+  }
+}
+
+// The children of every node, as lists threaded through two arrays.
+struct Children {
+  explicit Children(const IdVector<NodeId, Node>& nodes)
+      : first(nodes.size(), kNone<NodeId>), next(nodes.size(), kNone<NodeId>) {
+    for (std::size_t i = nodes.size(); i-- > 1;) {
+      const NodeId node{static_cast<std::uint32_t>(i)};
+      next[node] = first[nodes[node].parent];
+      first[nodes[node].parent] = node;
+    }
+  }
+
+  IdVector<NodeId, NodeId> first, next;
+};
+
+// Adds the amount of every subtree to the group of its top, unless a node above has that group
+// already: so recursion counts once. Depth first, without recursion of our own, because a traceback
+// may have a million frames.
+void add_subtrees(const IdVector<NodeId, Amount>& subtrees, const Grouping& grouping,
+                  IdVector<GroupId, Amount>& groups) {
+  const auto& nodes = grouping.tables().nodes;
+  const Children children(nodes);
+  IdVector<GroupId, std::uint32_t> open(grouping.size());  // nodes of the group on the way down
+  NodeId node = children.first[kRoot];
+  while (node != kNone<NodeId>) {
+    const GroupId group = grouping.group_of(node);
+    if (open[group]++ == 0) add(groups[group], subtrees[node]);
+    NodeId next = children.first[node];
+    while (next == kNone<NodeId> && node != kRoot) {
+      --open[grouping.group_of(node)];
+      next = children.next[node];
+      node = nodes[node].parent;
+    }
+    node = next;
+  }
+}
+
+Accumulated accumulate_cumulative(const RowSource& source, const Grouping& grouping,
+                                  const IdVector<NodeId, char>& kept_nodes,
+                                  const IdVector<DomainId, char>& kept_domains) {
+  Accumulated result{.groups = IdVector<GroupId, Amount>(grouping.size())};
+  const auto& nodes = grouping.tables().nodes;
+  IdVector<NodeId, Amount> subtrees(nodes.size());
+  const auto own_nodes =
+      for_own_nodes<NodeId>(source, kept_nodes, [](NodeId node) { return node; });
+  for_kept_rows(source, own_nodes, kept_domains, [&](std::size_t row, NodeId node, DomainId) {
+    add(subtrees[node], amount_at(*source.column, row));
+  });
+  for (std::size_t i = nodes.size(); i-- > 1;) {
+    const NodeId node{static_cast<std::uint32_t>(i)};
+    add(subtrees[nodes[node].parent], subtrees[node]);
+  }
+  result.total = subtrees[kRoot];
+  add_subtrees(subtrees, grouping, result.groups);
+  return result;
+}
+
+}  // namespace
+
+Accumulated accumulate(const RowSource& source, const Grouping& grouping,
+                       const IdVector<NodeId, char>& kept_nodes,
+                       const IdVector<DomainId, char>& kept_domains, bool cumulative) {
+  if (cumulative) return accumulate_cumulative(source, grouping, kept_nodes, kept_domains);
+  Accumulated result{.groups = IdVector<GroupId, Amount>(grouping.size())};
+  const bool by_domain = grouping.group_by() == GroupBy::domain;
+  const auto own_groups = for_own_nodes<GroupId>(source, kept_nodes, [&](NodeId node) {
+    return by_domain ? GroupId{0} : grouping.group_of(node);
+  });
+  for_kept_rows(source, own_groups, kept_domains,
+                [&](std::size_t row, GroupId group, DomainId domain) {
+                  if (by_domain) group = GroupId{static_cast<std::uint32_t>(domain)};
+                  add(result.groups[group], amount_at(*source.column, row));
+                });
+  for (const Amount& amount : result.groups) add(result.total, amount);
+  return result;
+}
+
+}  // namespace memtrace

@@ -1,0 +1,28 @@
+// Adding up rows by group.
+#pragma once
+
+#include "analysis/grouping.hpp"
+#include "mtrace/snapshot.hpp"
+
+namespace memtrace {
+
+// One snapshot's rows and how its ids translate into those of the grouping's tables.
+struct RowSource {
+  const Rows* rows = nullptr;
+  const Column* column = nullptr;          // of the metric that was asked for
+  IdVector<NodeId, NodeId> node_of{};        // own node -> grouping's node; empty: the same
+  IdVector<DomainId, DomainId> domain_of{};  // own domain -> grouping's domain; empty: the same
+};
+
+struct Accumulated {
+  IdVector<GroupId, Amount> groups;
+  Amount total{};  // of all kept blocks, each once
+};
+
+// One pass over the rows; cumulative, a pass down the tree more. Sums cannot overflow, because the
+// whole column's does not.
+Accumulated accumulate(const RowSource& source, const Grouping& grouping,
+                       const IdVector<NodeId, char>& kept_nodes,
+                       const IdVector<DomainId, char>& kept_domains, bool cumulative);
+
+}  // namespace memtrace

@@ -1,0 +1,124 @@
+#include <array>
+#include <compare>
+#include <cstdlib>
+
+#include "analysis/ranking.hpp"
+#include "analysis/report_builder.hpp"
+#include "mtrace/error.hpp"
+
+namespace memtrace {
+namespace {
+
+std::int64_t magnitude(std::int64_t difference) { return std::abs(difference); }
+
+// Larger first. Only ties look at tracebacks.
+class DiffOrder {
+ public:
+  DiffOrder(const Grouping& grouping, const Ranking& ranking)
+      : grouping_(grouping), sort_(ranking.sort), reverse_(ranking.reverse) {}
+
+  bool operator()(const StatisticDiff& a, const StatisticDiff& b) const {
+    return reverse_ ? comes_first(b, a) : comes_first(a, b);
+  }
+
+ private:
+  using Key = std::array<std::int64_t, 5>;
+
+  // What is compared before the tracebacks, most significant first.
+  [[nodiscard]] Key key_of(const StatisticDiff& diff) const {
+    const std::int64_t size = magnitude(diff.size_diff());
+    const std::int64_t count = magnitude(diff.count_diff());
+    switch (sort_) {
+      case SortKey::growth:
+        return {diff.size_diff(), diff.after.size, diff.count_diff(), diff.after.count, 0};
+      case SortKey::count_diff: return {count, size, diff.after.size, diff.after.count, 0};
+      case SortKey::size: return {diff.after.size, size, diff.after.size, count, diff.after.count};
+      default: return {size, diff.after.size, count, diff.after.count, 0};
+    }
+  }
+
+  [[nodiscard]] bool comes_first(const StatisticDiff& a, const StatisticDiff& b) const {
+    if (sort_ == SortKey::location) return grouping_.compare(a.group, b.group) < 0;
+    const Key x = key_of(a);
+    const Key y = key_of(b);
+    return x == y ? grouping_.compare(a.group, b.group) > 0 : x > y;
+  }
+
+  const Grouping& grouping_;
+  SortKey sort_;
+  bool reverse_;
+};
+
+void count_change(ChangeCounts& counts, Change change) {
+  switch (change) {
+    case Change::added: ++counts.added; break;
+    case Change::removed: ++counts.removed; break;
+    case Change::grown: ++counts.grown; break;
+    case Change::shrunk: ++counts.shrunk; break;
+    case Change::unchanged: ++counts.unchanged; break;
+  }
+}
+
+void subtract(Amount& from, const Amount& amount) {
+  from.size -= amount.size;
+  from.count -= amount.count;
+}
+
+}  // namespace
+
+Change StatisticDiff::change() const {
+  if (before == after) return Change::unchanged;
+  if (before == Amount()) return Change::added;
+  if (after == Amount()) return Change::removed;
+  const std::int64_t difference = size_diff() != 0 ? size_diff() : count_diff();
+  return difference > 0 ? Change::grown : Change::shrunk;
+}
+
+void validate_diff(const Ranking& ranking) {
+  switch (ranking.sort) {
+    case SortKey::size_diff:
+    case SortKey::growth:
+    case SortKey::count_diff:
+    case SortKey::size:
+    case SortKey::location: return;
+    default: throw Error("this sort key ranks one snapshot; a diff has two");
+  }
+}
+
+DiffReport diff(const Snapshot& before, const Snapshot& after, const Selection& selection,
+                const Ranking& ranking) {
+  validate_diff(ranking);
+  const ReportBuilder builder(std::array{&before, &after}, selection);
+  const Accumulated sums_before = builder.accumulate(0);
+  const Accumulated sums_after = builder.accumulate(1);
+
+  DiffReport report;
+  report.metadata_before = before.metadata;
+  report.metadata_after = after.metadata;
+  report.total_before = report.rest_before = sums_before.total;
+  report.total_after = report.rest_after = sums_after.total;
+  std::uint64_t groups = 0;
+  for (const GroupId group : ids_of(sums_after.groups)) {
+    const StatisticDiff diff{group, sums_before.groups[group], sums_after.groups[group]};
+    if (diff.before == Amount() && diff.after == Amount()) continue;
+    ++groups;
+    const Change change = diff.change();
+    count_change(report.changes, change);
+    if (magnitude(diff.size_diff()) < ranking.min_size) continue;
+    if (ranking.changed_only && change == Change::unchanged) continue;
+    report.statistics.push_back(diff);
+  }
+  rank(report.statistics, ranking.limit, DiffOrder(builder.grouping(), ranking));
+
+  report.rest_groups = groups - report.statistics.size();
+  if (selection.cumulative) report.rest_before = report.rest_after = Amount();
+  for (const StatisticDiff& statistic : report.statistics) {
+    if (selection.cumulative) break;
+    subtract(report.rest_before, statistic.before);
+    subtract(report.rest_after, statistic.after);
+  }
+  builder.describe(report, ranking, groups);
+  return report;
+}
+
+}  // namespace memtrace

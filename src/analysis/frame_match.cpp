@@ -1,0 +1,122 @@
+#include "analysis/frame_match.hpp"
+
+#include <algorithm>
+
+#include "analysis/ownership.hpp"
+
+namespace memtrace {
+namespace {
+
+// The answer to a question about a string, asked at its first use. kNone is the empty string.
+template <class Ask>
+class OncePerString {
+ public:
+  OncePerString(const StringTable& strings, const Ask& ask)
+      : strings_(strings), ask_(ask), answers_(strings.size() + 1, kUnasked) {}
+
+  bool operator()(StringId id) {
+    char& answer = answers_[id == kNone<StringId> ? strings_.size() : index_of(id)];
+    if (answer == kUnasked) answer = ask_(strings_[id]) ? 1 : 0;
+    return answer == 1;
+  }
+
+ private:
+  static constexpr char kUnasked = 2;
+  const StringTable& strings_;
+  const Ask& ask_;
+  std::vector<char> answers_;
+};
+
+// Frame -> `match(frame)`.
+template <class Match>
+IdVector<FrameId, char> for_each_frame(const Tracebacks& tables, Match&& match) {
+  IdVector<FrameId, char> matches;
+  matches.reserve(tables.frames.size());
+  for (const Frame& frame : tables.frames) matches.push_back(match(frame) ? 1 : 0);
+  return matches;
+}
+
+StringId filename_or_module_id(const Tracebacks& tables, const Frame& frame) {
+  if (frame.filename != kNone<StringId>) return frame.filename;
+  return frame.module == kNone<ModuleId> ? kNone<StringId> : tables.modules[frame.module].name;
+}
+
+bool any_matches(std::span<const Glob> globs, std::string_view text) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const Glob& glob) { return glob.matches(text); });
+}
+
+// C and C++ sources, and frames that have only a module: not a Python file's function of that name.
+bool is_native(const Tracebacks& tables, const Frame& frame) {
+  return !tables.strings[frame.filename].ends_with(".py");
+}
+
+}  // namespace
+
+std::string_view filename_or_module(const Tracebacks& tables, const Frame& frame) {
+  return tables.strings[filename_or_module_id(tables, frame)];
+}
+
+std::string_view module_or_package(const Tracebacks& tables, const Frame& frame) {
+  if (frame.module != kNone<ModuleId>) return tables.strings[tables.modules[frame.module].name];
+  return package_of(tables.strings[frame.filename]);
+}
+
+IdVector<FrameId, char> match_patterns(const Tracebacks& tables,
+                                       std::span<const Pattern> patterns) {
+  IdVector<FrameId, char> matches(tables.frames.size());
+  for (const Pattern& pattern : patterns) {
+    const auto ask = [&](std::string_view name) { return pattern.matches_filename(name); };
+    OncePerString matches_name(tables.strings, ask);
+    for (const FrameId id : ids_of(tables.frames)) {
+      const Frame& frame = tables.frames[id];
+      if (matches[id] != 0 || (pattern.lineno() && frame.lineno != *pattern.lineno())) continue;
+      matches[id] = matches_name(filename_or_module_id(tables, frame)) ? 1 : 0;
+    }
+  }
+  return matches;
+}
+
+IdVector<FrameId, char> match_functions(const Tracebacks& tables, std::span<const Glob> globs) {
+  const auto ask = [&](std::string_view name) { return any_matches(globs, name); };
+  OncePerString matches_name(tables.strings, ask);
+  return for_each_frame(tables, [&](const Frame& frame) {
+    return frame.function != kNone<StringId> && matches_name(frame.function);
+  });
+}
+
+IdVector<FrameId, char> match_modules(const Tracebacks& tables, std::span<const Glob> globs) {
+  const auto ask_module = [&](std::string_view name) { return any_matches(globs, name); };
+  const auto ask_file = [&](std::string_view name) {
+    const std::string_view package = package_of(name);
+    return !package.empty() && any_matches(globs, package);
+  };
+  OncePerString module_matches(tables.strings, ask_module);
+  OncePerString file_matches(tables.strings, ask_file);
+  return for_each_frame(tables, [&](const Frame& frame) {
+    return frame.module == kNone<ModuleId> ? file_matches(frame.filename)
+                                           : module_matches(tables.modules[frame.module].name);
+  });
+}
+
+IdVector<FrameId, char> match_system(const Tracebacks& tables) {
+  const auto ask_file = [](std::string_view name) { return is_system_filename(name); };
+  const auto ask_module = [](std::string_view name) { return is_system_module(name); };
+  OncePerString is_system_file(tables.strings, ask_file);
+  OncePerString is_system_object(tables.strings, ask_module);
+  return for_each_frame(tables, [&](const Frame& frame) {
+    if (frame.filename != kNone<StringId>) return is_system_file(frame.filename);
+    return frame.module != kNone<ModuleId> && is_system_object(tables.modules[frame.module].name);
+  });
+}
+
+IdVector<FrameId, char> match_machinery(const Tracebacks& tables) {
+  const auto ask = [](std::string_view name) { return is_allocation_machinery(name); };
+  OncePerString is_machinery(tables.strings, ask);
+  return for_each_frame(tables, [&](const Frame& frame) {
+    return frame.function != kNone<StringId> && is_machinery(frame.function) &&
+           is_native(tables, frame);
+  });
+}
+
+}  // namespace memtrace

@@ -1,0 +1,30 @@
+// Questions about frames, asked once per distinct file name, function or module.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "mtrace/selection.hpp"
+
+namespace memtrace {
+
+// The name that patterns are matched against: the file's, or the module's where none is known.
+std::string_view filename_or_module(const Tracebacks& tables, const Frame& frame);
+
+// The module's name; for a Python file, the package that its path tells. Empty: not known.
+std::string_view module_or_package(const Tracebacks& tables, const Frame& frame);
+
+// Frame -> whether any of the patterns matches it. Each file name meets each pattern once.
+IdVector<FrameId, char> match_patterns(const Tracebacks& tables, std::span<const Pattern> patterns);
+
+// Frame -> whether any of the globs matches its function, or its module.
+IdVector<FrameId, char> match_functions(const Tracebacks& tables, std::span<const Glob> globs);
+IdVector<FrameId, char> match_modules(const Tracebacks& tables, std::span<const Glob> globs);
+
+// Frame -> hidden by --mine; by the allocation machinery's table.
+IdVector<FrameId, char> match_system(const Tracebacks& tables);
+IdVector<FrameId, char> match_machinery(const Tracebacks& tables);
+
+}  // namespace memtrace

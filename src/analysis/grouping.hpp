@@ -1,0 +1,56 @@
+// What the groups of a report are, and which node belongs to which.
+#pragma once
+
+#include <compare>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "mtrace/report.hpp"
+
+namespace memtrace {
+
+// Groups over one set of tables. By traceback, a group is a node and has its number; by domain, a
+// group is a domain and has its number; else a group is a set of frames with an equal key.
+// Immutable once made.
+class Grouping {
+ public:
+  Grouping(GroupBy group_by, std::shared_ptr<const Tracebacks> tables,
+           IdVector<DomainId, Domain> domains);
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] GroupBy group_by() const { return group_by_; }
+  [[nodiscard]] const Tracebacks& tables() const { return *tables_; }
+
+  // Not by domain.
+  [[nodiscard]] GroupId group_of(NodeId node) const {
+    if (group_by_ == GroupBy::traceback) return GroupId{static_cast<std::uint32_t>(node)};
+    return group_of_frame_[tables_->nodes[node].frame];
+  }
+
+  // Oldest frame first: lists of (filename, lineno, function, module, offset); domains by number.
+  // Total: two groups are never equal. Allocates nothing.
+  [[nodiscard]] std::strong_ordering compare(GroupId a, GroupId b) const;
+
+  void traceback(GroupId group, std::vector<FrameView>& frames) const;
+  [[nodiscard]] const Domain& domain(GroupId group) const {
+    return domains_[DomainId{static_cast<std::uint32_t>(group)}];
+  }
+
+ private:
+  void group_frames();
+  void group_modules();
+  [[nodiscard]] Frame key_of(const Frame& frame) const;
+  [[nodiscard]] std::strong_ordering compare_nodes(NodeId a, NodeId b) const;
+  [[nodiscard]] FrameView view_of(const Frame& frame) const;
+
+  GroupBy group_by_;
+  std::shared_ptr<const Tracebacks> tables_;
+  IdVector<DomainId, Domain> domains_;
+  IdVector<FrameId, GroupId> group_of_frame_;   // by frame keys
+  IdVector<GroupId, Frame> keys_;               // by frame keys
+  IdVector<GroupId, std::string_view> modules_; // by module
+  IdVector<NodeId, std::uint32_t> depth_;       // by traceback
+};
+
+}  // namespace memtrace

@@ -1,0 +1,139 @@
+#include "mtrace/merge.hpp"
+
+#include <tsl/robin_map.h>
+
+#include <algorithm>
+
+#include "base/checked_math.hpp"
+#include "model/domain_builder.hpp"
+#include "model/frame_hash.hpp"
+#include "model/traceback_builder.hpp"
+#include "mtrace/error.hpp"
+
+namespace memtrace {
+namespace {
+
+struct RowKeyHash {
+  std::size_t operator()(std::uint64_t key) const { return mix(key, 0); }
+};
+
+std::uint64_t row_key(NodeId node, DomainId domain) {
+  return std::uint64_t{index_of(node)} << 32 | index_of(domain);
+}
+
+template <class T>
+void keep_if_equal(std::optional<T>& to, const std::optional<T>& other) {
+  if (to != other) to.reset();
+}
+
+void keep_if_equal(std::string& to, const std::string& other) {
+  if (to != other) to.clear();
+}
+
+template <class T, class Combine>
+void combine(std::optional<T>& to, const std::optional<T>& other, const Combine& how) {
+  to = to && other ? std::optional<T>(how(*to, *other)) : std::nullopt;
+}
+
+// What all have in common stays; moments span; amounts add up.
+void merge_metadata(Metadata& to, const Metadata& other) {
+  const auto sum = [](std::uint64_t a, std::uint64_t b) { return checked_add(a, b); };
+  const auto earlier = [](std::int64_t a, std::int64_t b) { return std::min(a, b); };
+  const auto later = [](std::int64_t a, std::int64_t b) { return std::max(a, b); };
+  if (to.kind != other.kind) to.kind = SnapshotKind::mtrace;
+  keep_if_equal(to.program, other.program);
+  if (to.command != other.command) to.command.clear();
+  keep_if_equal(to.pid, other.pid);
+  keep_if_equal(to.host, other.host);
+  combine(to.started, other.started, earlier);
+  combine(to.created, other.created, later);
+  keep_if_equal(to.traceback_limit, other.traceback_limit);
+  keep_if_equal(to.sampling_rate, other.sampling_rate);
+  combine(to.current, other.current, sum);
+  combine(to.peak, other.peak, sum);
+  combine(to.tracer_memory, other.tracer_memory, sum);
+  to.merged = sum(to.merged, other.merged);
+  to.losses.truncated_tracebacks =
+      sum(to.losses.truncated_tracebacks, other.losses.truncated_tracebacks);
+  to.losses.dropped_blocks = sum(to.losses.dropped_blocks, other.losses.dropped_blocks);
+  to.losses.unknown_frees = sum(to.losses.unknown_frees, other.losses.unknown_frees);
+}
+
+}  // namespace
+
+struct Merger::Sum {
+  TracebackBuilder builder;
+  DomainBuilder domains;
+  Snapshot snapshot;  // its tables are the builders'
+  tsl::robin_map<std::uint64_t, std::uint32_t, RowKeyHash> row_of;
+  std::array<Amount, kMetrics.size()> totals;
+  bool empty = true;
+
+  std::uint32_t row(NodeId node, DomainId domain) {
+    Rows& rows = snapshot.rows;
+    const auto next = static_cast<std::uint32_t>(rows.size());
+    const auto [found, is_new] = row_of.try_emplace(row_key(node, domain), next);
+    if (is_new) {
+      rows.node.push_back(node);
+      rows.domain.push_back(domain);
+      for (auto& column : rows.columns) {
+        if (!column) continue;
+        column->size.push_back(0);
+        column->count.push_back(0);
+      }
+    }
+    return found->second;
+  }
+
+  void add_row(std::uint32_t row, const Rows& from, std::size_t from_row) {
+    for (const Metric metric : kMetrics) {
+      auto& column = snapshot.rows[metric];
+      if (!column) continue;
+      Amount& total = totals[static_cast<std::size_t>(metric)];
+      const std::int64_t size = from[metric]->size[from_row];
+      const std::int64_t count = from[metric]->count[from_row];
+      total.size = checked_add(total.size, size);
+      total.count = checked_add(total.count, count);
+      column->size[row] += size;
+      column->count[row] += count;
+    }
+  }
+};
+
+Merger::Merger() : sum_(std::make_unique<Sum>()) {}
+
+Merger::~Merger() = default;
+
+void Merger::add(const Snapshot& snapshot) {
+  Sum& sum = *sum_;
+  for (const Metric metric : kMetrics) {
+    auto& column = sum.snapshot.rows[metric];
+    if (sum.empty && snapshot.rows[metric]) column.emplace();
+    if (!snapshot.rows[metric]) column.reset();
+  }
+  if (sum.empty) {
+    sum.snapshot.metadata = snapshot.metadata;
+  } else {
+    merge_metadata(sum.snapshot.metadata, snapshot.metadata);
+  }
+  sum.empty = false;
+
+  const auto node_of = sum.builder.absorb(snapshot.tracebacks);
+  IdVector<DomainId, DomainId> domain_of;
+  for (const Domain& domain : snapshot.domains) domain_of.push_back(sum.domains.domain(domain));
+  for (std::size_t row = 0; row < snapshot.rows.size(); ++row) {
+    const NodeId node = node_of[snapshot.rows.node[row]];
+    sum.add_row(sum.row(node, domain_of[snapshot.rows.domain[row]]), snapshot.rows, row);
+  }
+}
+
+Snapshot Merger::finish() {
+  if (sum_->empty) throw Error("there is no snapshot to merge");
+  Snapshot snapshot = std::move(sum_->snapshot);
+  snapshot.tracebacks = sum_->builder.take();
+  snapshot.domains = sum_->domains.take();
+  sum_ = std::make_unique<Sum>();
+  return snapshot;
+}
+
+}  // namespace memtrace

@@ -1,0 +1,110 @@
+#include "analysis/ownership.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace memtrace {
+namespace {
+
+constexpr std::string_view kFrozen = "<frozen ";
+
+constexpr std::array<std::string_view, 2> kPackageFolders = {"/site-packages/", "/dist-packages/"};
+
+// Where distributions and tool chains put what they bring.
+constexpr std::array<std::string_view, 8> kSystemFolders = {
+    "/usr/include/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/src/",
+    "/lib/",         "/lib64/",   "/rustc/"};
+constexpr std::array<std::string_view, 3> kSystemFolderParts = {"/.cargo/registry/", "/.rustup/",
+                                                                "/include/c++/"};
+
+// Allocation functions by their whole name.
+constexpr std::array<std::string_view, 19> kAllocationFunctions = {
+    "malloc",        "calloc",        "realloc",        "reallocarray",      "posix_memalign",
+    "aligned_alloc", "memalign",      "valloc",         "pvalloc",           "strdup",
+    "strndup",       "__libc_malloc", "__libc_calloc",  "__libc_realloc",    "__libc_memalign",
+    "operator new",  "operator new[]", "__rust_alloc",  "__rust_realloc"};
+
+// … and by what their name begins with.
+constexpr std::array<std::string_view, 13> kAllocationPrefixes = {
+    "operator new(",       "operator new[](",           "std::allocator<",
+    "std::allocator_traits<", "std::__allocate_guarded<", "std::__new_allocator<",
+    "__gnu_cxx::new_allocator<", "__gnu_cxx::__alloc_traits<", "std::__1::allocator<",
+    "std::__1::__libcpp_", "alloc::alloc::",            "<alloc::alloc::Global as ",
+    "std::__allocate"};
+
+template <class Table>
+bool begins_with_any(std::string_view text, const Table& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return text.starts_with(prefix); });
+}
+
+template <class Table>
+bool contains_any(std::string_view text, const Table& parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+  });
+}
+
+// What follows ".../lib/python3.11/" or ".../lib64/python3/", else empty.
+std::string_view below_standard_library(std::string_view filename) {
+  static constexpr std::string_view kPython = "/python";
+  for (std::size_t at = filename.find(kPython); at != std::string_view::npos;
+       at = filename.find(kPython, at + 1)) {
+    const std::string_view before = filename.substr(0, at);
+    if (!before.ends_with("/lib") && !before.ends_with("/lib64")) continue;
+    std::string_view rest = filename.substr(at + kPython.size());
+    const std::size_t version_end = rest.find('/');
+    if (version_end == 0 || version_end == std::string_view::npos) continue;
+    const std::string_view version = rest.substr(0, version_end);
+    const bool is_version = std::all_of(version.begin(), version.end(), [](unsigned char c) {
+      return std::isdigit(c) != 0 || c == '.' || c == 't';
+    });
+    if (is_version) return rest.substr(version_end + 1);
+  }
+  return {};
+}
+
+std::string_view below_package_folder(std::string_view filename) {
+  for (const std::string_view folder : kPackageFolders) {
+    const std::size_t at = filename.rfind(folder);
+    if (at != std::string_view::npos) return filename.substr(at + folder.size());
+  }
+  return {};
+}
+
+// The first component; of a file, without what follows its first dot.
+std::string_view first_component(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  return slash == std::string_view::npos ? path.substr(0, path.find('.')) : path.substr(0, slash);
+}
+
+}  // namespace
+
+std::string_view package_of(std::string_view filename) {
+  if (filename.starts_with(kFrozen) && filename.ends_with('>')) {
+    return filename.substr(kFrozen.size(), filename.size() - kFrozen.size() - 1);
+  }
+  if (const auto below = below_package_folder(filename); !below.empty()) {
+    return first_component(below);
+  }
+  return first_component(below_standard_library(filename));
+}
+
+bool is_system_filename(std::string_view filename) {
+  return filename.starts_with(kFrozen) || begins_with_any(filename, kSystemFolders) ||
+         contains_any(filename, kPackageFolders) || contains_any(filename, kSystemFolderParts) ||
+         !below_standard_library(filename).empty();
+}
+
+bool is_system_module(std::string_view module) {
+  return begins_with_any(module, kSystemFolders) || module == "[vdso]" || module == "linux-vdso.so.1";
+}
+
+bool is_allocation_machinery(std::string_view function) {
+  return std::find(kAllocationFunctions.begin(), kAllocationFunctions.end(), function) !=
+             kAllocationFunctions.end() ||
+         begins_with_any(function, kAllocationPrefixes);
+}
+
+}  // namespace memtrace

@@ -1,0 +1,22 @@
+// Whose code a frame is: what can be told from file names, module names and function names.
+#pragma once
+
+#include <string_view>
+
+namespace memtrace {
+
+// The Python package (or top-level module) that a file belongs to, where its path says so: below
+// site-packages, dist-packages, or the standard library; "<frozen NAME>". Empty otherwise. A view
+// into `filename`.
+std::string_view package_of(std::string_view filename);
+
+// Nobody's own code: system headers and libraries, tool chains, the language's standard library,
+// installed packages, "<frozen …>".
+bool is_system_filename(std::string_view filename);
+bool is_system_module(std::string_view module);
+
+// The allocation machinery: functions that stand between the line that wants memory and the
+// allocator. `function` is a native function's demangled name.
+bool is_allocation_machinery(std::string_view function);
+
+}  // namespace memtrace

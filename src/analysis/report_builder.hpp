@@ -1,0 +1,34 @@
+// The steps that both reports share: join, hide, group, keep, add up.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "analysis/accumulate.hpp"
+#include "analysis/grouping.hpp"
+
+namespace memtrace {
+
+class ReportBuilder {
+ public:
+  // The snapshots must live as long as the builder; the report owns what it needs of them, except
+  // that one snapshot alone is shared, not copied (see top()). Throws Error.
+  ReportBuilder(std::span<const Snapshot* const> snapshots, const Selection& selection);
+
+  [[nodiscard]] const Grouping& grouping() const { return *grouping_; }
+  // Of snapshot number `index`.
+  [[nodiscard]] Accumulated accumulate(std::size_t index) const;
+
+  void describe(Report& report, const Ranking& ranking, std::uint64_t groups) const;
+
+ private:
+  Selection selection_;
+  std::vector<RowSource> sources_;
+  std::shared_ptr<const Grouping> grouping_;
+  IdVector<NodeId, char> kept_nodes_;
+  IdVector<DomainId, char> kept_domains_;
+  std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
+};
+
+}  // namespace memtrace

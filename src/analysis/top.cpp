@@ -1,0 +1,86 @@
+#include <array>
+#include <compare>
+
+#include "analysis/ranking.hpp"
+#include "analysis/report_builder.hpp"
+#include "mtrace/error.hpp"
+
+namespace memtrace {
+namespace {
+
+double average_of(const Amount& amount) {
+  return amount.count == 0 ? 0
+                           : static_cast<double>(amount.size) / static_cast<double>(amount.count);
+}
+
+// Larger first. Only ties look at tracebacks.
+class TopOrder {
+ public:
+  TopOrder(const Grouping& grouping, const Ranking& ranking)
+      : grouping_(grouping), sort_(ranking.sort), reverse_(ranking.reverse) {}
+
+  bool operator()(const Statistic& a, const Statistic& b) const {
+    return reverse_ ? comes_first(b, a) : comes_first(a, b);
+  }
+
+ private:
+  [[nodiscard]] bool comes_first(const Statistic& a, const Statistic& b) const {
+    const Amount& x = a.amount;
+    const Amount& y = b.amount;
+    if (sort_ == SortKey::location) return grouping_.compare(a.group, b.group) < 0;
+    if (sort_ == SortKey::average && average_of(x) != average_of(y)) {
+      return average_of(x) > average_of(y);
+    }
+    if (sort_ == SortKey::count && x.count != y.count) return x.count > y.count;
+    if (x.size != y.size) return x.size > y.size;
+    if (x.count != y.count) return x.count > y.count;
+    return grouping_.compare(a.group, b.group) > 0;
+  }
+
+  const Grouping& grouping_;
+  SortKey sort_;
+  bool reverse_;
+};
+
+}  // namespace
+
+void validate_top(const Ranking& ranking) {
+  switch (ranking.sort) {
+    case SortKey::size:
+    case SortKey::count:
+    case SortKey::average:
+    case SortKey::location: return;
+    default: throw Error("this sort key compares two snapshots; top has one");
+  }
+}
+
+TopReport top(const Snapshot& snapshot, const Selection& selection, const Ranking& ranking) {
+  validate_top(ranking);
+  const ReportBuilder builder(std::array{&snapshot}, selection);
+  const Accumulated sums = builder.accumulate(0);
+
+  TopReport report;
+  report.metadata = snapshot.metadata;
+  report.total = sums.total;
+  std::uint64_t groups = 0;
+  for (const GroupId group : ids_of(sums.groups)) {
+    const Amount& amount = sums.groups[group];
+    if (amount == Amount()) continue;
+    ++groups;
+    if (amount.size >= ranking.min_size) report.statistics.push_back({group, amount});
+  }
+  rank(report.statistics, ranking.limit, TopOrder(builder.grouping(), ranking));
+
+  report.rest_groups = groups - report.statistics.size();
+  if (!selection.cumulative) {
+    report.rest = report.total;
+    for (const Statistic& statistic : report.statistics) {
+      report.rest.size -= statistic.amount.size;
+      report.rest.count -= statistic.amount.count;
+    }
+  }
+  builder.describe(report, ranking, groups);
+  return report;
+}
+
+}  // namespace memtrace

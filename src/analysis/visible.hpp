@@ -1,0 +1,27 @@
+// Hiding frames: a tree without them, in which every block belongs to its next visible caller.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "mtrace/selection.hpp"
+
+namespace memtrace {
+
+// The file name of blocks whose frames are all hidden; their line is 0.
+inline constexpr std::string_view kHiddenFilename = "<hidden>";
+
+struct VisibleTracebacks {
+  // The tables to go on with. Where nothing is hidden they are the ones that came in.
+  std::shared_ptr<const Tracebacks> tables;
+  // Node that came in -> visible node. Empty where nothing is hidden: ids stay.
+  IdVector<NodeId, NodeId> node_of{};
+  std::uint64_t hidden_frames = 0;     // distinct frames, by --hide and --mine
+  std::uint64_t machinery_frames = 0;  // distinct frames of the allocation machinery
+};
+
+// Costs a pass over the frames; only where something is hidden, the tree is built anew, because
+// tracebacks that differ in hidden frames alone become one.
+VisibleTracebacks hide_frames(std::shared_ptr<const Tracebacks> tables, const Selection& selection);
+
+}  // namespace memtrace

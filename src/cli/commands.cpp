@@ -1,0 +1,20 @@
+#include <array>
+
+#include "cli/command.hpp"
+
+namespace memtrace {
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"top", "Where is the memory?", add_top},
+    Command{"diff", "What changed between two snapshots?", add_diff},
+    Command{"info", "What is this file?", add_info},
+    Command{"merge", "Add up the snapshots of many processes", add_merge},
+    Command{"convert", "Write any input as mtrace's own format", add_convert},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+}  // namespace memtrace

@@ -1,0 +1,41 @@
+#include <memory>
+
+#include "cli/command.hpp"
+#include "cli/output_options.hpp"
+#include "cli/progress.hpp"
+#include "write/text_dump.hpp"
+
+namespace memtrace {
+namespace {
+
+struct InfoOptions {
+  std::string snapshot;
+  bool dump = false;
+  OutputOptions output;
+};
+
+void run_info(const InfoOptions& options) {
+  if (options.dump) {
+    const Snapshot snapshot = read_with_progress(options.snapshot, {});
+    print(options.output, [&](const Style&, Sink& sink) {
+      write_text_dump(snapshot, [&](std::string_view text) { sink.write(text); });
+    });
+    return;
+  }
+  const SnapshotInfo info = read_info(options.snapshot);
+  print(options.output, [&](const Style& style, Sink& sink) {
+    options.output.renderer().info(info, options.snapshot, style, sink);
+  });
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  const auto options = std::make_shared<InfoOptions>();
+  app.add_option("SNAPSHOT", options->snapshot, "A snapshot; - is standard input")->required();
+  app.add_flag("--dump", options->dump, "The whole content as text, to read and to compare");
+  add_format_options(app, options->output, info_formats());
+  app.callback([options] { run_info(*options); });
+}
+
+}  // namespace memtrace

@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include <csignal>
+#include <exception>
+#include <new>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "cli/suggestion.hpp"
+#include "mtrace/error.hpp"
+
+namespace memtrace {
+namespace {
+
+// The words that are understood where `app` reads: commands, or options with their dashes.
+std::vector<std::string> known_words(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::App* const command : app.get_subcommands({})) words.push_back(command->get_name());
+  for (const CLI::Option* const option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+  }
+  return words;
+}
+
+// The command that was given, or the program itself.
+const CLI::App& given_command(const CLI::App& program) {
+  const auto given = program.get_subcommands();
+  return given.empty() ? program : *given.front();
+}
+
+// One line: what is wrong, and what was perhaps meant.
+std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
+  const CLI::App& command = given_command(program);
+  const std::string name = &command == &program ? "mtrace" : "mtrace " + command.get_name();
+  std::string message = error.what();
+  const std::vector<std::string> extra = program.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty()) {
+    const std::string word = extra.front().substr(0, extra.front().find('='));
+    const std::string meant = nearest(word, known_words(command));
+    const char* const kind = word.starts_with('-') ? "option" : &command == &program ? "command" : "argument";
+    message = fmt::format("unknown {} '{}'", kind, word);
+    if (!meant.empty()) message += fmt::format(", did you mean '{}'?", meant);
+  }
+  return fmt::format("{} (see {} --help)", message, name);
+}
+
+void add_commands(CLI::App& program) {
+  program.set_version_flag("--version", "mtrace " MTRACE_VERSION, "Print the version");
+  program.set_help_flag("-h,--help", "Print this help");
+  for (const Command& command : commands()) {
+    CLI::App* const app = program.add_subcommand(command.name, command.summary);
+    command.add_to(*app);
+  }
+}
+
+int fail(const std::string& message) {
+  fmt::print(stderr, "mtrace: {}\n", message);
+  return kExitError;
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("Which line holds the memory, what grew, what made the peak.", "mtrace");
+  add_commands(program);
+  try {
+    program.parse(argc, argv);
+    if (program.get_subcommands().empty()) return fail("which command? (see mtrace --help)");
+    return kExitDone;
+  } catch (const CLI::Success& success) {
+    return program.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return fail(usage_error(program, error));
+  } catch (const Error& error) {
+    return fail(error.what());
+  } catch (const std::bad_alloc&) {
+    return fail("it needs more memory than there is");
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
+}  // namespace
+}  // namespace memtrace
+
+int main(int argc, char** argv) {
+  // A reader that goes away (`| head`) is noticed when writing, not died of.
+  std::signal(SIGPIPE, SIG_IGN);
+  return memtrace::run(argc, argv);
+}

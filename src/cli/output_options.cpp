@@ -1,0 +1,126 @@
+#include "cli/output_options.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "cli/selection_options.hpp"
+#include "cli/size_argument.hpp"
+
+namespace memtrace {
+namespace {
+
+constexpr const char* kGroup = "Output";
+constexpr std::uint64_t kRowsForPeople = 10;
+
+template <class Has>
+std::vector<std::string> formats_where(const Has& has) {
+  std::vector<std::string> names;
+  for (const Renderer& renderer : renderers()) {
+    if (has(renderer)) names.emplace_back(renderer.name);
+  }
+  return names;
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// https://no-color.org: set and not empty.
+bool color_is_refused() {
+  const char* const value = std::getenv("NO_COLOR");
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
+
+std::vector<std::string> report_formats() {
+  return formats_where([](const Renderer& renderer) { return renderer.top != nullptr; });
+}
+
+std::vector<std::string> info_formats() {
+  return formats_where([](const Renderer& renderer) { return renderer.info != nullptr; });
+}
+
+void add_format_options(CLI::App& app, OutputOptions& options,
+                        const std::vector<std::string>& formats) {
+  options.format = formats.front();
+  options.color = "auto";
+  app.add_option("-f,--format", options.format, "How to print")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember(formats))
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("--color", options.color, "Colours: auto means on a terminal, unless NO_COLOR")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("-o,--output", options.output, "Write to a file; it is there whole or not at all")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_flag("--bytes", options.plain_bytes, "Plain bytes instead of KiB, MiB")->group(kGroup);
+}
+
+void add_ranking_options(CLI::App& app, OutputOptions& options,
+                         std::vector<SortName> sort_names) {
+  options.sort_names = std::move(sort_names);
+  options.sort = options.sort_names.front().name;
+  std::vector<std::string> names;
+  for (const SortName& sort : options.sort_names) names.emplace_back(sort.name);
+  app.add_option("-n,--limit", options.limit,
+                 "Groups to print; 0: all (default: 10 in table, text and markdown, else all)")
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_option("-s,--sort", options.sort, "What ranks the groups")
+      ->type_name("KEY")
+      ->check(CLI::IsMember(names))
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_flag("-r,--reverse", options.reverse, "The other way round")->group(kGroup);
+  app.add_option("--min-size", options.min_size,
+                 "Leave out smaller groups (of a diff: smaller changes): 50KiB, 5M, 1048576")
+      ->type_name("SIZE")
+      ->group(kGroup);
+  add_repeatable(app, "--strip-prefix", options.strip_prefixes,
+                 "Shorten what is printed by this leading folder")
+      ->type_name("DIR")
+      ->group(kGroup);
+  app.add_flag("--most-recent-first", options.most_recent_first,
+               "Print a traceback's most recent frame first")
+      ->group(kGroup);
+}
+
+const Renderer& OutputOptions::renderer() const {
+  const auto all = renderers();
+  return *std::find_if(all.begin(), all.end(),
+                       [&](const Renderer& renderer) { return renderer.name == format; });
+}
+
+Ranking OutputOptions::ranking() const {
+  Ranking ranking;
+  for (const SortName& name : sort_names) {
+    if (name.name == sort) ranking.sort = name.key;
+  }
+  ranking.reverse = reverse;
+  ranking.limit = limit.value_or(renderer().limited ? kRowsForPeople : 0);
+  if (!min_size.empty()) ranking.min_size = parse_size(min_size);
+  ranking.changed_only = renderer().changed_only;
+  return ranking;
+}
+
+Style OutputOptions::style(const Output& to) const {
+  Style style;
+  style.terminal = to.is_terminal();
+  style.color = color == "always" || (color == "auto" && style.terminal && !color_is_refused());
+  style.plain_bytes = plain_bytes;
+  style.most_recent_first = most_recent_first;
+  style.width = style.terminal ? terminal_width() : 0;
+  style.strip_prefixes = strip_prefixes;
+  return style;
+}
+
+}  // namespace memtrace

@@ -1,0 +1,60 @@
+#include "cli/progress.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace memtrace {
+namespace {
+
+constexpr auto kPatience = std::chrono::milliseconds(500);
+constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
+constexpr std::uint64_t kWidth = 30;
+constexpr double kMebibyte = 1 << 20;
+
+// The terminal is somebody's screen: a name may not move its cursor.
+std::string printable(std::string text) {
+  std::replace_if(text.begin(), text.end(),
+                  [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return text;
+}
+
+}  // namespace
+
+ProgressBar::ProgressBar(std::string title)
+    : title_(printable(std::move(title))),
+      watched_(isatty(STDERR_FILENO) == 1),
+      next_draw_(Clock::now() + kPatience) {}
+
+ProgressBar::~ProgressBar() {
+  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+}
+
+void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
+  if (!watched_) return;
+  const auto now = Clock::now();
+  if (now < next_draw_) return;
+  next_draw_ = now + kRedrawEvery;
+  draw(done, total);
+}
+
+void ProgressBar::draw(std::uint64_t done, std::uint64_t total) {
+  drawn_ = true;
+  const double read = static_cast<double>(done) / kMebibyte;
+  if (total == 0) {
+    fmt::print(stderr, "\r\x1b[Kreading {}: {:.0f} MiB", title_, read);
+    return;
+  }
+  const std::uint64_t filled = std::min(done, total) * kWidth / total;
+  fmt::print(stderr, "\r\x1b[Kreading {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} MiB", title_, "", filled,
+             "", kWidth - filled, read, static_cast<double>(total) / kMebibyte);
+}
+
+Snapshot read_with_progress(const std::string& path, ReadOptions options) {
+  ProgressBar bar(path);
+  options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+  return read_snapshot(path, options);
+}
+
+}  // namespace memtrace

@@ -1,0 +1,37 @@
+// A progress bar on standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "mtrace/read.hpp"
+
+namespace memtrace {
+
+// Appears when a read takes longer than half a second and a person is watching; disappears in the
+// end. Costs a look at the clock for each piece read.
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string title);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void update(std::uint64_t done, std::uint64_t total);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void draw(std::uint64_t done, std::uint64_t total);
+
+  std::string title_;
+  bool watched_;
+  bool drawn_ = false;
+  Clock::time_point next_draw_;
+};
+
+// Reads with a progress bar.
+Snapshot read_with_progress(const std::string& path, ReadOptions options);
+
+}  // namespace memtrace

@@ -1,0 +1,100 @@
+#include "cli/selection_options.hpp"
+
+#include <algorithm>
+
+namespace memtrace {
+namespace {
+
+constexpr const char* kGroup = "Selecting";
+
+template <class Table>
+std::vector<std::string> names_in(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto item : table) names.emplace_back(name_of(item));
+  return names;
+}
+
+// The parser has made sure that the name is there.
+template <class Table>
+auto by_name(const Table& table, const std::string& name) {
+  return *std::find_if(table.begin(), table.end(),
+                       [&](const auto item) { return name_of(item) == name; });
+}
+
+template <class T>
+std::vector<T> compile(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+}  // namespace
+
+CLI::Option* add_repeatable(CLI::App& app, const std::string& names,
+                            std::vector<std::string>& values, const std::string& description) {
+  return app.add_option(names, values, description)->allow_extra_args(false);
+}
+
+void add_selection_options(CLI::App& app, SelectionOptions& options) {
+  options.group_by = name_of(GroupBy::lineno);
+  options.metric = name_of(Metric::live);
+  app.add_option("-g,--group-by", options.group_by, "What a row is")
+      ->type_name("KEY")
+      ->check(CLI::IsMember(names_in(kGroupBys)))
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_flag("--cumulative", options.cumulative,
+               "Count a block for every group on its traceback, once each")
+      ->group(kGroup);
+  add_repeatable(app, "-i,--include", options.include, "Keep blocks whose file name matches")
+      ->type_name("PATTERN")
+      ->group(kGroup);
+  add_repeatable(app, "-x,--exclude", options.exclude, "Drop blocks whose file name matches")
+      ->type_name("PATTERN")
+      ->group(kGroup);
+  app.add_flag("--all-frames", options.all_frames,
+               "Patterns look at every frame, not only at the most recent one")
+      ->group(kGroup);
+  app.add_option("--domain", options.domain, "Keep one address space: a number or a name")
+      ->type_name("N")
+      ->group(kGroup);
+  add_repeatable(app, "--function", options.functions, "Keep blocks of matching functions")
+      ->type_name("GLOB")
+      ->group(kGroup);
+  add_repeatable(app, "--module", options.modules,
+                 "Keep blocks of matching shared objects or packages")
+      ->type_name("GLOB")
+      ->group(kGroup);
+  add_repeatable(app, "--hide", options.hide,
+                 "Hide matching frames: their blocks go to the nearest visible caller")
+      ->type_name("PATTERN")
+      ->group(kGroup);
+  app.add_flag("--mine", options.mine,
+               "Hide the frames of system code, standard libraries and installed packages")
+      ->group(kGroup);
+  app.add_flag("--raw-frames", options.raw_frames,
+               "Show the allocation machinery's frames too (malloc, operator new)")
+      ->group(kGroup);
+  app.add_option("-m,--metric", options.metric, "Which blocks: alive now, at the peak, ever")
+      ->type_name("METRIC")
+      ->check(CLI::IsMember(names_in(kMetrics)))
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+Selection SelectionOptions::selection() const {
+  Selection selection;
+  selection.group_by = by_name(kGroupBys, group_by);
+  selection.metric = by_name(kMetrics, metric);
+  selection.cumulative = cumulative;
+  selection.hide = compile<Pattern>(hide);
+  selection.mine = mine;
+  selection.raw_frames = raw_frames;
+  selection.include = compile<Pattern>(include);
+  selection.exclude = compile<Pattern>(exclude);
+  selection.function = compile<Glob>(functions);
+  selection.module = compile<Glob>(modules);
+  selection.all_frames = all_frames;
+  if (!domain.empty()) selection.domain = domain;
+  return selection;
+}
+
+}  // namespace memtrace

@@ -1,0 +1,13 @@
+// "did you mean": the nearest known word.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace memtrace {
+
+// The candidate with the fewest edits (at most a third of the word), or empty.
+std::string nearest(std::string_view word, std::span<const std::string> candidates);
+
+}  // namespace memtrace

@@ -1,0 +1,42 @@
+#include <memory>
+
+#include "cli/command.hpp"
+#include "cli/output_options.hpp"
+#include "cli/progress.hpp"
+#include "cli/selection_options.hpp"
+
+namespace memtrace {
+namespace {
+
+struct TopOptions {
+  std::string snapshot;
+  SelectionOptions selection;
+  OutputOptions output;
+};
+
+void run_top(const TopOptions& options) {
+  const Selection selection = options.selection.selection();
+  const Ranking ranking = options.output.ranking();
+  const Snapshot snapshot = read_with_progress(options.snapshot, {.metric = selection.metric});
+  const TopReport report = top(snapshot, selection, ranking);
+  print(options.output, [&](const Style& style, Sink& sink) {
+    options.output.renderer().top(report, options.snapshot, style, sink);
+  });
+}
+
+}  // namespace
+
+void add_top(CLI::App& app) {
+  const auto options = std::make_shared<TopOptions>();
+  app.add_option("SNAPSHOT", options->snapshot, "A snapshot; - is standard input")->required();
+  add_selection_options(app, options->selection);
+  add_format_options(app, options->output, report_formats());
+  add_ranking_options(app, options->output,
+                      {{"size", SortKey::size},
+                       {"count", SortKey::count},
+                       {"average", SortKey::average},
+                       {"location", SortKey::location}});
+  app.callback([options] { run_top(*options); });
+}
+
+}  // namespace memtrace

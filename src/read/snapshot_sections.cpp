@@ -1,0 +1,268 @@
+#include "read/snapshot_sections.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/checked_math.hpp"
+#include "model/canonical.hpp"
+
+namespace memtrace {
+namespace {
+
+using wire::Section;
+
+// An id that must be below `size`.
+template <class Id>
+Id checked_id(ByteCursor& cursor, std::size_t size, const char* what) {
+  const std::uint64_t value = cursor.varint();
+  if (value >= size) cursor.fail(fmt::format("{} {} of {}", what, value, size));
+  return Id{static_cast<std::uint32_t>(value)};
+}
+
+// The same, coded as id + 1 where 0 is "none".
+template <class Id>
+Id checked_id_or_none(ByteCursor& cursor, std::size_t size, const char* what) {
+  const std::uint64_t value = cursor.varint();
+  if (value > size) cursor.fail(fmt::format("{} {} of {}", what, value - 1, size));
+  return value == 0 ? kNone<Id> : Id{static_cast<std::uint32_t>(value - 1)};
+}
+
+std::uint32_t checked_u32(ByteCursor& cursor) {
+  const std::uint64_t value = cursor.varint();
+  if (value > std::numeric_limits<std::uint32_t>::max()) cursor.fail("a number of over 32 bits");
+  return static_cast<std::uint32_t>(value);
+}
+
+std::int64_t unzigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
+}
+
+// Room for what the header declares, but never for more than 8 items a byte of real content.
+std::size_t room(std::uint64_t declared, std::size_t payload_size) {
+  return std::min<std::uint64_t>(declared, 8 * payload_size);
+}
+
+}  // namespace
+
+SnapshotSections::SnapshotSections(SnapshotHeader header) : header_(std::move(header)) {
+  for (const Metric metric : kMetrics) {
+    if (header_.totals[static_cast<std::size_t>(metric)]) snapshot_.rows[metric].emplace();
+  }
+}
+
+void SnapshotSections::decode(Section section, std::span<const std::uint8_t> payload,
+                              std::uint32_t items) {
+  ByteCursor cursor(payload);
+  switch (section) {
+    case Section::strings: strings(cursor, items); break;
+    case Section::modules: modules(cursor, items); break;
+    case Section::frames: frames(cursor, items); break;
+    case Section::nodes: nodes(cursor, items); break;
+    case Section::domains: domains(cursor, items); break;
+    case Section::row_nodes: row_nodes(cursor, items); break;
+    case Section::row_domains: row_domains(cursor, items); break;
+    case Section::timeline: timeline(cursor, items); break;
+    case Section::metadata:
+    case Section::end: break;
+    default: column(section, cursor, items); break;
+  }
+  if (!cursor.at_end()) cursor.fail("something follows its last item");
+}
+
+void SnapshotSections::strings(ByteCursor& cursor, std::uint32_t items) {
+  StringTable& strings = snapshot_.tracebacks.strings;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const std::string_view text = cursor.bytes(cursor.varint());
+    const std::size_t size = strings.size();
+    if (size > 0 && strings[StringId{static_cast<std::uint32_t>(size - 1)}] >= text) {
+      cursor.fail("strings out of order");
+    }
+    strings.add(text);
+  }
+}
+
+void SnapshotSections::modules(ByteCursor& cursor, std::uint32_t items) {
+  Tracebacks& tables = snapshot_.tracebacks;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    Module module;
+    module.name = checked_id_or_none<StringId>(cursor, tables.strings.size(), "string");
+    module.build_id = cursor.bytes(cursor.varint());
+    tables.modules.push_back(std::move(module));
+  }
+}
+
+void SnapshotSections::frames(ByteCursor& cursor, std::uint32_t items) {
+  Tracebacks& tables = snapshot_.tracebacks;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    Frame frame;
+    const std::uint64_t kind = cursor.varint();
+    if (kind > static_cast<std::uint64_t>(FrameKind::exact_address)) {
+      cursor.fail(fmt::format("a frame of unknown kind {}", kind));
+    }
+    frame.kind = static_cast<FrameKind>(kind);
+    frame.module = checked_id_or_none<ModuleId>(cursor, tables.modules.size(), "module");
+    if (frame.is_address()) {
+      frame.offset = cursor.varint();
+    } else {
+      frame.filename = checked_id_or_none<StringId>(cursor, tables.strings.size(), "string");
+      frame.lineno = checked_u32(cursor);
+      frame.function = checked_id_or_none<StringId>(cursor, tables.strings.size(), "string");
+    }
+    if (!tables.frames.empty()) {
+      const FrameId last{static_cast<std::uint32_t>(tables.frames.size() - 1)};
+      if (canonical_key(tables.frames[last]) >= canonical_key(frame)) {
+        cursor.fail("frames out of order");
+      }
+    }
+    tables.frames.push_back(frame);
+  }
+}
+
+void SnapshotSections::nodes(ByteCursor& cursor, std::uint32_t items) {
+  auto& nodes = snapshot_.tracebacks.nodes;
+  const std::size_t frames = snapshot_.tracebacks.frames.size();
+  if (nodes.size() == 1) nodes.reserve(room(header_.counts.nodes, cursor.remaining()));
+  NodeId parent = last_node_;
+  std::uint32_t depth = last_depth_;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const std::uint64_t up = cursor.varint();
+    if (up > depth) cursor.fail("a traceback above the root");
+    NodeId elder = kNone<NodeId>;  // the sibling before, whose subtree is left
+    for (std::uint64_t step = 0; step < up; ++step) {
+      elder = parent;
+      parent = nodes[parent].parent;
+    }
+    depth -= static_cast<std::uint32_t>(up);
+    const auto frame = checked_id<FrameId>(cursor, frames, "frame");
+    if (elder != kNone<NodeId> && nodes[elder].frame >= frame) cursor.fail("nodes out of order");
+    if (++depth > wire::kMaxDepth) cursor.fail("a traceback of more than 1048576 frames");
+    if (nodes.size() == index_of(kNone<NodeId>)) cursor.fail("more nodes than 32 bits can number");
+    parent = nodes.push_back({parent, frame});
+  }
+  last_node_ = parent;
+  last_depth_ = depth;
+}
+
+void SnapshotSections::domains(ByteCursor& cursor, std::uint32_t items) {
+  for (std::uint32_t i = 0; i < items; ++i) {
+    Domain domain;
+    domain.number = checked_u32(cursor);
+    domain.name = cursor.bytes(cursor.varint());
+    auto& domains = snapshot_.domains;
+    if (!domains.empty() &&
+        domains[DomainId{static_cast<std::uint32_t>(domains.size() - 1)}].number >= domain.number) {
+      cursor.fail("domains out of order");
+    }
+    domains.push_back(std::move(domain));
+  }
+}
+
+void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
+  const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
+  std::vector<NodeId>& rows = snapshot_.rows.node;
+  if (rows.empty()) rows.reserve(room(header_.counts.rows, cursor.remaining()));
+  std::uint64_t last = rows.empty() ? 0 : index_of(rows.back());
+  std::uint64_t node = 0;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const std::uint64_t difference = cursor.varint();
+    if (difference >= nodes - node) cursor.fail("a row of an unknown node");
+    node += difference;
+    if (node == 0 || node < last) cursor.fail("rows out of order");
+    last = node;
+    rows.push_back(NodeId{static_cast<std::uint32_t>(node)});
+  }
+}
+
+void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
+  const std::vector<NodeId>& nodes = snapshot_.rows.node;
+  std::vector<DomainId>& rows = snapshot_.rows.domain;
+  if (items > nodes.size() - rows.size()) cursor.fail("more domains than rows");
+  if (rows.empty()) rows.reserve(nodes.size());
+  const std::size_t domains = snapshot_.domains.size();
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const auto domain = checked_id<DomainId>(cursor, domains, "domain");
+    const std::size_t row = rows.size();
+    if (row > 0 && nodes[row - 1] == nodes[row] && rows.back() >= domain) {
+      cursor.fail("rows out of order");
+    }
+    rows.push_back(domain);
+  }
+}
+
+void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
+  const std::size_t index =
+      static_cast<std::size_t>(section) - static_cast<std::size_t>(Section::live_size);
+  const Metric metric = kMetrics[index / 2];
+  const bool is_size = index % 2 == 0;
+  auto& total = header_.totals[index / 2];
+  if (!total) cursor.fail("a column that the metadata does not announce");
+
+  std::vector<std::int64_t>& values =
+      is_size ? snapshot_.rows[metric]->size : snapshot_.rows[metric]->count;
+  const std::size_t rows = snapshot_.rows.size();
+  if (items > rows - values.size()) cursor.fail("more values than rows");
+  if (values.empty()) values.reserve(rows);
+  // Counting down from the announced sum: what does not reach 0 in the end, or would go below, is
+  // not the column that the metadata speaks of. So no sum over rows can overflow.
+  std::int64_t& left = is_size ? total->size : total->count;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const std::uint64_t value = cursor.varint();
+    if (value > static_cast<std::uint64_t>(left)) {
+      cursor.fail("its values add up to more than the metadata says");
+    }
+    left -= static_cast<std::int64_t>(value);
+    values.push_back(static_cast<std::int64_t>(value));
+  }
+}
+
+void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {
+  TimelinePoint before;
+  std::int64_t last =
+      snapshot_.timeline.empty() ? 0 : snapshot_.timeline.back().time;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const std::uint64_t step = cursor.varint();
+    if (step > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() - before.time)) {
+      cursor.fail("a time past the year 2262");
+    }
+    TimelinePoint point;
+    point.time = before.time + static_cast<std::int64_t>(step);
+    point.current = before.current + static_cast<std::uint64_t>(unzigzag(cursor.varint()));
+    if (point.time < last) cursor.fail("a timeline out of order");
+    last = point.time;
+    before = snapshot_.timeline.emplace_back(point);
+  }
+}
+
+void SnapshotSections::check_counts() const {
+  const SnapshotInfo::Counts& counts = header_.counts;
+  const auto check = [](const char* what, std::uint64_t declared, std::uint64_t found) {
+    if (declared == found) return;
+    throw Error(fmt::format("its metadata says {} {}, its sections have {}", declared, what, found));
+  };
+  check("strings", counts.strings, snapshot_.tracebacks.strings.size());
+  check("modules", counts.modules, snapshot_.tracebacks.modules.size());
+  check("frames", counts.frames, snapshot_.tracebacks.frames.size());
+  check("nodes", counts.nodes, snapshot_.tracebacks.nodes.size() - 1);
+  check("domains", counts.domains, snapshot_.domains.size());
+  check("rows", counts.rows, snapshot_.rows.size());
+  check("row domains", counts.rows, snapshot_.rows.domain.size());
+}
+
+Snapshot SnapshotSections::finish(std::optional<Metric> wanted) {
+  check_counts();
+  for (const Metric metric : kMetrics) {
+    auto& column = snapshot_.rows[metric];
+    if (wanted && metric != *wanted) column.reset();
+    if (!column) continue;
+    const auto& left = header_.totals[static_cast<std::size_t>(metric)];
+    if (column->size.size() != snapshot_.rows.size() ||
+        column->count.size() != snapshot_.rows.size() || *left != Amount()) {
+      throw Error(fmt::format("its {} columns are not what its metadata says", name_of(metric)));
+    }
+  }
+  snapshot_.metadata = std::move(header_.metadata);
+  return std::move(snapshot_);
+}
+
+}  // namespace memtrace

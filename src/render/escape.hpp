@@ -1,0 +1,30 @@
+// Untrusted text made harmless.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace memtrace {
+
+// Whether a code point may do more to a terminal, or to the order of a line, than show a glyph:
+// control characters, line separators, bidirectional and invisible formatting, surrogates. Joiners
+// and variation selectors are not among them: emoji and Indic scripts need them.
+bool is_unsafe(char32_t code_point);
+
+// Appends text with what is unsafe written as \n, \x1b, \u202e, \udc80 or \U000e0001. A byte that
+// is no UTF-8 becomes \xff. The result is valid UTF-8.
+void append_escaped(std::string& out, std::string_view text);
+std::string escaped(std::string_view text);
+
+// The printable form of an argument vector: what a shell would take, with unsafe code points
+// escaped.
+std::string shell_words(std::span<const std::string> words);
+
+// An inline code span of GitHub's Markdown, for tables and running text alike. No character of the
+// text is markup, neither Markdown's nor HTML's, and no line end gets in.
+std::string markdown_code(std::string_view text);
+// The same for places where only HTML is read, such as within <summary>.
+std::string html_code(std::string_view text);
+
+}  // namespace memtrace

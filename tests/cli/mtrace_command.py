@@ -1,0 +1,109 @@
+"""Runs the mtrace command and measures what it did. Used by every end-to-end test."""
+
+import os
+import select
+import signal
+import time
+from typing import NamedTuple
+
+# Nothing of the caller's terminal or locale reaches a test; sanitizer settings do.
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"} | {
+    name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")
+}
+
+
+class Outcome(NamedTuple):
+    status: int  # the exit status; below zero: killed by that signal
+    stdout: bytes
+    stderr: bytes
+    peak_memory: int  # bytes resident at most; never below what the test itself had
+    arguments: tuple
+
+    def __str__(self):
+        return (
+            f"mtrace {' '.join(map(shown, self.arguments))}\n"
+            f"  status {self.status}\n  stdout {self.stdout[:2000]!r}\n  stderr {self.stderr[:2000]!r}"
+        )
+
+
+def shown(argument):
+    text = os.fsdecode(argument)
+    return text if text.isprintable() and " " not in text else repr(text)
+
+
+class Mtrace:
+    def __init__(self, path):
+        self.path = os.path.realpath(path)
+        if not os.access(self.path, os.X_OK):
+            raise SystemExit(f"{path}: not an executable file")
+
+    def is_sanitized(self):
+        """Sanitizers reserve terabytes of address space and need several times the memory."""
+        with open(self.path, "rb") as file:
+            return b"__asan_init" in file.read()
+
+    def run(self, *arguments, stdin=None, stdout=None, seconds=20.0, environment=None):
+        """Runs to the end and returns the Outcome. `stdin` is bytes or a file descriptor (default:
+        empty), `stdout` a file descriptor where it is not to be collected. Killed after `seconds`.
+        """
+        collected, errors = os.memfd_create("stdout"), os.memfd_create("stderr")
+        given = memory_file(stdin) if isinstance(stdin, bytes) else None
+        null = os.open(os.devnull, os.O_RDONLY)
+        try:
+            child = os.posix_spawn(
+                self.path,
+                ["mtrace", *arguments],
+                ENVIRONMENT | (environment or {}),
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, first_set(given, stdin, null), 0),
+                    (os.POSIX_SPAWN_DUP2, first_set(stdout, collected), 1),
+                    (os.POSIX_SPAWN_DUP2, errors, 2),
+                ],
+                setsigdef=[signal.SIGPIPE],  # Python ignores it, a shell does not
+            )
+            status, usage = wait(child, seconds)
+            return Outcome(
+                os.waitstatus_to_exitcode(status),
+                content(collected),
+                content(errors),
+                usage.ru_maxrss * 1024,
+                arguments,
+            )
+        finally:
+            for descriptor in (collected, errors, null, given):
+                if descriptor is not None:
+                    os.close(descriptor)
+
+
+def first_set(*values):
+    return next(value for value in values if value is not None)
+
+
+def memory_file(data):
+    descriptor = os.memfd_create("stdin")
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def content(descriptor):
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def wait(child, seconds):
+    """Waits for the child at most so long, then kills it: its status is then SIGKILL's."""
+    watched = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(watched, select.POLLIN)
+        end = time.monotonic() + seconds
+        while not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            if time.monotonic() >= end:
+                os.kill(child, signal.SIGKILL)
+                break
+        _, status, usage = os.wait4(child, 0)
+        return status, usage
+    finally:
+        os.close(watched)

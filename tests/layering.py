@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""The architecture, checked: which folder includes what. And that no file outgrows a reader's patience.
+
+Prints each offence as FILE:LINE: MESSAGE and exits 1 if there was one.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FILE = 300  # lines
+
+# The public headers that a folder may include.
+BASICS = {"mtrace/error.hpp", "mtrace/export.hpp"}
+MODEL = BASICS | {"mtrace/ids.hpp", "mtrace/snapshot.hpp", "mtrace/string_table.hpp"}
+ANALYSIS = MODEL | {"mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp"}
+READ, WRITE = MODEL | {"mtrace/read.hpp"}, MODEL | {"mtrace/write.hpp"}
+ALL = ANALYSIS | READ | WRITE
+
+# Folder: (public headers, folders of src beside itself, libraries). Data flows one way:
+# file -> read -> model -> analysis -> render, and nothing looks back.
+FOLDERS = {
+    "base": (BASICS, set(), {"fmt", "zstd", "zlib"}),
+    "wire": (set(), set(), {"xxhash"}),
+    "model": (MODEL, {"base"}, {"fmt", "xxhash", "tsl"}),
+    "analysis": (ANALYSIS, {"model", "base"}, {"fmt", "tsl"}),
+    "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl"}),
+    "write": (WRITE, {"model", "wire", "base"}, {"fmt"}),
+    "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
+    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
+}
+# What the public headers include: each other and the standard library.
+PUBLIC = (ALL, set(), set())
+
+# A header of another project, by how it is included; what is not here is the system's.
+LIBRARIES = {
+    "fmt/": "fmt",
+    "CLI/": "CLI",
+    "tsl/": "tsl",
+    "zstd": "zstd",
+    "zlib.h": "zlib",
+    "xxhash.h": "xxhash",
+    "utf8proc.h": "utf8proc",
+    "nlohmann/": "nlohmann",
+    "doctest": "doctest",
+}
+INCLUDE = re.compile(r'\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
+
+
+def library_of(header):
+    for prefix, library in LIBRARIES.items():
+        if header.startswith(prefix):
+            return library
+    return None
+
+
+def system_offence(owner, header, libraries):
+    """What is wrong with #include <header> in the folder `owner`, or None."""
+    library = library_of(header)
+    if library is not None and library not in libraries:
+        return f"{owner} must not use {library}"
+    if library is None and owner == "include" and not re.fullmatch("[a-z_0-9]+", header):
+        return f"a public header includes only mtrace/ and the standard library, not <{header}>"
+    return None
+
+
+def own_offence(owner, header, public, folders):
+    """What is wrong with #include "header" in the folder `owner`, or None."""
+    folder = header.partition("/")[0]
+    if folder == "mtrace":
+        if not (ROOT / "include" / header).exists():
+            return f'there is no "{header}"'
+        return None if header in public else f'{owner} must not know "{header}"'
+    if not (ROOT / "src" / header).exists():
+        return f'there is no "{header}" in src/: includes name the folder too'
+    return None if folder == owner or folder in folders else f"{owner} must not include {folder}/"
+
+
+def offences(file, owner, rules):
+    public, folders, libraries = rules
+    lines = file.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if match := INCLUDE.match(line):
+            system, own = match.groups()
+            if system:
+                message = system_offence(owner, system, libraries)
+            else:
+                message = own_offence(owner, own, public, folders)
+            if message:
+                yield number, message
+    if len(lines) > LONGEST_FILE:
+        yield len(lines), f"the file has {len(lines)} lines, more than {LONGEST_FILE}: split it"
+
+
+def sources(folder):
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".cpp", ".hpp"))
+
+
+def main():
+    checked = [(file, "include", PUBLIC) for file in sources(ROOT / "include")]
+    for folder in sorted(path for path in (ROOT / "src").iterdir() if path.is_dir()):
+        if folder.name not in FOLDERS:
+            raise SystemExit(f"src/{folder.name}: the table in {__file__} has no row for it")
+        checked += [(file, folder.name, FOLDERS[folder.name]) for file in sources(folder)]
+    failed = False
+    for file, owner, rules in checked:
+        for number, message in offences(file, owner, rules):
+            print(f"{file.relative_to(ROOT)}:{number}: {message}")
+            failed = True
+    print(f"{len(checked)} files checked")
+    if failed or not checked:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
