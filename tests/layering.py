@@ -25,8 +25,8 @@ FOLDERS = {
     "wire": (set(), set(), {"xxhash"}),
     "model": (MODEL, {"base"}, {"fmt", "xxhash", "tsl"}),
     "analysis": (ANALYSIS, {"model", "base"}, {"fmt", "tsl"}),
-    "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl"}),
-    "write": (WRITE, {"model", "wire", "base"}, {"fmt"}),
+    "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl", "zstd"}),
+    "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),
     "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }

@@ -26,17 +26,19 @@ IdVector<NodeId, Id> for_own_nodes(const RowSource& source, const IdVector<NodeI
   return values;
 }
 
-// Calls add_row(row, value of its node) for every kept row.
+// Calls add_row(row, value of its node, grouping's domain) for every kept row.
 template <class Id, class AddRow>
 void for_kept_rows(const RowSource& source, const IdVector<NodeId, Id>& values,
                    const IdVector<DomainId, char>& kept_domains, const AddRow& add_row) {
+  IdVector<DomainId, DomainId> domains;
+  for (const DomainId domain : source.domain_of) {
+    domains.push_back(kept_domains[domain] != 0 ? domain : kNone<DomainId>);
+  }
   const Rows& rows = *source.rows;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const Id value = values[rows.node[row]];
-    if (value == kNone<Id>) continue;
-    DomainId domain = rows.domain[row];
-    if (!source.domain_of.empty()) domain = source.domain_of[domain];
-    if (kept_domains[domain] != 0) add_row(row, value, domain);
+    const DomainId domain = domains[rows.domain[row]];
+    if (value != kNone<Id> && domain != kNone<DomainId>) add_row(row, value, domain);
   }
 }
 

@@ -11,7 +11,7 @@ struct RowSource {
   const Rows* rows = nullptr;
   const Column* column = nullptr;          // of the metric that was asked for
   IdVector<NodeId, NodeId> node_of{};        // own node -> grouping's node; empty: the same
-  IdVector<DomainId, DomainId> domain_of{};  // own domain -> grouping's domain; empty: the same
+  IdVector<DomainId, DomainId> domain_of{};  // own domain -> grouping's domain
 };
 
 struct Accumulated {

@@ -46,6 +46,8 @@ class DumpShapes {
     }
     return PickleValue::trace(row, size, truncated);
   }
+  // Asks for the memory that trace() looks at.
+  void prefetch_trace(PickleValue traceback) const { rows_.prefetch(traceback.id<NodeId>()); }
 
   PickleValue empty_list();
   void append(PickleValue list, std::span<const PickleValue> traces);

@@ -78,7 +78,7 @@ SnapshotInfo read_info(const std::string& path) {
     FileInput file(path);
     return with_format(file, [&](const InputFormat& format, OpenInput& input) {
       SnapshotInfo info = format.info(input);
-      info.encoding = input.encoding;
+      if (info.encoding.empty()) info.encoding = input.encoding;
       info.file_size = file.size();
       return info;
     });

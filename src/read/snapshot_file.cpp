@@ -89,6 +89,7 @@ SnapshotInfo info_of_snapshot_file(OpenInput& input) {
   SnapshotHeader declared = read_header(sections, header);
   SnapshotInfo info;
   info.kind = declared.metadata.kind;
+  info.encoding = "zstd";
   info.format = fmt::format("mtrace snapshot {}.{}", header.major, header.minor);
   info.metadata = std::move(declared.metadata);
   info.counts = declared.counts;

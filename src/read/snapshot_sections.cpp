@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
 
 #include "base/checked_math.hpp"
+#include "base/large_pages.hpp"
 #include "model/canonical.hpp"
 
 namespace memtrace {
@@ -38,9 +41,29 @@ std::int64_t unzigzag(std::uint64_t value) {
   return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
 }
 
-// Room for what the header declares, but never for more than 8 items a byte of real content.
+// Decodes `count` numbers and hands them on in batches that stay in the cache.
+template <class Use>
+void for_batches(ByteCursor& cursor, std::uint64_t count, const Use& use) {
+  std::array<std::uint64_t, 1024> buffer;
+  while (count > 0) {
+    const auto batch = std::span(buffer).first(std::min<std::uint64_t>(count, buffer.size()));
+    cursor.varints(batch);
+    use(std::span<const std::uint64_t>(batch));
+    count -= batch.size();
+  }
+}
+
+// Reserves in large pages: a column of millions of rows is touched for the first time while it is
+// decoded, and small pages would cost more than the decoding.
+template <class Vector>
+void reserve(Vector& items, std::size_t size) {
+  items.reserve(size);
+  advise_large_pages(std::to_address(items.begin()), size * sizeof(*items.begin()));
+}
+
+// Room for what the header declares, but never for more than 64 items a byte of real content.
 std::size_t room(std::uint64_t declared, std::size_t payload_size) {
-  return std::min<std::uint64_t>(declared, 8 * payload_size);
+  return std::min<std::uint64_t>(declared, 64 * payload_size);
 }
 
 }  // namespace
@@ -121,27 +144,30 @@ void SnapshotSections::frames(ByteCursor& cursor, std::uint32_t items) {
 
 void SnapshotSections::nodes(ByteCursor& cursor, std::uint32_t items) {
   auto& nodes = snapshot_.tracebacks.nodes;
-  const std::size_t frames = snapshot_.tracebacks.frames.size();
-  if (nodes.size() == 1) nodes.reserve(room(header_.counts.nodes, cursor.remaining()));
-  NodeId parent = last_node_;
-  std::uint32_t depth = last_depth_;
-  for (std::uint32_t i = 0; i < items; ++i) {
-    const std::uint64_t up = cursor.varint();
-    if (up > depth) cursor.fail("a traceback above the root");
-    NodeId elder = kNone<NodeId>;  // the sibling before, whose subtree is left
-    for (std::uint64_t step = 0; step < up; ++step) {
-      elder = parent;
-      parent = nodes[parent].parent;
-    }
-    depth -= static_cast<std::uint32_t>(up);
-    const auto frame = checked_id<FrameId>(cursor, frames, "frame");
-    if (elder != kNone<NodeId> && nodes[elder].frame >= frame) cursor.fail("nodes out of order");
-    if (++depth > wire::kMaxDepth) cursor.fail("a traceback of more than 1048576 frames");
-    if (nodes.size() == index_of(kNone<NodeId>)) cursor.fail("more nodes than 32 bits can number");
-    parent = nodes.push_back({parent, frame});
+  if (nodes.size() == 1) reserve(nodes, room(header_.counts.nodes, cursor.remaining()));
+  if (items > index_of(kNone<NodeId>) - nodes.size()) {
+    cursor.fail("more nodes than 32 bits can number");
   }
-  last_node_ = parent;
-  last_depth_ = depth;
+  for_batches(cursor, 2 * std::uint64_t{items}, [&](std::span<const std::uint64_t> numbers) {
+    for (std::size_t i = 0; i < numbers.size(); i += 2) add_node(cursor, numbers[i], numbers[i + 1]);
+  });
+}
+
+void SnapshotSections::add_node(const ByteCursor& cursor, std::uint64_t up, std::uint64_t frame) {
+  auto& nodes = snapshot_.tracebacks.nodes;
+  if (up > last_depth_) cursor.fail("a traceback above the root");
+  if (frame >= snapshot_.tracebacks.frames.size()) cursor.fail("an unknown frame");
+  NodeId elder = kNone<NodeId>;  // the sibling before, whose subtree is left
+  NodeId parent = last_node_;
+  for (std::uint64_t step = 0; step < up; ++step) {
+    elder = parent;
+    parent = nodes[parent].parent;
+  }
+  last_depth_ += 1 - static_cast<std::uint32_t>(up);
+  if (last_depth_ > wire::kMaxDepth) cursor.fail("a traceback of more than 1048576 frames");
+  const FrameId id{static_cast<std::uint32_t>(frame)};
+  if (elder != kNone<NodeId> && nodes[elder].frame >= id) cursor.fail("nodes out of order");
+  last_node_ = nodes.push_back({parent, id});
 }
 
 void SnapshotSections::domains(ByteCursor& cursor, std::uint32_t items) {
@@ -161,33 +187,36 @@ void SnapshotSections::domains(ByteCursor& cursor, std::uint32_t items) {
 void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
   const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
   std::vector<NodeId>& rows = snapshot_.rows.node;
-  if (rows.empty()) rows.reserve(room(header_.counts.rows, cursor.remaining()));
-  std::uint64_t last = rows.empty() ? 0 : index_of(rows.back());
+  if (rows.empty()) reserve(rows, room(header_.counts.rows, cursor.remaining()));
+  const std::uint64_t last = rows.empty() ? 0 : index_of(rows.back());
   std::uint64_t node = 0;
-  for (std::uint32_t i = 0; i < items; ++i) {
-    const std::uint64_t difference = cursor.varint();
-    if (difference >= nodes - node) cursor.fail("a row of an unknown node");
-    node += difference;
-    if (node == 0 || node < last) cursor.fail("rows out of order");
-    last = node;
-    rows.push_back(NodeId{static_cast<std::uint32_t>(node)});
-  }
+  for_batches(cursor, items, [&](std::span<const std::uint64_t> differences) {
+    for (const std::uint64_t difference : differences) {
+      if (difference >= nodes - node) cursor.fail("a row of an unknown node");
+      node += difference;
+      if (node == 0 || node < last) cursor.fail("rows out of order");
+      rows.push_back(NodeId{static_cast<std::uint32_t>(node)});
+    }
+  });
 }
 
 void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
   const std::vector<NodeId>& nodes = snapshot_.rows.node;
   std::vector<DomainId>& rows = snapshot_.rows.domain;
   if (items > nodes.size() - rows.size()) cursor.fail("more domains than rows");
-  if (rows.empty()) rows.reserve(nodes.size());
+  if (rows.empty()) reserve(rows, nodes.size());
   const std::size_t domains = snapshot_.domains.size();
-  for (std::uint32_t i = 0; i < items; ++i) {
-    const auto domain = checked_id<DomainId>(cursor, domains, "domain");
-    const std::size_t row = rows.size();
-    if (row > 0 && nodes[row - 1] == nodes[row] && rows.back() >= domain) {
-      cursor.fail("rows out of order");
+  for_batches(cursor, items, [&](std::span<const std::uint64_t> values) {
+    for (const std::uint64_t value : values) {
+      if (value >= domains) cursor.fail("an unknown domain");
+      const DomainId domain{static_cast<std::uint32_t>(value)};
+      const std::size_t row = rows.size();
+      if (row > 0 && nodes[row - 1] == nodes[row] && rows.back() >= domain) {
+        cursor.fail("rows out of order");
+      }
+      rows.push_back(domain);
     }
-    rows.push_back(domain);
-  }
+  });
 }
 
 void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
@@ -202,18 +231,19 @@ void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t
       is_size ? snapshot_.rows[metric]->size : snapshot_.rows[metric]->count;
   const std::size_t rows = snapshot_.rows.size();
   if (items > rows - values.size()) cursor.fail("more values than rows");
-  if (values.empty()) values.reserve(rows);
+  if (values.empty()) reserve(values, rows);
   // Counting down from the announced sum: what does not reach 0 in the end, or would go below, is
   // not the column that the metadata speaks of. So no sum over rows can overflow.
   std::int64_t& left = is_size ? total->size : total->count;
-  for (std::uint32_t i = 0; i < items; ++i) {
-    const std::uint64_t value = cursor.varint();
-    if (value > static_cast<std::uint64_t>(left)) {
-      cursor.fail("its values add up to more than the metadata says");
+  for_batches(cursor, items, [&](std::span<const std::uint64_t> batch) {
+    for (const std::uint64_t value : batch) {
+      if (value > static_cast<std::uint64_t>(left)) {
+        cursor.fail("its values add up to more than the metadata says");
+      }
+      left -= static_cast<std::int64_t>(value);
     }
-    left -= static_cast<std::int64_t>(value);
-    values.push_back(static_cast<std::int64_t>(value));
-  }
+    values.insert(values.end(), batch.begin(), batch.end());
+  });
 }
 
 void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {

@@ -29,6 +29,7 @@ class SnapshotSections {
   void modules(ByteCursor& cursor, std::uint32_t items);
   void frames(ByteCursor& cursor, std::uint32_t items);
   void nodes(ByteCursor& cursor, std::uint32_t items);
+  void add_node(const ByteCursor& cursor, std::uint64_t up, std::uint64_t frame);
   void domains(ByteCursor& cursor, std::uint32_t items);
   void row_nodes(ByteCursor& cursor, std::uint32_t items);
   void row_domains(ByteCursor& cursor, std::uint32_t items);

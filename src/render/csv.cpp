@@ -1,6 +1,6 @@
 // CSV as RFC 4180 has it: lines end in CR LF, a field is quoted where it must be, a quote in it is
-// doubled. Fields are raw text (only a terminal gets them escaped), so that a program sees the names
-// as the snapshot has them.
+// doubled. Fields are raw text (only a terminal gets them escaped), so that a program sees the
+// names as the snapshot has them.
 //
 //   by lineno, filename, function, module
 //                  rank,size,count,average,filename,lineno,function,module
@@ -75,9 +75,12 @@ class CsvWriter {
 
 std::string_view group_columns(GroupBy group_by) {
   switch (group_by) {
-    case GroupBy::traceback: return "traceback";
-    case GroupBy::domain: return "domain,domain_name";
-    default: return "filename,lineno,function,module";
+    case GroupBy::traceback:
+      return "traceback";
+    case GroupBy::domain:
+      return "domain,domain_name";
+    default:
+      return "filename,lineno,function,module";
   }
 }
 
@@ -129,8 +132,7 @@ void write_group(CsvWriter& csv, const Report& report, GroupId group, const Styl
 void top_as_csv(const TopReport& report, std::string_view, const Style& style, Sink& sink) {
   CsvWriter csv(sink, style);
   std::vector<FrameView> frames;
-  csv.line(
-      fmt::format("rank,size,count,average,{}", group_columns(report.selection().group_by)));
+  csv.line(fmt::format("rank,size,count,average,{}", group_columns(report.selection().group_by)));
   std::uint64_t rank = 0;
   for (const Statistic& statistic : report.statistics) {
     csv.number(++rank);

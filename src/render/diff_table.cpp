@@ -26,9 +26,12 @@ std::vector<Cell> cells_of(const StatisticDiff& statistic, const Style& style) {
 
 Cell marker_of(const StatisticDiff& statistic) {
   switch (statistic.change()) {
-    case Change::added: return {"NEW ", Ink::red};
-    case Change::removed: return {"GONE", Ink::green};
-    default: return {"    "};
+    case Change::added:
+      return {"NEW ", Ink::red};
+    case Change::removed:
+      return {"GONE", Ink::green};
+    default:
+      return {"    "};
   }
 }
 
@@ -55,12 +58,11 @@ void append_groups(TableLines& table, const DiffReport& report, const Style& sty
   for (const StatisticDiff& statistic : report.statistics) {
     columns.measure(cells_of(statistic, style));
   }
-  const bool marked =
-      std::any_of(report.statistics.begin(), report.statistics.end(), is_marked);
+  const bool marked = std::any_of(report.statistics.begin(), report.statistics.end(), is_marked);
   table.titles(columns, marked ? "      location" : "location");
   for (const StatisticDiff& statistic : report.statistics) {
-    table.group(columns, cells_of(statistic, style), marked ? marker_of(statistic) : Cell(),
-                report, statistic.group);
+    table.group(columns, cells_of(statistic, style), marked ? marker_of(statistic) : Cell(), report,
+                statistic.group);
   }
 }
 

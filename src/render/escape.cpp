@@ -16,10 +16,10 @@ struct CodePointRange {
 };
 
 constexpr std::array kUnsafe = {
-    CodePointRange{0x0000, 0x001F}, CodePointRange{0x007F, 0x009F},  // C0, DEL, C1
-    CodePointRange{0x061C, 0x061C},                                  // Arabic letter mark
-    CodePointRange{0x200B, 0x200B},                                  // zero width space
-    CodePointRange{0x200E, 0x200F},                                  // left-to-right, right-to-left
+    CodePointRange{0x0000, 0x001F},   CodePointRange{0x007F, 0x009F},  // C0, DEL, C1
+    CodePointRange{0x061C, 0x061C},                                    // Arabic letter mark
+    CodePointRange{0x200B, 0x200B},                                    // zero width space
+    CodePointRange{0x200E, 0x200F},    // left-to-right, right-to-left
     CodePointRange{0x2028, 0x202E},    // line and paragraph separators, bidi embeddings
     CodePointRange{0x2060, 0x206F},    // invisible operators, bidi isolates
     CodePointRange{0xD800, 0xDFFF},    // surrogates
@@ -131,7 +131,8 @@ std::string html_code(std::string_view text) {
     // "www." and "://" would become links.
     const bool dot = c == '.' && (i == 0 || (harmless[i - 1] != 'w' && harmless[i - 1] != 'W'));
     const bool colon = c == ':' && (i + 1 == harmless.size() || harmless[i + 1] != '/');
-    if (!ascii || is_alphanumeric(c) || dot || colon || kLiteral.find(c) != std::string_view::npos) {
+    if (!ascii || is_alphanumeric(c) || dot || colon ||
+        kLiteral.find(c) != std::string_view::npos) {
       out += c;
     } else if (c == '<') {
       out += "&lt;";

@@ -23,8 +23,7 @@ void diff_as_csv(const DiffReport& report, std::string_view before_path,
 void top_as_table(const TopReport& report, std::string_view path, const Style& style, Sink& sink);
 void diff_as_table(const DiffReport& report, std::string_view before_path,
                    std::string_view after_path, const Style& style, Sink& sink);
-void info_as_table(const SnapshotInfo& info, std::string_view path, const Style& style,
-                   Sink& sink);
+void info_as_table(const SnapshotInfo& info, std::string_view path, const Style& style, Sink& sink);
 
 void top_as_markdown(const TopReport& report, std::string_view path, const Style& style,
                      Sink& sink);

@@ -66,9 +66,9 @@ std::string traced_words(const Metadata& metadata, const Style& style) {
   if (metadata.current) words = "traced " + size_of(*metadata.current, style);
   if (metadata.peak) append_part(words, ", ", "peak " + size_of(*metadata.peak, style));
   if (metadata.traceback_limit) {
-    append_part(words, "; ",
-                fmt::format("up to {} a traceback",
-                            counted(*metadata.traceback_limit, "frame", "frames")));
+    append_part(
+        words, "; ",
+        fmt::format("up to {} a traceback", counted(*metadata.traceback_limit, "frame", "frames")));
   }
   return words;
 }
@@ -111,7 +111,7 @@ std::vector<std::string> selection_lines(const Report& report, const Style& styl
   std::vector<std::string> lines;
   std::string filters;
   for (const std::string& filter : filters_of(report.selection())) filters += " " + quote(filter);
-  if (!filters.empty()) lines.push_back("only:" + filters);
+  if (!filters.empty()) lines.push_back("selection:" + filters);
   const std::int64_t min_size = report.ranking().min_size;
   if (min_size > 0) {
     lines.push_back("left out: groups below " +
@@ -122,9 +122,8 @@ std::vector<std::string> selection_lines(const Report& report, const Style& styl
                                 counted(report.hidden_frames(), "frame", "frames")));
   }
   if (report.machinery_frames() > 0) {
-    lines.push_back(
-        fmt::format("hidden as allocation machinery: {} (--raw-frames shows them)",
-                    counted(report.machinery_frames(), "frame", "frames")));
+    lines.push_back(fmt::format("hidden as allocation machinery: {} (--raw-frames shows them)",
+                                counted(report.machinery_frames(), "frame", "frames")));
   }
   return lines;
 }
@@ -157,8 +156,7 @@ std::string rest_words(const TopReport& report, const Style& style) {
 std::string rest_words(const DiffReport& report, const Style& style) {
   const std::uint64_t unchanged = report.ranking().changed_only ? report.changes.unchanged : 0;
   if (report.rest_groups <= unchanged) return {};
-  const std::string more =
-      fmt::format("… {} more", grouped_digits(report.rest_groups - unchanged));
+  const std::string more = fmt::format("… {} more", grouped_digits(report.rest_groups - unchanged));
   if (report.selection().cumulative) return more;
   const std::int64_t difference = report.rest_after.size - report.rest_before.size;
   return fmt::format("{}: {}", more, human_size(difference, style, Sign::always));

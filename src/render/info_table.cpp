@@ -66,14 +66,13 @@ void append_tracing(Facts& facts, const Metadata& metadata) {
     facts.text("traceback limit", counted(*metadata.traceback_limit, "frame", "frames"));
   }
   if (metadata.sampling_rate) {
-    facts.text("sampled",
-               "every " + facts.exact_size(*metadata.sampling_rate) + " on average");
+    facts.text("sampled", "every " + facts.exact_size(*metadata.sampling_rate) + " on average");
   }
 }
 
 void append_losses(Facts& facts, const Losses& losses) {
-  facts.text("truncated", counted(losses.truncated_tracebacks, "block's traceback",
-                                  "blocks' tracebacks"));
+  facts.text("truncated",
+             counted(losses.truncated_tracebacks, "block's traceback", "blocks' tracebacks"));
   facts.text("not recorded", counted(losses.dropped_blocks, "block", "blocks"));
   facts.text("unknown frees", grouped_digits(losses.unknown_frees));
 }
@@ -111,10 +110,10 @@ void info_as_table(const SnapshotInfo& info, std::string_view path, const Style&
   if (info.counts) append_losses(facts, metadata.losses);
   append_content(facts, info);
   if (!info.counts) {
-    facts.text("totals", path == "-" ? "not in the header; mtrace top counts them"
-                                     : "not in the header; mtrace top " +
-                                           shell_words(std::array{std::string(path)}) +
-                                           " counts them");
+    facts.text("totals", path == "-"
+                             ? "not in the header; mtrace top counts them"
+                             : "not in the header; mtrace top " +
+                                   shell_words(std::array{std::string(path)}) + " counts them");
   }
   facts.finish();
 }

@@ -12,11 +12,16 @@ using Layout = JsonWriter::Layout;
 
 std::string_view name_of(Change change) {
   switch (change) {
-    case Change::added: return "added";
-    case Change::removed: return "removed";
-    case Change::grown: return "grown";
-    case Change::shrunk: return "shrunk";
-    case Change::unchanged: break;
+    case Change::added:
+      return "added";
+    case Change::removed:
+      return "removed";
+    case Change::grown:
+      return "grown";
+    case Change::shrunk:
+      return "shrunk";
+    case Change::unchanged:
+      break;
   }
   return "unchanged";
 }

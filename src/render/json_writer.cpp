@@ -28,7 +28,9 @@ void append_escape(std::string& out, char32_t code_point) {
   }
 }
 
-bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
 
 }  // namespace
 
@@ -50,7 +52,9 @@ void JsonWriter::value(double number) {
   fmt::format_to(std::back_inserter(buffer_.text()), "{}", number);
 }
 
-void JsonWriter::value(std::nullptr_t) { append_literal("null"); }
+void JsonWriter::value(std::nullptr_t) {
+  append_literal("null");
+}
 
 void JsonWriter::finish() {
   buffer_.text() += '\n';

@@ -42,8 +42,7 @@ class JsonWriter {
     append_literal(truth ? "true" : "false");
   }
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  void value(T number) {
+  requires(!std::same_as<T, bool>) void value(T number) {
     if constexpr (std::signed_integral<T>) {
       append_integer(static_cast<std::int64_t>(number));
     } else {

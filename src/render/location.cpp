@@ -38,7 +38,8 @@ std::string shortened_path(const std::string& path, const std::string& position,
     return fmt::format("{}{}", kEllipsis, suffix_of_width(whole, width - 1));
   }
   const std::size_t room = width - last_width;
-  const std::string_view front = prefix_at(directory, room / 2);
+  std::string_view front = prefix_at(directory, room / 2);
+  if (front == "/") front = {};  // says nothing
   const std::string_view back = suffix_at(directory, room - display_width(front));
   return fmt::format("{}{}{}{}", front, kEllipsis, back, last);
 }

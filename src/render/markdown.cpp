@@ -49,9 +49,12 @@ std::string code_of(const Location& location, Quote quote) {
 
 std::string marker_of(const StatisticDiff& statistic) {
   switch (statistic.change()) {
-    case Change::added: return "**new** ";
-    case Change::removed: return "**gone** ";
-    default: return "";
+    case Change::added:
+      return "**new** ";
+    case Change::removed:
+      return "**gone** ";
+    default:
+      return "";
   }
 }
 
@@ -60,8 +63,8 @@ void append(std::vector<std::string>& to, std::vector<std::string> more) {
 }
 
 // A group with its frames, folded away until somebody clicks. `summary` is HTML.
-void append_folded(MarkdownLines& out, const std::string& summary,
-                   std::vector<FrameView>& frames, const Style& style) {
+void append_folded(MarkdownLines& out, const std::string& summary, std::vector<FrameView>& frames,
+                   const Style& style) {
   if (style.most_recent_first) std::reverse(frames.begin(), frames.end());
   out.line("<details>");
   out.line("<summary>" + summary + "</summary>");
@@ -79,11 +82,11 @@ void append_tracebacks(MarkdownLines& out, const TopReport& report, const Style&
   for (const Statistic& statistic : report.statistics) {
     const Amount& amount = statistic.amount;
     const Location location = location_of(report, statistic.group, style, frames);
-    const std::string summary = fmt::format(
-        "<b>{}</b> ({}) in {}: {}", human_size(amount.size, style),
-        percent_of(amount.size, report.total.size),
-        counted(static_cast<std::uint64_t>(amount.count), "block", "blocks"),
-        code_of(location, html_code));
+    const std::string summary =
+        fmt::format("<b>{}</b> ({}) in {}: {}", human_size(amount.size, style),
+                    percent_of(amount.size, report.total.size),
+                    counted(static_cast<std::uint64_t>(amount.count), "block", "blocks"),
+                    code_of(location, html_code));
     append_folded(out, summary, frames, style);
   }
 }
@@ -95,13 +98,12 @@ void append_tracebacks(MarkdownLines& out, const DiffReport& report, const Style
     std::string marker;
     if (statistic.change() == Change::added) marker = "<b>new</b> ";
     if (statistic.change() == Change::removed) marker = "<b>gone</b> ";
-    const std::string summary =
-        fmt::format("<b>{}</b> to {}, {} to {}: {}{}",
-                    human_size(statistic.size_diff(), style, Sign::always),
-                    human_size(statistic.after.size, style),
-                    grouped_digits(statistic.count_diff(), Sign::always),
-                    counted(static_cast<std::uint64_t>(statistic.after.count), "block", "blocks"),
-                    marker, code_of(location, html_code));
+    const std::string summary = fmt::format(
+        "<b>{}</b> to {}, {} to {}: {}{}", human_size(statistic.size_diff(), style, Sign::always),
+        human_size(statistic.after.size, style),
+        grouped_digits(statistic.count_diff(), Sign::always),
+        counted(static_cast<std::uint64_t>(statistic.after.count), "block", "blocks"), marker,
+        code_of(location, html_code));
     append_folded(out, summary, frames, style);
   }
 }
@@ -114,8 +116,7 @@ void append_table(MarkdownLines& out, const TopReport& report, const Style& styl
     const Amount& amount = statistic.amount;
     const Location location = location_of(report, statistic.group, style, frames);
     out.line(fmt::format("| {} | {} | {} | {} | {} |", human_size(amount.size, style),
-                         percent_of(amount.size, report.total.size),
-                         grouped_digits(amount.count),
+                         percent_of(amount.size, report.total.size), grouped_digits(amount.count),
                          human_size(rounded_average_of(amount), style),
                          code_of(location, markdown_code)));
   }
@@ -127,12 +128,11 @@ void append_table(MarkdownLines& out, const DiffReport& report, const Style& sty
   std::vector<FrameView> frames;
   for (const StatisticDiff& statistic : report.statistics) {
     const Location location = location_of(report, statistic.group, style, frames);
-    out.line(fmt::format("| {} | {} | {} | {} | {}{} |",
-                         human_size(statistic.size_diff(), style, Sign::always),
-                         human_size(statistic.after.size, style),
-                         grouped_digits(statistic.count_diff(), Sign::always),
-                         grouped_digits(statistic.after.count), marker_of(statistic),
-                         code_of(location, markdown_code)));
+    out.line(fmt::format(
+        "| {} | {} | {} | {} | {}{} |", human_size(statistic.size_diff(), style, Sign::always),
+        human_size(statistic.after.size, style),
+        grouped_digits(statistic.count_diff(), Sign::always), grouped_digits(statistic.after.count),
+        marker_of(statistic), code_of(location, markdown_code)));
   }
 }
 

@@ -21,20 +21,20 @@ class Sink {
 // What the user chose about looks.
 struct Style {
   bool color = false;
-  bool terminal = false;            // a person's terminal: no control character may reach it
-  bool plain_bytes = false;         // bytes instead of KiB, MiB (--bytes)
-  bool most_recent_first = false;   // a traceback's frames; default: oldest first
-  std::size_t width = 0;            // columns of the terminal; 0: unlimited
-  std::vector<std::string> strip_prefixes;
+  bool terminal = false;           // a person's terminal: no control character may reach it
+  bool plain_bytes = false;        // bytes instead of KiB, MiB (--bytes)
+  bool most_recent_first = false;  // a traceback's frames; default: oldest first
+  std::size_t width = 0;           // columns of the terminal; 0: unlimited
+  std::vector<std::string> strip_prefixes = {};
 };
 
 struct Renderer {
-  std::string_view name;            // the value of --format
-  bool limited;                     // prints 10 groups unless asked; the others print all
-  bool changed_only;                // leaves unchanged groups out of a diff
+  std::string_view name;  // the value of --format
+  bool limited;           // prints 10 groups unless asked; the others print all
+  bool changed_only;      // leaves unchanged groups out of a diff
   void (*top)(const TopReport& report, std::string_view path, const Style& style, Sink& sink);
-  void (*diff)(const DiffReport& report, std::string_view before_path,
-               std::string_view after_path, const Style& style, Sink& sink);
+  void (*diff)(const DiffReport& report, std::string_view before_path, std::string_view after_path,
+               const Style& style, Sink& sink);
   void (*info)(const SnapshotInfo& info, std::string_view path, const Style& style, Sink& sink);
 };
 

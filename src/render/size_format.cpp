@@ -121,7 +121,9 @@ std::string grouped_digits(std::int64_t number, Sign sign) {
   return fmt::format("{}{}", sign_of(number, sign), grouped_digits(magnitude(number)));
 }
 
-std::string grouped_digits(std::uint64_t number) { return with_commas(fmt::format("{}", number)); }
+std::string grouped_digits(std::uint64_t number) {
+  return with_commas(fmt::format("{}", number));
+}
 
 std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural) {
   return fmt::format("{} {}", grouped_digits(number), number == 1 ? singular : plural);

@@ -54,7 +54,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// "<string>" and its like are names of no file; with a zero byte, the system would see another name.
+// "<string>" and its like are names of no file; with a zero byte, the system would see another
+// name.
 bool may_be_file(std::string_view filename) {
   return !filename.empty() && filename.front() != '<' &&
          filename.find('\0') == std::string_view::npos;

@@ -31,8 +31,7 @@ void append_heading(TableLines& table, const TopReport& report, std::string_view
 
 }  // namespace
 
-void top_as_table(const TopReport& report, std::string_view path, const Style& style,
-                  Sink& sink) {
+void top_as_table(const TopReport& report, std::string_view path, const Style& style, Sink& sink) {
   TableLines table(sink, style);
   append_heading(table, report, path, style);
   table.line_if(nothing_words(report, style));

@@ -1,5 +1,5 @@
-// Stands in for libFuzzer in ordinary builds: runs the fuzz target over every file of the corpus, so
-// that what a fuzzer once found is looked at in every test run, with any compiler.
+// Stands in for libFuzzer in ordinary builds: runs the fuzz target over every file of the corpus,
+// so that what a fuzzer once found is looked at in every test run, with any compiler.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

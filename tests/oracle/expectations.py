@@ -42,7 +42,7 @@ class Selection:
         arguments += ["--cumulative"] if self.cumulative else []
         for option in ("include", "exclude", "hide"):
             for pattern in getattr(self, option):
-                arguments.append(f"--{option}={pattern.text()}".encode("utf-8", "surrogatepass"))
+                arguments += [f"--{option}", pattern.text().encode("utf-8", "surrogatepass")]
         arguments += ["--all-frames"] if self.all_frames else []
         arguments += [] if self.domain is None else [f"--domain={self.domain}"]
         return arguments

@@ -49,7 +49,7 @@ SHAPES = (
     ("recursion", Shape(names=2, lines=2, depth=40, tracebacks=20, odd=0.5)),
     ("deep", Shape(names=8, depth=1000, tracebacks=4, traces=12, odd=0.2)),
     ("one frame", Shape(depth=1, names=30, tracebacks=60, traces=200)),
-    ("large", Shape(traces=3000, names=60, tracebacks=400, depth=12, odd=0.3)),
+    ("large", Shape(traces=1000, names=60, tracebacks=250, depth=12, odd=0.3)),
 )
 
 

@@ -31,7 +31,7 @@ from random_selections import random_selection  # noqa: E402
 from random_snapshots import random_pair  # noqa: E402
 from real_snapshots import real_pair  # noqa: E402
 
-SHOWN_DIFFERENCES = 10
+SHOWN_DIFFERENCES = 100
 
 
 class Run:

@@ -1,0 +1,184 @@
+"""Installs mtrace, moves the installed tree elsewhere, and uses it as a stranger would: the command,
+the library through CMake and through pkg-config, and each public header alone."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WARNINGS = ["-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+EXPECTED = """\
+top 5 of 7
+9000 bytes in 3 blocks: /app/cache.py:30
+5000 bytes in 1 blocks: /app/load.py:7
+400 bytes in 4 blocks: /app/a.py:4
+300 bytes in 3 blocks: /app/a.py:3
+200 bytes in 2 blocks: /app/a.py:2
+150 bytes in 2 more groups, 15050 in total
+grown: 1, added: 2
++8000 bytes, now 9000: /app/cache.py:30
++5000 bytes, now 5000: /app/load.py:7
++50 bytes, now 50: /app/new.py:1
++0 bytes, now 400: /app/a.py:4
++0 bytes, now 300: /app/a.py:3
+2000 bytes before, 15050 after
+"""
+
+
+def run(*command, environment=None):
+    """Returns what the command prints; ends the test with all of it if the command fails."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env=os.environ | (environment or {}),
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{command} exited with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def expect(condition, message):
+    if not condition:
+        sys.exit(message)
+
+
+def write_snapshots(folder):
+    """Two snapshots as tracemalloc dumps them, with more lines than the example prints."""
+
+    def trace(filename, lineno, size):
+        return (0, size, ((filename, lineno),), 1)
+
+    steady = [trace("/app/a.py", line, 100) for line in range(1, 5) for _ in range(line)]
+    machinery = [trace("<frozen importlib._bootstrap_external>", 688, 77777)]
+    before = steady + machinery + [trace("/app/cache.py", 30, 1000)]
+    after = steady + machinery + [trace("/app/cache.py", 30, 3000)] * 3
+    after += [trace("/app/load.py", 7, 5000), trace("/app/new.py", 1, 50)]
+    for name, traces in (("before", before), ("after", after)):
+        tracemalloc.Snapshot(traces, 1).dump(folder / f"{name}.pickle")
+    return folder / "before.pickle", folder / "after.pickle"
+
+
+def installed_tree(arguments, folder):
+    """Installs into one folder and moves it to another: no file may remember the first."""
+    first, prefix = folder / "first", folder / "moved" / "mtrace"
+    run(arguments.cmake, "--install", arguments.build, "--prefix", first)
+    prefix.parent.mkdir()
+    first.rename(prefix)
+    for path in prefix.rglob("*"):
+        if path.suffix in (".pc", ".cmake"):
+            expect(str(folder) not in path.read_text(), f"{path} names the folder it was installed in")
+    return prefix
+
+
+def check_files(source, prefix):
+    library_links = {path.name for path in prefix.rglob("libmtrace.so*")}
+    expect(len(library_links) == 3, f"libmtrace.so, .so.N and .so.N.N.N expected: {library_links}")
+    for kind, folder, pattern in (
+        ("header", "include/mtrace", "include/mtrace/*.hpp"),
+        ("schema", "share/mtrace/formats", "formats/*.schema.json"),
+        ("specification", "share/mtrace/formats", "formats/*.md"),
+        ("man page", "share/man/man1", "man/*.1"),
+    ):
+        for path in source.glob(pattern):
+            expect((prefix / folder / path.name).exists(), f"the {kind} {path.name} is not installed")
+
+
+def check_command(prefix, snapshots):
+    mtrace = prefix / "bin" / "mtrace"
+    version = run(mtrace, "--version")
+    expect(re.search(r"\d+\.\d+\.\d+", version), f"mtrace --version says {version!r}")
+    printed = run(mtrace, "top", "--format", "csv", snapshots[1])
+    expect("/app/cache.py,30" in printed, f"mtrace top does not name the biggest line:\n{printed}")
+
+
+def check_example(how, program, snapshots, environment=None):
+    printed = run(program, *snapshots, environment=environment)
+    expect(printed == EXPECTED, f"the example built {how} printed\n{printed}instead of\n{EXPECTED}")
+
+
+def check_cmake_package(arguments, prefix, snapshots, folder):
+    build = folder / "example"
+    run(
+        *(arguments.cmake, "-S", HERE, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"),
+        f"-DCMAKE_CXX_COMPILER={arguments.compiler}",
+        f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS[1:])}",
+    )
+    run(arguments.cmake, "--build", build)
+    check_example("with CMake", build / "example", snapshots)
+
+
+def check_pkg_config(arguments, prefix, snapshots, folder):
+    library = next(prefix.rglob("libmtrace.so")).parent
+    found = {"PKG_CONFIG_PATH": str(library / "pkgconfig")}
+    options = run("pkg-config", "--cflags", "--libs", "mtrace", environment=found).split()
+    program = folder / "with_pkg_config"
+    run(arguments.compiler, *WARNINGS, HERE / "example.cpp", *options, "-o", program)
+    check_example("with pkg-config", program, snapshots, {"LD_LIBRARY_PATH": str(library)})
+
+
+def check_headers(arguments, prefix, folder):
+    """Each public header compiles alone, and twice over, without the project's own options."""
+    headers = sorted((prefix / "include" / "mtrace").glob("*.hpp"))
+    expect(headers, "no public header was installed")
+    for header in headers:
+        source = folder / "header.cpp"
+        source.write_text(f'#include "mtrace/{header.name}"\n' * 2)
+        run(arguments.compiler, *WARNINGS, "-fsyntax-only", f"-I{prefix / 'include'}", source)
+
+
+def check_exports(prefix):
+    """The library exports nothing but what its headers declare in namespace memtrace."""
+    headers = "".join(path.read_text() for path in (prefix / "include" / "mtrace").glob("*.hpp"))
+    declared = set(re.findall(r"\w+", headers))
+    library = next(prefix.rglob("libmtrace.so"))
+    symbols = run("nm", "-DC", "--defined-only", library).splitlines()
+    expect(symbols, f"{library} exports nothing")
+    for line in symbols:
+        symbol = line.split(maxsplit=2)[2]
+        match = re.match(r"(?:(?:vtable|typeinfo|typeinfo name) for )?memtrace::([~\w:]+)", symbol)
+        expect(match, f"{library.name} exports {symbol}, which is not memtrace's")
+        for word in re.findall(r"\w+", match[1]):
+            expect(word in declared, f"{library.name} exports {symbol}, which no header declares")
+
+
+def check_subproject(arguments, folder):
+    build = folder / "subproject"
+    run(
+        *(arguments.cmake, "-S", HERE / "subproject", "-B", build),
+        f"-DMTRACE_SOURCE_DIR={arguments.source}",
+        f"-DCMAKE_CXX_COMPILER={arguments.compiler}",
+    )
+    ctest = Path(arguments.cmake).with_name("ctest")
+    listed = run(ctest, "--test-dir", build, "--show-only")
+    expect("Total Tests: 0" in listed, f"a project that contains mtrace gets its tests:\n{listed}")
+    scripts = "".join(path.read_text() for path in build.rglob("cmake_install.cmake"))
+    expect("file(INSTALL" not in scripts, "a project that contains mtrace installs its files")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("cmake", "compiler", "source", "build"):
+        parser.add_argument(f"--{name}", required=True)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mtrace-install-") as name:
+        folder = Path(name)
+        snapshots = write_snapshots(folder)
+        prefix = installed_tree(arguments, folder)
+        check_files(Path(arguments.source), prefix)
+        check_command(prefix, snapshots)
+        check_headers(arguments, prefix, folder)
+        check_exports(prefix)
+        check_cmake_package(arguments, prefix, snapshots, folder)
+        check_pkg_config(arguments, prefix, snapshots, folder)
+        check_subproject(arguments, folder)
+
+
+if __name__ == "__main__":
+    main()
