@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "read/common_traces.hpp"
 #include "read/printable.hpp"
 
@@ -22,9 +20,7 @@ constexpr auto byte_of(PickleOpcode opcode) {
 }  // namespace
 
 PickleMachine::PickleMachine(ByteStream& stream, DumpShapes& shapes)
-    : stream_(stream), shapes_(shapes) {
-  stack_.reserve(4096);
-}
+    : stream_(stream), shapes_(shapes), stack_(stream) {}
 
 PickleValue PickleMachine::run() {
   read_protocol();
@@ -38,7 +34,7 @@ PickleValue PickleMachine::run() {
 
 void PickleMachine::run_to_first_class() {
   read_protocol();
-  while (stack_.empty() || !stack_.back().is(PickleValue::Kind::dump_class)) {
+  while (stack_.size() == 0 || !stack_.back().is(PickleValue::Kind::dump_class)) {
     const auto opcode = static_cast<PickleOpcode>(stream_.begin_item());
     if (opcode == PickleOpcode::stop || stream_.offset() > kMostBeforeFirstClass) {
       stream_.fail("the pickle does not begin with tracemalloc.Snapshot");
@@ -77,7 +73,7 @@ bool PickleMachine::read_common_traces() {
     const CommonTrace& trace = traces[i];
     const PickleValue value =
         shapes_.trace(trace.domain, trace.size, tracebacks[i], trace.total_frames);
-    push(value);
+    stack_.push(value);
     if (trace.memoized) memo_.append(value);
   }
   if (valid != 0) stream_.skip_to(traces[valid - 1].end);
@@ -88,17 +84,17 @@ bool PickleMachine::read_common_traces() {
 void PickleMachine::execute(PickleOpcode opcode) {
   switch (opcode) {
     case PickleOpcode::binary_int1:
-      return push(PickleValue::number(stream_.little_endian<std::uint8_t>()));
+      return stack_.push(PickleValue::number(stream_.little_endian<std::uint8_t>()));
     case PickleOpcode::binary_int2:
-      return push(PickleValue::number(stream_.little_endian<std::uint16_t>()));
+      return stack_.push(PickleValue::number(stream_.little_endian<std::uint16_t>()));
     case PickleOpcode::memo_get1:
       return push_memo(stream_.little_endian<std::uint8_t>());
     case PickleOpcode::memo_get4:
       return push_memo(stream_.little_endian<std::uint32_t>());
     case PickleOpcode::mark:
-      return push_mark();
+      return stack_.push_mark();
     case PickleOpcode::tuple:
-      return push_tuple(pop_mark());
+      return push_tuple(stack_.pop_mark());
     case PickleOpcode::tuple1:
       return push_tuple(1);
     case PickleOpcode::tuple2:
@@ -115,7 +111,7 @@ void PickleMachine::execute_rare(PickleOpcode opcode) {
     case PickleOpcode::binary_int4: {
       const auto number = static_cast<std::int32_t>(stream_.little_endian<std::uint32_t>());
       if (number < 0) stream_.fail(fmt::format("the number {} is negative", number));
-      return push(PickleValue::number(static_cast<std::uint64_t>(number)));
+      return stack_.push(PickleValue::number(static_cast<std::uint64_t>(number)));
     }
     case PickleOpcode::long1:
       return push_long();
@@ -126,13 +122,13 @@ void PickleMachine::execute_rare(PickleOpcode opcode) {
     case PickleOpcode::unicode8:
       return push_string(stream_.little_endian<std::uint64_t>());
     case PickleOpcode::empty_tuple:
-      return push(PickleValue::of(PickleValue::Kind::empty_tuple, 0));
+      return stack_.push(PickleValue::of(PickleValue::Kind::empty_tuple, 0));
     case PickleOpcode::frame:
       return read_frame();
     case PickleOpcode::append:
       return append(1);
     case PickleOpcode::appends:
-      return append(pop_mark());
+      return append(stack_.pop_mark());
     case PickleOpcode::memoize:
     case PickleOpcode::memo_put1:
     case PickleOpcode::memo_put4:
@@ -152,25 +148,25 @@ void PickleMachine::execute_object(PickleOpcode opcode) {
     case PickleOpcode::set_item:
       return set_items(2);
     case PickleOpcode::set_items:
-      return set_items(pop_mark());
+      return set_items(stack_.pop_mark());
     case PickleOpcode::global: {
       const std::string module = stream_.line(kMaxClassName);
       const std::string name = stream_.line(kMaxClassName);
       return push_new(shapes_.class_named(module, name));
     }
     case PickleOpcode::stack_global: {
-      require(2);
-      const PickleValue name = pop();
-      return push_new(shapes_.class_named(pop(), name));
+      stack_.require(2);
+      const PickleValue name = stack_.pop();
+      return push_new(shapes_.class_named(stack_.pop(), name));
     }
     case PickleOpcode::new_object: {
-      require(2);
-      const PickleValue arguments = pop();
-      return push_new(shapes_.new_object(pop(), arguments));
+      stack_.require(2);
+      const PickleValue arguments = stack_.pop();
+      return push_new(shapes_.new_object(stack_.pop(), arguments));
     }
     case PickleOpcode::build: {
-      require(2);
-      const PickleValue state = pop();
+      stack_.require(2);
+      const PickleValue state = stack_.pop();
       return shapes_.build(stack_.back(), state);
     }
     default:
@@ -185,7 +181,7 @@ void PickleMachine::refuse(PickleOpcode opcode) const {
 }
 
 PickleValue PickleMachine::finish() {
-  if (marks_ != 0 || stack_.size() != 1) {
+  if (stack_.has_marks() || stack_.size() != 1) {
     stream_.fail(fmt::format("the pickle ends with {} objects instead of one", stack_.size()));
   }
   if (stream_.offset() < frame_end_) stream_.fail("the pickle ends before its last frame");
@@ -197,41 +193,8 @@ PickleValue PickleMachine::finish() {
   return root;
 }
 
-void PickleMachine::push_mark() {
-  if (marks_ == kMaxMarks) {
-    stream_.fail(fmt::format("{} marks are open: no tracemalloc dump has as many", marks_));
-  }
-  mark_[marks_++] = stack_.size();
-}
-
-std::size_t PickleMachine::pop_mark() {
-  if (marks_ == 0) stream_.fail("a mark is missing");
-  return stack_.size() - mark_[--marks_];
-}
-
-void PickleMachine::require(std::size_t items) const {
-  if (stack_.size() - floor() < items) stream_.fail("the pickle takes objects that are not there");
-}
-
-PickleValue PickleMachine::pop() {
-  const PickleValue value = stack_.back();
-  stack_.pop_back();
-  return value;
-}
-
-// Only a tuple of traces may fill the stack without limit.
-void PickleMachine::check_stack() {
-  const auto loose = std::count_if(stack_.begin(), stack_.end(), [](PickleValue value) {
-    return !value.is_trace() && !value.is(PickleValue::Kind::large_trace);
-  });
-  if (static_cast<std::size_t>(loose) > kMaxLooseItems / 2) {
-    stream_.fail(fmt::format("{} objects are open: no tracemalloc dump has as many", loose));
-  }
-  stack_limit_ *= 2;
-}
-
 void PickleMachine::push_new(PickleValue value) {
-  push(value);
+  stack_.push(value);
   if (stream_.next_is(byte_of(PickleOpcode::memoize))) {
     stream_.begin_item();
     memo_.append(value);
@@ -285,7 +248,7 @@ void PickleMachine::push_long() {
     if (i < sizeof(number)) number |= std::uint64_t{digit} << (8 * i);
   }
   if (number >> 63 != 0) stream_.fail("a number has more than 63 bits");
-  push(PickleValue::number(number));
+  stack_.push(PickleValue::number(number));
 }
 
 void PickleMachine::push_string(std::uint64_t size) {
@@ -299,30 +262,30 @@ void PickleMachine::push_memo(std::uint64_t index) {
   if (index >= memo_.size()) {
     stream_.fail(fmt::format("memo entry {} of {}", index, memo_.size()));
   }
-  push(memo_[index]);
+  stack_.push(memo_[index]);
 }
 
 void PickleMachine::push_tuple(std::size_t size) {
-  require(size);
-  if (size == 0) return push(PickleValue::of(PickleValue::Kind::empty_tuple, 0));
-  const PickleValue tuple = shapes_.tuple(top(size));
-  drop(size);
+  stack_.require(size);
+  if (size == 0) return stack_.push(PickleValue::of(PickleValue::Kind::empty_tuple, 0));
+  const PickleValue tuple = shapes_.tuple(stack_.top(size));
+  stack_.drop(size);
   push_new(tuple);
 }
 
 void PickleMachine::append(std::size_t size) {
-  require(size + 1);
-  shapes_.append(stack_[stack_.size() - size - 1], top(size));
-  drop(size);
+  stack_.require(size + 1);
+  shapes_.append(stack_.top(size + 1).front(), stack_.top(size));
+  stack_.drop(size);
 }
 
 void PickleMachine::set_items(std::size_t size) {
-  require(size + 1);
+  stack_.require(size + 1);
   if (size % 2 != 0) stream_.fail("a key has no value");
-  const PickleValue dict = stack_[stack_.size() - size - 1];
-  const auto items = top(size);
+  const PickleValue dict = stack_.top(size + 1).front();
+  const auto items = stack_.top(size);
   for (std::size_t i = 0; i < size; i += 2) shapes_.set_item(dict, items[i], items[i + 1]);
-  drop(size);
+  stack_.drop(size);
 }
 
 }  // namespace memtrace

@@ -1,15 +1,13 @@
 // Interprets the instructions of a pickle, as far as a tracemalloc dump has them.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "read/byte_stream.hpp"
 #include "read/dump_shapes.hpp"
 #include "read/pickle_memo.hpp"
 #include "read/pickle_opcodes.hpp"
+#include "read/pickle_stack.hpp"
 #include "read/pickle_value.hpp"
 
 namespace memtrace {
@@ -48,40 +46,16 @@ class PickleMachine {
   void set_items(std::size_t size);
   PickleValue finish();
 
-  void push(PickleValue value) {
-    if (stack_.size() == stack_limit_) check_stack();
-    stack_.push_back(value);
-  }
   // Of an object that was made just now, and that may go to the memo, too.
   void push_new(PickleValue value);
   void memoize_otherwise(PickleValue value);
-  void check_stack();
 
-  // What is below the innermost mark is out of reach.
-  void push_mark();
-  // Returns how many objects are above it.
-  std::size_t pop_mark();
-  [[nodiscard]] std::size_t floor() const { return marks_ == 0 ? 0 : mark_[marks_ - 1]; }
-  void require(std::size_t items) const;
-  // The rest is for what require() has seen.
-  [[nodiscard]] std::span<const PickleValue> top(std::size_t items) const {
-    return std::span(stack_).last(items);
-  }
-  void drop(std::size_t items) { stack_.resize(stack_.size() - items); }
-  PickleValue pop();
-
-  // CPython cuts tracebacks at 65535 frames, and a dump has four marks open at most.
-  static constexpr std::size_t kMaxMarks = 16;
-  static constexpr std::size_t kMaxLooseItems = std::size_t{1} << 20;
   static constexpr std::size_t kMaxClassName = 1000;  // bytes
   static constexpr std::uint64_t kMaxString = std::uint64_t{16} << 20;
 
   ByteStream& stream_;
   DumpShapes& shapes_;
-  std::vector<PickleValue> stack_;
-  std::size_t stack_limit_ = kMaxLooseItems;
-  std::array<std::size_t, kMaxMarks> mark_{};  // heights of the stack
-  std::size_t marks_ = 0;
+  PickleStack stack_;
   PickleMemo memo_;
   std::uint64_t frame_end_ = 0;  // offset
   unsigned protocol_ = 0;

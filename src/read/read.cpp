@@ -39,7 +39,7 @@ auto with_format(FileInput& file, const Use& use) {
   }
   const std::string start = unpacked ? read_up_to(*unpacked, kStartSize) : packed_start;
   PrefixedInput unpacked_all(start, unpacked ? *unpacked : file);
-  OpenInput input{file, start, unpacked_all, encoding};
+  OpenInput input{start, unpacked_all, encoding};
   for (const InputFormat& format : kFormats) {
     if (format.recognizes(input)) return use(format, input);
   }

@@ -32,11 +32,10 @@ class PiecewiseInput : public Input {
 
 // What came of it: the error's message or the totals.
 std::string outcome(std::span<const std::uint8_t> bytes, std::size_t piece) {
-  static FileInput nothing("/dev/null");
   PiecewiseInput all(bytes, piece);
   const std::string start(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(
                                                              std::min(kStartSize, bytes.size())));
-  OpenInput input{nothing, start, all, "plain"};
+  OpenInput input{start, all, "plain"};
   static_cast<void>(is_tracemalloc_dump(input));
   try {
     const Snapshot snapshot = read_tracemalloc_dump(input, {});
@@ -51,9 +50,8 @@ std::string outcome(std::span<const std::uint8_t> bytes, std::size_t piece) {
 }
 
 void look_at_start(std::span<const std::uint8_t> bytes) {
-  static FileInput nothing("/dev/null");
   PiecewiseInput all(bytes, bytes.size());
-  OpenInput input{nothing, {}, all, "plain"};
+  OpenInput input{{}, all, "plain"};
   try {
     static_cast<void>(info_of_tracemalloc_dump(input));
   } catch (const Error&) {

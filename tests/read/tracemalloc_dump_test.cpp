@@ -68,7 +68,7 @@ TEST_CASE("long runs of traces, with one in the middle that is not like the othe
       op::mark + op::int1(0) + op::int1(1) + op::get1(0) + op::int1(1) + op::tuple + op::memoize;
   const std::string odd = op::mark + op::int1(0) + op::long1(0x1'0000'0000) + op::get4(0) +
                           op::int2(9) + op::tuple + op::memoize;
-  for (const std::size_t size : {1, 2, 62, 63, 64, 65, 200}) {
+  for (const std::size_t size : {1U, 2U, 62U, 63U, 64U, 65U, 200U}) {
     std::string traces = first;
     for (std::size_t i = 0; i < size; ++i) traces += i == size / 2 ? odd : plain;
     traces += op::get4(size);  // the last one again

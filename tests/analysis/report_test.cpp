@@ -1,0 +1,176 @@
+// top and diff on small snapshots; totals reconcile in all of them.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "mtrace/error.hpp"
+#include "mtrace/report.hpp"
+#include "support/snapshot_text.hpp"
+
+namespace memtrace::test {
+namespace {
+
+std::string name_of_group(const Report& report, GroupId group) {
+  std::string name;
+  for (const FrameView& frame : report.traceback(group)) {
+    if (!name.empty()) name += " ";
+    if (frame.filename) name += *frame.filename;
+    if (!frame.filename && frame.module) name += *frame.module;
+    if (frame.offset) name += "+" + std::to_string(*frame.offset);
+    if (frame.lineno != 0) name += ":" + std::to_string(frame.lineno);
+    if (frame.function) name += "@" + std::string(*frame.function);
+  }
+  if (report.selection().group_by == GroupBy::domain) {
+    name = std::to_string(report.domain(group).number);
+  }
+  return name;
+}
+
+// "NAME SIZE/COUNT" a line. Checks that rows and rest add up to the total.
+std::string top_text(std::string_view text, const Selection& selection = {},
+                     const Ranking& ranking = {}) {
+  const Snapshot snapshot = snapshot_of(text);
+  const TopReport report = top(snapshot, selection, ranking);
+  std::string lines;
+  Amount sum = report.rest;
+  for (const Statistic& statistic : report.statistics) {
+    lines += name_of_group(report, statistic.group) + " " + std::to_string(statistic.amount.size) +
+             "/" + std::to_string(statistic.amount.count) + "\n";
+    sum.size += statistic.amount.size;
+    sum.count += statistic.amount.count;
+  }
+  if (!selection.cumulative) CHECK(sum == report.total);
+  CHECK(report.groups() == report.statistics.size() + report.rest_groups);
+  return lines;
+}
+
+constexpr std::string_view kSample = R"(
+  0 100 1 main.py:1 a.py:10
+  0 200 2 main.py:1 b.py:20
+  0 50  5 main.py:2 a.py:10
+  1 400 1 main.py:2 a.py:11
+)";
+
+TEST_CASE("grouping") {
+  CHECK(top_text(kSample) == "a.py:11 400/1\nb.py:20 200/2\na.py:10 150/6\n");
+  CHECK(top_text(kSample, {.group_by = GroupBy::filename}) == "a.py 550/7\nb.py 200/2\n");
+  CHECK(top_text(kSample, {.group_by = GroupBy::domain}) == "1 400/1\n0 350/8\n");
+  CHECK(top_text(kSample, {.group_by = GroupBy::traceback}) ==
+        "main.py:2 a.py:11 400/1\nmain.py:1 b.py:20 200/2\nmain.py:1 a.py:10 100/1\n"
+        "main.py:2 a.py:10 50/5\n");
+  CHECK(top_text("0 1 1 x.c:1@f\n0 2 1 x.c:9@f\n0 4 1 y.c:1@f", {.group_by = GroupBy::function}) ==
+        "y.c@f 4/1\nx.c@f 3/2\n");
+  CHECK(top_text("0 1 1 /usr/lib/python3.11/json/decoder.py:1\n0 2 1 /w/lib/python3.9/site-packages/"
+                 "jinja2/x.py:2\n0 4 1 app.py:1",
+                 {.group_by = GroupBy::module}) == " 4/1\njinja2 2/1\njson 1/1\n");
+}
+
+TEST_CASE("ties are broken by count, then by traceback") {
+  CHECK(top_text("0 5 1 b:1\n0 5 2 a:1\n0 5 1 c:1\n0 5 1 b:2") == "a:1 5/2\nc:1 5/1\nb:2 5/1\nb:1 5/1\n");
+  CHECK(top_text("0 5 1 a:1\n0 5 1 a:1 b:1\n0 5 1 a:1 a:2\n0 5 1 b:1", {.group_by = GroupBy::traceback}) ==
+        "b:1 5/1\na:1 b:1 5/1\na:1 a:2 5/1\na:1 5/1\n");
+}
+
+TEST_CASE("other orders") {
+  CHECK(top_text(kSample, {}, {.sort = SortKey::count}) ==
+        "a.py:10 150/6\nb.py:20 200/2\na.py:11 400/1\n");
+  CHECK(top_text(kSample, {}, {.sort = SortKey::average}) ==
+        "a.py:11 400/1\nb.py:20 200/2\na.py:10 150/6\n");
+  CHECK(top_text(kSample, {}, {.sort = SortKey::location}) ==
+        "a.py:10 150/6\na.py:11 400/1\nb.py:20 200/2\n");
+  CHECK(top_text(kSample, {}, {.reverse = true}) ==
+        "a.py:10 150/6\nb.py:20 200/2\na.py:11 400/1\n");
+  CHECK(top_text(kSample, {}, {.limit = 1}) == "a.py:11 400/1\n");
+  CHECK(top_text(kSample, {}, {.min_size = 200}) == "a.py:11 400/1\nb.py:20 200/2\n");
+}
+
+TEST_CASE("cumulative counts a block once a group, however often recursion passes") {
+  CHECK(top_text("0 100 1 m:1 r:1 r:1 r:1\n0 10 1 m:1 r:1 x:1", {.cumulative = true}) ==
+        "r:1 110/2\nm:1 110/2\nx:1 10/1\n");
+  CHECK(top_text("0 100 1 m:1 n:1 m:2", {.group_by = GroupBy::filename, .cumulative = true}) ==
+        "n 100/1\nm 100/1\n");
+  CHECK_THROWS_AS(top_text(kSample, {.group_by = GroupBy::traceback, .cumulative = true}), Error);
+}
+
+TEST_CASE("filters drop blocks") {
+  CHECK(top_text(kSample, {.include = {Pattern("b*")}}) == "b.py:20 200/2\n");
+  CHECK(top_text(kSample, {.exclude = {Pattern("a.py:11"), Pattern("b.py")}}) == "a.py:10 150/6\n");
+  CHECK(top_text(kSample, {.include = {Pattern("main.py:2")}}) == "");
+  CHECK(top_text(kSample, {.include = {Pattern("main.py:2")}, .all_frames = true}) ==
+        "a.py:11 400/1\na.py:10 50/5\n");
+  CHECK(top_text(kSample, {.exclude = {Pattern("main.py:2")}, .all_frames = true}) ==
+        "b.py:20 200/2\na.py:10 100/1\n");
+  CHECK(top_text(kSample, {.domain = "1"}) == "a.py:11 400/1\n");
+  CHECK(top_text(kSample, {.domain = "77"}) == "");
+  CHECK(top_text(kSample, {.domain = "native"}) == "");
+  CHECK_THROWS_WITH_AS(top_text(kSample, {.domain = "gpu"}),
+                       "there is no domain 'gpu' (domains: 0, 1)", Error);
+  CHECK(top_text("0 1 1 a:1@f\n0 2 1 a:1@g", {.function = {Glob("g*")}}) == "a:1@g 2/1\n");
+}
+
+TEST_CASE("hidden frames give their blocks to the nearest visible caller") {
+  CHECK(top_text(kSample, {.hide = {Pattern("a.py")}}) ==
+        "main.py:2 450/6\nb.py:20 200/2\nmain.py:1 100/1\n");
+  CHECK(top_text("0 1 1 a:1 h:1 b:1\n0 2 1 a:1 h:2 b:1",
+                 {.group_by = GroupBy::traceback, .hide = {Pattern("h")}}) == "a:1 b:1 3/2\n");
+  CHECK(top_text(kSample, {.hide = {Pattern("*")}}) == "<hidden> 750/9\n");
+  CHECK(top_text("0 1 1 /srv/app.py:1 /usr/lib/python3.11/json/decoder.py:1", {.mine = true}) ==
+        "/srv/app.py:1 1/1\n");
+}
+
+TEST_CASE("the allocation machinery is hidden unless asked for") {
+  constexpr std::string_view kNative = "0 8 1 main.cpp:3@main new.cc:50@operator_new";
+  CHECK(top_text("0 8 1 main.cpp:3@main malloc.c:50@malloc") == "main.cpp:3@main 8/1\n");
+  CHECK(top_text("0 8 1 main.cpp:3@main malloc.c:50@malloc", {.raw_frames = true}) ==
+        "malloc.c:50@malloc 8/1\n");
+  CHECK(top_text("0 8 1 app.py:3@malloc") == "app.py:3@malloc 8/1\n");
+  CHECK(top_text(kNative) == "new.cc:50@operator_new 8/1\n");
+}
+
+TEST_CASE("a frame that is not resolved is known by module and offset") {
+  CHECK(top_text("0 8 1 m:1 libx.so+0x10\n0 1 1 libx.so+0x10\n0 2 1 libx.so+0x20") ==
+        "libx.so+16 9/2\nlibx.so+32 2/1\n");
+}
+
+TEST_CASE("blocks without any frame are unknown") { CHECK(top_text("0 8 1") == "<unknown> 8/1\n"); }
+
+TEST_CASE("a metric that is not there is an error") {
+  CHECK_THROWS_WITH_AS(top_text(kSample, {.metric = Metric::peak}), "the snapshot has no peak metric",
+                       Error);
+  CHECK(top_text("0 0,7,9 0,1,2 a:1", {.metric = Metric::peak}) == "a:1 7/1\n");
+  CHECK(top_text("0 0,7,9 0,1,2 a:1") == "");
+}
+
+std::string diff_text(std::string_view before, std::string_view after,
+                      const Selection& selection = {},
+                      const Ranking& ranking = {.sort = SortKey::size_diff}) {
+  const DiffReport report = diff(snapshot_of(before), snapshot_of(after), selection, ranking);
+  std::string lines;
+  std::int64_t size_diff = report.rest_after.size - report.rest_before.size;
+  for (const StatisticDiff& statistic : report.statistics) {
+    constexpr std::array kMarks = {"new", "gone", "grown", "shrunk", "same"};
+    lines += name_of_group(report, statistic.group) + " " + std::to_string(statistic.size_diff()) +
+             "/" + std::to_string(statistic.count_diff()) + " " +
+             kMarks[static_cast<std::size_t>(statistic.change())] + "\n";
+    size_diff += statistic.size_diff();
+  }
+  CHECK(size_diff == report.total_after.size - report.total_before.size);
+  return lines;
+}
+
+TEST_CASE("diff") {
+  constexpr std::string_view kBefore = "0 10 1 a:1\n0 20 1 b:1\n0 30 3 c:1\n0 5 1 d:1";
+  constexpr std::string_view kAfter = "0 90 9 e:1\n0 15 2 a:1\n0 30 3 c:1\n0 1 1 d:1";
+  CHECK(diff_text(kBefore, kAfter) ==
+        "e:1 90/9 new\nb:1 -20/-1 gone\na:1 5/1 grown\nd:1 -4/0 shrunk\nc:1 0/0 same\n");
+  CHECK(diff_text(kBefore, kAfter, {}, {.sort = SortKey::growth, .limit = 2}) ==
+        "e:1 90/9 new\na:1 5/1 grown\n");
+  CHECK(diff_text(kBefore, kAfter, {}, {.sort = SortKey::size_diff, .min_size = 5, .changed_only = true}) ==
+        "e:1 90/9 new\nb:1 -20/-1 gone\na:1 5/1 grown\n");
+  CHECK(diff_text("", kAfter, {.exclude = {Pattern("e")}}, {.sort = SortKey::location}) ==
+        "a:1 15/2 new\nc:1 30/3 new\nd:1 1/1 new\n");
+  CHECK(diff_text(kBefore, kBefore, {}, {.sort = SortKey::size_diff, .changed_only = true}) == "");
+}
+
+}  // namespace
+}  // namespace memtrace::test

@@ -1,0 +1,57 @@
+#include "base/byte_cursor.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "write/section_writer.hpp"
+
+namespace memtrace::test {
+namespace {
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+TEST_CASE("varints there and back, one by one and in bulk") {
+  std::vector<std::uint64_t> values;
+  for (std::uint64_t i = 0; i < 2000; ++i) values.push_back(i % 5 == 0 ? i * i * i * i * i : i % 200);
+  values.push_back(~std::uint64_t{0});
+  std::string bytes;
+  for (const std::uint64_t value : values) append_varint(bytes, value);
+
+  ByteCursor one(bytes_of(bytes));
+  for (const std::uint64_t value : values) CHECK(one.varint() == value);
+  CHECK(one.at_end());
+
+  ByteCursor bulk(bytes_of(bytes));
+  std::vector<std::uint64_t> read(values.size());
+  bulk.varints(read);
+  CHECK(read == values);
+  CHECK(bulk.at_end());
+}
+
+TEST_CASE("nothing is read past the end") {
+  const std::string bytes = "\x01\x80";
+  ByteCursor cursor(bytes_of(bytes), 100);
+  CHECK(cursor.varint() == 1);
+  CHECK_THROWS_WITH_AS(cursor.varint(), "it ends in the middle of a number, at byte 102", Error);
+  ByteCursor bulk(bytes_of(bytes));
+  std::array<std::uint64_t, 3> three{};
+  CHECK_THROWS_AS(bulk.varints(three), Error);
+  ByteCursor string(bytes_of(bytes));
+  CHECK_THROWS_AS(string.bytes(3), Error);
+  CHECK_THROWS_AS(string.bytes(~std::uint64_t{0}), Error);
+}
+
+TEST_CASE("a number has 64 bits at the most") {
+  const std::string most = std::string(9, '\xFF') + '\x01';
+  CHECK(ByteCursor(bytes_of(most)).varint() == ~std::uint64_t{0});
+  const std::string more = std::string(9, '\xFF') + '\x02';
+  CHECK_THROWS_AS(ByteCursor(bytes_of(more)).varint(), Error);
+}
+
+}  // namespace
+}  // namespace memtrace::test

@@ -1,0 +1,37 @@
+// Sizes and suggestions.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+
+#include "cli/size_argument.hpp"
+#include "cli/suggestion.hpp"
+#include "mtrace/error.hpp"
+
+namespace memtrace::test {
+namespace {
+
+TEST_CASE("sizes as people write them") {
+  CHECK(parse_size("0") == 0);
+  CHECK(parse_size("1048576") == 1048576);
+  CHECK(parse_size("50KiB") == 51200);
+  CHECK(parse_size("50k") == 51200);
+  CHECK(parse_size("5M") == 5 << 20);
+  CHECK(parse_size("1.5 GiB") == 1610612736);
+  CHECK(parse_size("10kB") == 10000);
+  for (const char* const wrong : {"", "x", "-1", "5Q", "1e30", "nan", "inf", "KiB", "9223372036854775808"}) {
+    CHECK_THROWS_AS_MESSAGE(parse_size(wrong), Error, wrong);
+  }
+}
+
+TEST_CASE("did you mean") {
+  const std::array<std::string, 3> words = {"top", "diff", "convert"};
+  CHECK(nearest("tpo", words) == "top");
+  CHECK(nearest("dif", words) == "diff");
+  CHECK(nearest("covnert", words) == "convert");
+  CHECK(nearest("snapshot", words) == "");
+  CHECK(nearest("", words) == "");
+}
+
+}  // namespace
+}  // namespace memtrace::test
