@@ -67,17 +67,17 @@ struct Selection {
   bool cumulative = false;  // count a block for every group on its traceback, once each
 
   // Which frames are visible. Hidden frames drop no block: it belongs to its next visible caller.
-  std::vector<Pattern> hide;
+  std::vector<Pattern> hide{};
   bool mine = false;        // hide what is nobody's own code: system, standard library, packages
   bool raw_frames = false;  // show the allocation machinery's frames (malloc, operator new)
 
   // Which blocks count. They look at the visible frames: the most recent one, or any.
-  std::vector<Pattern> include;  // some must match, unless there is none
-  std::vector<Pattern> exclude;  // none may match
-  std::vector<Glob> function;    // some must match, unless there is none
-  std::vector<Glob> module;      // the same
+  std::vector<Pattern> include{};  // some must match, unless there is none
+  std::vector<Pattern> exclude{};  // none may match
+  std::vector<Glob> function{};    // some must match, unless there is none
+  std::vector<Glob> module{};      // the same
   bool all_frames = false;
-  std::optional<std::string> domain;  // a number or a name
+  std::optional<std::string> domain{};  // a number or a name
 };
 
 // Throws Error for combinations that have no meaning (cumulative by traceback or domain).

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <ranges>
 #include <utility>
 
 #include "read/printable.hpp"
@@ -99,9 +98,9 @@ PickleValue DumpShapes::traceback(std::span<const PickleValue> frames) {
     stream_.fail(fmt::format("a traceback has {} frames", frames.size()));
   }
   NodeId node = kRoot;
-  for (const PickleValue frame : std::views::reverse(frames)) {
-    if (!frame.is(Kind::frame)) refuse(frame, "a frame of a traceback");
-    node = builder_.child(node, frame.id<FrameId>());
+  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {  // the oldest one first
+    if (!frame->is(Kind::frame)) refuse(*frame, "a frame of a traceback");
+    node = builder_.child(node, frame->id<FrameId>());
   }
   return PickleValue::of(Kind::traceback, node, static_cast<std::uint32_t>(frames.size()));
 }
@@ -128,7 +127,6 @@ PickleValue DumpShapes::checked_trace(std::span<const PickleValue> items) {
 }
 
 PickleValue DumpShapes::large_trace(LargeTrace trace) {
-  // Needs less memory than the trace has bytes in the pickle, give or take.
   large_traces_.push_back(trace);
   return PickleValue::of(Kind::large_trace, large_traces_.size() - 1);
 }

@@ -105,7 +105,7 @@ TEST_CASE("filters drop blocks") {
   CHECK(top_text(kSample, {.domain = "native"}) == "");
   CHECK_THROWS_WITH_AS(top_text(kSample, {.domain = "gpu"}),
                        "there is no domain 'gpu' (domains: 0, 1)", Error);
-  CHECK(top_text("0 1 1 a:1@f\n0 2 1 a:1@g", {.function = {Glob("g*")}}) == "a:1@g 2/1\n");
+  CHECK(top_text("0 1 1 a:1@f\n0 2 1 a:1@g", {.function = {Glob("g*")}}) == "a:1 2/1\n");
 }
 
 TEST_CASE("hidden frames give their blocks to the nearest visible caller") {

@@ -113,11 +113,12 @@ TEST_CASE("a flipped bit is noticed, or says nothing else") {
     CAPTURE(bit);
     std::string flipped = bytes;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    std::string dump = dump_of(sample());  // one bit of a zstd frame's header means nothing
     try {
-      // One bit of a zstd frame's header means nothing.
-      CHECK(dump_of(read_snapshot(folder.write("flipped.zst", flipped))) == dump_of(sample()));
+      dump = dump_of(read_snapshot(folder.write("flipped.zst", flipped)));
     } catch (const Error&) {
     }
+    CHECK(dump == dump_of(sample()));
   }
 }
 

@@ -70,9 +70,10 @@ TEST_CASE("long runs of traces, with one in the middle that is not like the othe
                           op::int2(9) + op::tuple + op::memoize;
   for (const std::size_t size : {1U, 2U, 62U, 63U, 64U, 65U, 200U}) {
     std::string traces = first;
-    for (std::size_t i = 0; i < size; ++i) traces += i == size / 2 ? odd : plain;
-    traces += op::get4(size);  // the last one again
-    const auto total = std::to_string(0x1'0000'0000 * (size == 1 ? 2 : 1) + size + (size > 1));
+    for (std::size_t i = 0; i < size; ++i) traces += i == size / 3 ? odd : plain;
+    traces += op::get4(size + 1);  // the last one again
+    constexpr std::uint64_t kOddSize = 0x1'0000'0000;
+    const auto total = std::to_string(size + kOddSize + (size == 1 ? kOddSize : 1));
     for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1} << 20}) {
       const Snapshot snapshot = read_dump(dump_of_list(traces), piece);
       CHECK(rows_of(snapshot) == "0 " + total + " " + std::to_string(size + 2) + " a.py:1\n");
@@ -174,6 +175,18 @@ TEST_CASE("every way to pickle a snapshot, and to compress it") {
     ++files;
   }
   CHECK(files == 15);
+}
+
+TEST_CASE("a dump is known by its first two bytes") {
+  const auto is_dump = [](std::string_view bytes) {
+    return with_input(bytes, 1, [](OpenInput& input) { return is_tracemalloc_dump(input); });
+  };
+  for (const char* const start : {"\x80", "\x80\x02", "\x80\x05", "\x80\x06"}) {
+    CHECK(is_dump(start));
+  }
+  for (const char* const start : {"", "\x81\x04", "\x80\x7F", "\x80\x80", "(lp0", "PK"}) {
+    CHECK_FALSE(is_dump(start));
+  }
 }
 
 TEST_CASE("info looks at the start only") {

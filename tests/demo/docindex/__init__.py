@@ -1,0 +1,1 @@
+"""A service that answers questions about a documentation site. It has a leak."""
