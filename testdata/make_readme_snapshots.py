@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""Makes testdata/readme: the two snapshots that the README and the man pages look at.
+"""Makes testdata/readme: the snapshots that the README and the manual pages look at.
 
-    testdata/make_readme_snapshots.py [PYTHON]
+    testdata/make_readme_snapshots.py --mtrace PATH [--python PATH]
 
-Runs the demo's program under PYTHON (default: /usr/bin/python3) and keeps its snapshots in gzip. The
+Runs the demo's program under a Python and keeps its two snapshots in gzip, and the second one also in
+mtrace's own format (so that its size does not depend on the zstd library that is there). The
 program's own file names become relative to its folder, so that the snapshots say nothing about where
 they were made. The figures differ a little from run to run, so after this comes
 `tests/docs/run_examples.py --update`.
 """
 
+import argparse
 import gzip
 import os
 import pathlib
 import pickle
 import subprocess
-import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -41,17 +42,22 @@ def rename_files(snapshot):
 
 
 def main():
-    python = sys.argv[1] if len(sys.argv) > 1 else "/usr/bin/python3"
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mtrace", required=True, help="the command to convert with")
+    parser.add_argument("--python", default="/usr/bin/python3", help="what to run the program with")
+    arguments = parser.parse_args()
     environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        command = [python, "-s", "-X", "utf8", str(PROGRAM / "worker.py"), "300", "1000", folder]
+        command = [arguments.python, "-s", "-X", "utf8", str(PROGRAM / "worker.py"), "300", "1000", folder]
         subprocess.run(command, env=environment, check=True)
         for name in NAMES:
             snapshot = pickle.loads((pathlib.Path(folder) / name).read_bytes())
             rename_files(snapshot)
             dump = pickle.dumps(snapshot, pickle.HIGHEST_PROTOCOL)
             (FOLDER / f"{name}.gz").write_bytes(gzip.compress(dump, mtime=0))
+    packed, converted = FOLDER / "after.pickle.gz", FOLDER / "after.zst"
+    subprocess.run([arguments.mtrace, "convert", packed, "-o", converted], check=True)
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ PickleValue DumpShapes::traceback(std::span<const PickleValue> frames) {
     stream_.fail(fmt::format("a traceback has {} frames", frames.size()));
   }
   NodeId node = kRoot;
-  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {  // the oldest one first
-    if (!frame->is(Kind::frame)) refuse(*frame, "a frame of a traceback");
-    node = builder_.child(node, frame->id<FrameId>());
+  for (std::size_t i = frames.size(); i-- > 0;) {  // the oldest one first
+    if (!frames[i].is(Kind::frame)) refuse(frames[i], "a frame of a traceback");
+    node = builder_.child(node, frames[i].id<FrameId>());
   }
   return PickleValue::of(Kind::traceback, node, static_cast<std::uint32_t>(frames.size()));
 }

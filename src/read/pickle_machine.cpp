@@ -58,7 +58,7 @@ void PickleMachine::read_protocol() {
 // the places in memory that they need are all asked for before the first one is waited for.
 bool PickleMachine::read_common_traces() {
   CommonTraces traces;
-  std::array<PickleValue, traces.size()> tracebacks;
+  std::array<PickleValue, traces.size()> tracebacks{};
   const std::size_t found = find_common_traces(stream_.ahead(), stream_.remaining(), traces);
   for (std::size_t i = 0; i < found; ++i) {
     if (traces[i].traceback < memo_.size()) memo_.prefetch(traces[i].traceback);

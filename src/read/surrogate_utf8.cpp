@@ -36,7 +36,7 @@ std::size_t leading_ascii(std::string_view text) {
   constexpr std::uint64_t kHighBits = 0x8080808080808080U;
   std::size_t at = 0;
   for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t block;
+    std::uint64_t block = 0;
     std::memcpy(&block, text.data() + at, 8);
     if ((block & kHighBits) != 0) break;
   }

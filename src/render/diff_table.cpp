@@ -78,7 +78,7 @@ void diff_as_table(const DiffReport& report, std::string_view before_path,
   table.line();
   table.line_if(nothing_words(report, style));
   append_groups(table, report, style);
-  table.line_if(rest_words(report, style), Ink::dim);
+  table.rest(rest_words(report, style), report);
   if (report.groups() > 0) {
     table.line();
     table.line(change_words(report.changes));

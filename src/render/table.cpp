@@ -43,7 +43,7 @@ void top_as_table(const TopReport& report, std::string_view path, const Style& s
   for (const Statistic& statistic : report.statistics) {
     table.group(columns, cells_of(statistic, report, style), {}, report, statistic.group);
   }
-  table.line_if(rest_words(report, style), Ink::dim);
+  table.rest(rest_words(report, style), report);
   table.finish();
 }
 

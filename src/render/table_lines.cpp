@@ -69,6 +69,12 @@ void TableLines::group(const NumberColumns& columns, std::span<const Cell> numbe
   if (with_frames) frames();
 }
 
+void TableLines::rest(std::string_view text, const Report& report) {
+  if (text.empty()) return;
+  if (report.selection().group_by == GroupBy::traceback) line();
+  line(text, Ink::dim);
+}
+
 void TableLines::frames() {
   if (frames_.size() == 1) return source_line(frames_.front());  // the location named it already
   if (style_.most_recent_first) std::reverse(frames_.begin(), frames_.end());

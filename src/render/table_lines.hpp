@@ -30,6 +30,9 @@ class TableLines {
   void group(const NumberColumns& columns, std::span<const Cell> numbers, const Cell& marker,
              const Report& report, GroupId group);
 
+  // What accounts for the groups that are not shown; nothing where the text is empty.
+  void rest(std::string_view text, const Report& report);
+
   void finish() { buffer_.flush(); }
 
  private:

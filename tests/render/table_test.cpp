@@ -130,6 +130,18 @@ TEST_CASE("a traceback is headed by the frame that allocated") {
                                                    "        x = parse\\x1b(y)\n");
 }
 
+TEST_CASE("the rest stands apart from a traceback's frames") {
+  const Snapshot snapshot = snapshot_of("0 8 1 a.py:1 b.py:1\n0 7 1 c.py:1\n0 5 1 d.py:1\n");
+  CHECK(rendered("table", top(snapshot, grouped_by(GroupBy::traceback), {.limit = 2}))
+            .ends_with("  b.py:1\n"
+                       "    a.py:1\n"
+                       "    b.py:1\n"
+                       "\n"
+                       " 7 B  35.0%      1      7 B  c.py:1\n"
+                       "\n"
+                       "… 1 more: 5 B (25.0%)\n"));
+}
+
 TEST_CASE("recursion is counted") {
   const Snapshot snapshot = snapshot_of("0 8 1 m.py:1 r.py:5 r.py:5 r.py:5 r.py:5 r.py:5 a.py:1\n");
   CHECK(rendered("table", top(snapshot, grouped_by(GroupBy::traceback)))
