@@ -172,7 +172,7 @@ class Tests:
 
     def test_width(self):
         """No line of a table is wider than the terminal, unless it is too narrow for the figures."""
-        for columns in (60, 80, 100, 160):
+        for columns in (72, 80, 100, 160):
             for command in (("top", "-n0", self.long), ("top", "-n0", "--group-by=traceback", self.long),
                             ("top", self.native), ("diff", self.long, self.odd), ("top", "-n0", self.odd)):  # fmt: skip
                 lines = COLOUR.sub("", self.shown(*command, columns=columns)).splitlines()

@@ -1,0 +1,65 @@
+"""The small snapshots that the golden tests look at. Written out, so that every figure can be checked by eye."""
+
+import gzip
+import pickle
+import tracemalloc
+
+from dump_files import with_three_fields
+from snapshot_bytes import native_file
+
+MAIN, CORE, UTIL = "/srv/shop/main.py", "/srv/shop/core/orders.py", "/srv/shop/util.py"
+JSON, SIX = "/usr/lib/python3.11/json/decoder.py", "/usr/lib/python3/dist-packages/six.py"
+IMPORT = "<frozen importlib._bootstrap>"
+
+# Blocks as (count, size of each, traceback), most recent frame first.
+BEFORE = (
+    (3, 1000, ((CORE, 10), (MAIN, 4))),
+    (1, 500_000, ((UTIL, 7), (CORE, 20), (MAIN, 4))),
+    (40, 64, ((JSON, 353), (UTIL, 9), (MAIN, 5))),
+    (1, 2048, ((IMPORT, 241), (MAIN, 1))),
+    (2, 300, ((SIX, 12), (MAIN, 2))),
+)
+AFTER = (
+    (9, 1000, ((CORE, 10), (MAIN, 4))),
+    (1, 500_000, ((UTIL, 7), (CORE, 20), (MAIN, 4))),
+    (10, 64, ((JSON, 353), (UTIL, 9), (MAIN, 5))),
+    (1, 2048, ((IMPORT, 241), (MAIN, 1))),
+    (5, 700_000, ((CORE, 31), (CORE, 30), (CORE, 30), (MAIN, 6))),
+)
+ODD = (
+    (1, 50, (("two\nlines.py", 1),)),
+    (1, 40, (('say "hi", please.py', 2),)),
+    (1, 30, (("tab\tand \x1b[31mred\x1b[0m.py", 3),)),
+    (1, 20, (("lone \udc80 surrogate.py", 4),)),
+    (1, 10, (("日本語.py", 5),)),
+    (1, 5, (("", 0),)),
+    (1, 4, (("a|b<c>&`d`.py", 6),)),
+)
+
+
+def snapshot_of(blocks, limit=4, domain=0):
+    traces = [(domain, size, frames, len(frames)) for count, size, frames in blocks for _ in range(count)]
+    return tracemalloc.Snapshot(traces, limit)
+
+
+def write_inputs(folder):
+    before, after = snapshot_of(BEFORE), snapshot_of(AFTER)
+    (folder / "before.pickle").write_bytes(pickle.dumps(before))
+    (folder / "after.pickle").write_bytes(pickle.dumps(after))
+    (folder / "after.pickle.gz").write_bytes(gzip.compress(pickle.dumps(after), mtime=0))
+    (folder / "python3.8.pickle").write_bytes(pickle.dumps(with_three_fields(after), 4))
+    (folder / "one-frame.pickle").write_bytes(pickle.dumps(snapshot_of([(c, s, f[:1]) for c, s, f in AFTER], limit=1)))
+    (folder / "empty.pickle").write_bytes(pickle.dumps(snapshot_of(())))
+    (folder / "odd.pickle").write_bytes(pickle.dumps(snapshot_of(ODD, limit=1)))
+    (folder / "numpy.pickle").write_bytes(pickle.dumps(tracemalloc.Snapshot(
+        [*before.traces._traces, *snapshot_of(((2, 4096, ((UTIL, 7), (MAIN, 4))),), domain=389047).traces._traces], 4)))  # fmt: skip
+    (folder / "native.zst").write_bytes(native_file().encoded())
+    (folder / "later-version.zst").write_bytes(native_file().changed(2, major=2).encoded())
+    (folder / "notes.txt").write_text("no snapshot\n")
+    (folder / "cut.pickle").write_bytes(pickle.dumps(before)[:-50])
+    (folder / "evil.pickle").write_bytes(pickle.dumps(Evil()))
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("this must never be printed",)
