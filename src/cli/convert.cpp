@@ -15,13 +15,13 @@ struct ConvertOptions {
 
 void add_convert(CLI::App& app) {
   const auto options = std::make_shared<ConvertOptions>();
-  app.add_option("INPUT", options->input, "A snapshot of any kind; - is standard input")->required();
+  app.add_option("INPUT", options->input, "A snapshot of any kind; - is standard input")
+      ->required();
   app.add_option("-o,--output", options->output, "The file to write; - is standard output")
       ->type_name("FILE")
       ->required();
-  app.callback([options] {
-    write_snapshot(read_with_progress(options->input, {}), options->output);
-  });
+  app.callback(
+      [options] { write_snapshot(read_with_progress(options->input, {}), options->output); });
 }
 
 }  // namespace memtrace

@@ -25,7 +25,8 @@ std::string or_unknown(const std::optional<T>& value) {
 // Figures of snapshots that were taken in different ways can mislead.
 void warn_of_different_settings(const Metadata& before, const Metadata& after) {
   if (before.traceback_limit != after.traceback_limit) {
-    fmt::print(stderr, "mtrace: warning: the snapshots kept different numbers of frames ({} and {})\n",
+    fmt::print(stderr,
+               "mtrace: warning: the snapshots kept different numbers of frames ({} and {})\n",
                or_unknown(before.traceback_limit), or_unknown(after.traceback_limit));
   }
   if (before.sampling_rate != after.sampling_rate) {

@@ -33,8 +33,9 @@ void run_info(const InfoOptions& options) {
 void add_info(CLI::App& app) {
   const auto options = std::make_shared<InfoOptions>();
   app.add_option("SNAPSHOT", options->snapshot, "A snapshot; - is standard input")->required();
-  app.add_flag("--dump", options->dump, "The whole content as text, to read and to compare");
   add_format_options(app, options->output, info_formats());
+  app.add_flag("--dump", options->dump, "The whole content as text, to read and to compare")
+      ->excludes("--format");
   app.callback([options] { run_info(*options); });
 }
 

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
+#include <memory>
 #include <new>
+#include <string>
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/help_formatter.hpp"
 #include "cli/suggestion.hpp"
 #include "mtrace/error.hpp"
 
@@ -15,7 +19,8 @@ namespace {
 // The words that are understood where `app` reads: commands, or options with their dashes.
 std::vector<std::string> known_words(const CLI::App& app) {
   std::vector<std::string> words;
-  for (const CLI::App* const command : app.get_subcommands({})) words.push_back(command->get_name());
+  for (const CLI::App* const command : app.get_subcommands({}))
+    words.push_back(command->get_name());
   for (const CLI::Option* const option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
   }
@@ -37,7 +42,9 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty()) {
     const std::string word = extra.front().substr(0, extra.front().find('='));
     const std::string meant = nearest(word, known_words(command));
-    const char* const kind = word.starts_with('-') ? "option" : &command == &program ? "command" : "argument";
+    const char* const kind = word.starts_with('-')  ? "option"
+                             : &command == &program ? "command"
+                                                    : "argument";
     message = fmt::format("unknown {} '{}'", kind, word);
     if (!meant.empty()) message += fmt::format(", did you mean '{}'?", meant);
   }
@@ -45,7 +52,7 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
 }
 
 void add_commands(CLI::App& program) {
-  program.set_version_flag("--version", "mtrace " MTRACE_VERSION, "Print the version");
+  program.set_version_flag("-V,--version", "mtrace " MTRACE_VERSION, "Print the version");
   program.set_help_flag("-h,--help", "Print this help");
   for (const Command& command : commands()) {
     CLI::App* const app = program.add_subcommand(command.name, command.summary);
@@ -58,11 +65,23 @@ int fail(const std::string& message) {
   return kExitError;
 }
 
+// As the parser takes them, last one first. "help [COMMAND]" is "[COMMAND] --help".
+std::vector<std::string> arguments_of(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments.front() == "help") {
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
 int run(int argc, char** argv) {
-  CLI::App program("Which line holds the memory, what grew, what made the peak.", "mtrace");
+  CLI::App program("Which line holds the memory, and what grew between two moments.", "mtrace");
+  program.formatter(std::make_shared<HelpFormatter>());
   add_commands(program);
   try {
-    program.parse(argc, argv);
+    program.parse(arguments_of(argc, argv));
     if (program.get_subcommands().empty()) return fail("which command? (see mtrace --help)");
     return kExitDone;
   } catch (const CLI::Success& success) {

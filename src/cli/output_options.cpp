@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
+#include "cli/choice.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/size_argument.hpp"
+#include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
@@ -27,6 +30,16 @@ std::vector<std::string> formats_where(const Has& has) {
 std::size_t terminal_width() {
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+std::uint64_t parse_limit(const std::string& text) {
+  std::uint64_t limit = 0;
+  const char* const end = text.data() + text.size();
+  const auto [parsed_to, error] = std::from_chars(text.data(), end, limit);
+  if (error != std::errc() || parsed_to != end) {
+    throw Error("--limit: '" + text + "' is no number of groups");
+  }
+  return limit;
 }
 
 // https://no-color.org: set and not empty.
@@ -49,15 +62,12 @@ void add_format_options(CLI::App& app, OutputOptions& options,
                         const std::vector<std::string>& formats) {
   options.format = formats.front();
   options.color = "auto";
-  app.add_option("-f,--format", options.format, "How to print")
+  add_choice(app, "-f,--format", options.format, formats, "How to print")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember(formats))
-      ->capture_default_str()
       ->group(kGroup);
-  app.add_option("--color", options.color, "Colours: auto means on a terminal, unless NO_COLOR")
+  add_choice(app, "--color", options.color, {"auto", "always", "never"},
+             "When to colour; auto is on a terminal, unless NO_COLOR is set")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->capture_default_str()
       ->group(kGroup);
   app.add_option("-o,--output", options.output, "Write to a file; it is there whole or not at all")
       ->type_name("FILE")
@@ -65,8 +75,7 @@ void add_format_options(CLI::App& app, OutputOptions& options,
   app.add_flag("--bytes", options.plain_bytes, "Plain bytes instead of KiB, MiB")->group(kGroup);
 }
 
-void add_ranking_options(CLI::App& app, OutputOptions& options,
-                         std::vector<SortName> sort_names) {
+void add_ranking_options(CLI::App& app, OutputOptions& options, std::vector<SortName> sort_names) {
   options.sort_names = std::move(sort_names);
   options.sort = options.sort_names.front().name;
   std::vector<std::string> names;
@@ -75,10 +84,8 @@ void add_ranking_options(CLI::App& app, OutputOptions& options,
                  "Groups to print; 0: all (default: 10 in table, text and markdown, else all)")
       ->type_name("N")
       ->group(kGroup);
-  app.add_option("-s,--sort", options.sort, "What ranks the groups")
+  add_choice(app, "-s,--sort", options.sort, names, "What ranks the groups")
       ->type_name("KEY")
-      ->check(CLI::IsMember(names))
-      ->capture_default_str()
       ->group(kGroup);
   app.add_flag("-r,--reverse", options.reverse, "The other way round")->group(kGroup);
   app.add_option("--min-size", options.min_size,
@@ -106,7 +113,8 @@ Ranking OutputOptions::ranking() const {
     if (name.name == sort) ranking.sort = name.key;
   }
   ranking.reverse = reverse;
-  ranking.limit = limit.value_or(renderer().limited ? kRowsForPeople : 0);
+  ranking.limit = renderer().limited ? kRowsForPeople : 0;
+  if (!limit.empty()) ranking.limit = parse_limit(limit);
   if (!min_size.empty()) ranking.min_size = parse_size(min_size);
   ranking.changed_only = renderer().changed_only;
   return ranking;

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +20,7 @@ struct SortName {
 // Holds what the parser fills in; must live until the command has run.
 struct OutputOptions {
   std::string format, color, output = "-";
-  std::optional<std::uint64_t> limit;
-  std::string sort, min_size;
+  std::string limit, sort, min_size;
   bool reverse = false, most_recent_first = false, plain_bytes = false;
   std::vector<std::string> strip_prefixes;
   std::vector<SortName> sort_names;

@@ -15,8 +15,8 @@ constexpr double kMebibyte = 1 << 20;
 
 // The terminal is somebody's screen: a name may not move its cursor.
 std::string printable(std::string text) {
-  std::replace_if(text.begin(), text.end(),
-                  [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
   return text;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cli/choice.hpp"
+
 namespace memtrace {
 namespace {
 
@@ -36,18 +38,18 @@ CLI::Option* add_repeatable(CLI::App& app, const std::string& names,
 void add_selection_options(CLI::App& app, SelectionOptions& options) {
   options.group_by = name_of(GroupBy::lineno);
   options.metric = name_of(Metric::live);
-  app.add_option("-g,--group-by", options.group_by, "What a row is")
+  add_choice(app, "-g,--group-by", options.group_by, names_in(kGroupBys), "What a row is")
       ->type_name("KEY")
-      ->check(CLI::IsMember(names_in(kGroupBys)))
-      ->capture_default_str()
       ->group(kGroup);
   app.add_flag("--cumulative", options.cumulative,
                "Count a block for every group on its traceback, once each")
       ->group(kGroup);
-  add_repeatable(app, "-i,--include", options.include, "Keep blocks whose file name matches")
+  add_repeatable(app, "-i,--include", options.include,
+                 "Keep blocks whose file name matches: GLOB or GLOB:LINE")
       ->type_name("PATTERN")
       ->group(kGroup);
-  add_repeatable(app, "-x,--exclude", options.exclude, "Drop blocks whose file name matches")
+  add_repeatable(app, "-x,--exclude", options.exclude,
+                 "Drop blocks whose file name matches: GLOB or GLOB:LINE")
       ->type_name("PATTERN")
       ->group(kGroup);
   app.add_flag("--all-frames", options.all_frames,
@@ -73,10 +75,9 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
   app.add_flag("--raw-frames", options.raw_frames,
                "Show the allocation machinery's frames too (malloc, operator new)")
       ->group(kGroup);
-  app.add_option("-m,--metric", options.metric, "Which blocks: alive now, at the peak, ever")
+  add_choice(app, "-m,--metric", options.metric, names_in(kMetrics),
+             "Blocks alive in the snapshot, alive at the peak, or ever allocated")
       ->type_name("METRIC")
-      ->check(CLI::IsMember(names_in(kMetrics)))
-      ->capture_default_str()
       ->group(kGroup);
 }
 

@@ -8,8 +8,8 @@
 namespace memtrace {
 namespace {
 
-// Edits from one word to the other: a letter more, less, another one, or two swapped (optimal string
-// alignment, three rows of the table at a time).
+// Edits from one word to the other: a letter more, less, another one, or two swapped (optimal
+// string alignment, three rows of the table at a time).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last, last(b.size() + 1), row(b.size() + 1);
   std::iota(last.begin(), last.end(), std::size_t{0});

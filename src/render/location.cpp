@@ -87,7 +87,7 @@ Location location_of(const FrameView& frame, GroupBy group_by, const Style& styl
     return location;
   }
   if (group_by == GroupBy::function) {
-    location.function = text_or(frame.function, "?");
+    location.function = text_or(frame.function, "");
     return location;
   }
   location.function = text_or(frame.function, "");

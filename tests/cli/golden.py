@@ -33,8 +33,10 @@ sys.path.insert(0, str(GOLDEN))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracle"))
 
 from inputs import write_inputs  # noqa: E402
+from json_documents import Documents  # noqa: E402
 from mtrace_command import ENVIRONMENT, Mtrace  # noqa: E402
 
+DOCUMENTS = Documents()
 COMMAND, INDENT, ERRORS, AS_PYTHON, NO_NEWLINE = "  $ ", "  ", "2> ", "  (as Python)", "(no newline at the end)"
 
 
@@ -42,11 +44,11 @@ def written(line):
     """An output line as the file has it."""
     plain = line and line.isprintable() and not line.endswith((" ", AS_PYTHON)) and line != NO_NEWLINE
     ambiguous = line.startswith(("$ ", ERRORS)) or line.startswith("[") and line.endswith("]")
-    return INDENT + (line if plain and not ambiguous else ascii(line) + AS_PYTHON)
+    return INDENT + (line if plain and not ambiguous else repr(line) + AS_PYTHON)
 
 
 def output_lines(data, prefix=""):
-    text = data.decode("utf-8", "surrogateescape")
+    text = data.decode("utf-8", "surrogatepass")
     lines = text.split("\n")
     last = lines.pop()
     result = [INDENT + prefix + written(line)[len(INDENT) :] for line in lines]
@@ -54,9 +56,11 @@ def output_lines(data, prefix=""):
 
 
 def run(command, folder, environment):
-    """The lines that follow the command."""
+    """The lines that follow the command. JSON is valid, or that is an error."""
     done = subprocess.run(["/bin/sh", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=60)  # fmt: skip
+    if done.stdout.startswith(b'{\n  "schema": '):
+        DOCUMENTS.parse(done.stdout)
     status = [f"{INDENT}[{done.returncode}]"] if done.returncode else []
     lines = output_lines(done.stdout) + output_lines(done.stderr, ERRORS) + status
     # An empty line in the middle is one in the file too.

@@ -31,7 +31,7 @@ from random_selections import random_selection  # noqa: E402
 from random_snapshots import random_pair  # noqa: E402
 from real_snapshots import real_pair  # noqa: E402
 
-SHOWN_DIFFERENCES = 100
+SHOWN_DIFFERENCES = 10
 
 
 class Run:
@@ -149,6 +149,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
     parser.add_argument("--seeds", type=int, default=100, help="how many random pairs")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--selections", type=int, default=5, help="random selections a pair")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -167,7 +168,7 @@ def main():
         arguments.keep = None
         real = () if arguments.no_real else (1, 5, 25)
         tasks = [(arguments, "real", nframe) for nframe in real]
-        tasks += [(arguments, "random", seed) for seed in range(arguments.seeds)]
+        tasks += [(arguments, "random", seed) for seed in range(arguments.first, arguments.first + arguments.seeds)]
     cases, differences, validated = 0, [], 0
     with multiprocessing.Pool(arguments.jobs) as pool:
         for some_cases, some_differences, some_validated in pool.imap_unordered(run_one, tasks):

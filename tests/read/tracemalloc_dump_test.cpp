@@ -82,6 +82,23 @@ TEST_CASE("long runs of traces, with one in the middle that is not like the othe
   }
 }
 
+TEST_CASE("traces and tracebacks of long ago are found again") {
+  const auto first = [](int number) {
+    return op::mark + op::int1(0) + op::int1(1) + frame("a.py", number) + op::tuple1 + op::memoize +
+           op::int1(1) + op::tuple + op::memoize;
+  };
+  std::string traces = first(0) + first(1);
+  constexpr int kTraces = 40'000;
+  for (std::uint64_t i = 0; i < kTraces; ++i) {
+    traces += op::mark + op::int1(0) + op::int2(i) + op::get1(i % 2 == 0 ? 0 : 2) +
+              op::int1(i % 4 == 0 ? 2 : 1) + op::tuple + op::memoize;
+  }
+  for (std::uint64_t i = 4; i < kTraces + 4; ++i) traces += op::get4(i);
+  const Snapshot snapshot = read_dump(dump_of_list(traces));
+  CHECK(rows_of(snapshot) == "0 799960001 40001 a.py:0\n0 800000001 40001 a.py:1\n");
+  CHECK(snapshot.metadata.losses.truncated_tracebacks == kTraces / 2);
+}
+
 TEST_CASE("a traceback without frames is the unknown frame") {
   const Snapshot snapshot = read_dump(dump_of_list(op::mark + op::int1(0) + op::int1(9) +
                                                    op::empty_tuple + op::int1(3) + op::tuple));

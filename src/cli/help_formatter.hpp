@@ -1,0 +1,18 @@
+// How --help looks.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace memtrace {
+
+// The parser's own layout, in the words that errors and manual pages use: commands are COMMANDs, an
+// option shows its value's name and its default, an argument no type.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override;
+  std::string make_option_opts(const CLI::Option* option) const override;
+  std::string make_subcommands(const CLI::App* app, CLI::AppFormatMode mode) const override;
+};
+
+}  // namespace memtrace
