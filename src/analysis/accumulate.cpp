@@ -35,7 +35,8 @@ void for_kept_rows(const RowSource& source, const IdVector<NodeId, Id>& values,
     domains.push_back(kept_domains[domain] != 0 ? domain : kNone<DomainId>);
   }
   const Rows& rows = *source.rows;
-  for (std::size_t row = 0; row < rows.size(); ++row) {
+  const std::size_t size = rows.size();
+  for (std::size_t row = 0; row < size; ++row) {
     const Id value = values[rows.node[row]];
     const DomainId domain = domains[rows.domain[row]];
     if (value != kNone<Id> && domain != kNone<DomainId>) add_row(row, value, domain);

@@ -53,6 +53,36 @@ void for_batches(ByteCursor& cursor, std::uint64_t count, const Use& use) {
   }
 }
 
+// Makes the vector longer and gives the new part. Filling a batch by index is several times faster
+// than pushing its items.
+template <class T>
+std::span<T> append(std::vector<T>& items, std::size_t count) {
+  items.resize(items.size() + count);
+  return std::span(items).last(count);
+}
+
+// The sum of a batch, which may be `most` at the most.
+std::int64_t checked_sum(const ByteCursor& cursor, std::span<const std::uint64_t> batch,
+                         std::int64_t most) {
+  // Values that all have fewer than 53 bits cannot overflow in a batch; larger ones are rare.
+  std::uint64_t all_bits = 0, sum = 0;
+  for (const std::uint64_t value : batch) {
+    all_bits |= value;
+    sum += value;
+  }
+  bool overflows = false;
+  if (all_bits >> 53 != 0) {
+    sum = 0;
+    for (const std::uint64_t value : batch) {
+      overflows = overflows || __builtin_add_overflow(sum, value, &sum);
+    }
+  }
+  if (overflows || sum > static_cast<std::uint64_t>(most)) {
+    cursor.fail("its values add up to more than the metadata says");
+  }
+  return static_cast<std::int64_t>(sum);
+}
+
 // Reserves in large pages: a column of millions of rows is touched for the first time while it is
 // decoded, and small pages would cost more than the decoding.
 template <class Vector>
@@ -188,15 +218,17 @@ void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
   const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
   std::vector<NodeId>& rows = snapshot_.rows.node;
   if (rows.empty()) reserve(rows, room(header_.counts.rows, cursor.remaining()));
-  const std::uint64_t last = rows.empty() ? 0 : index_of(rows.back());
+  std::uint64_t least = rows.empty() ? 1 : index_of(rows.back());  // the root has no rows
   std::uint64_t node = 0;
   for_batches(cursor, items, [&](std::span<const std::uint64_t> differences) {
-    for (const std::uint64_t difference : differences) {
-      if (difference >= nodes - node) cursor.fail("a row of an unknown node");
-      node += difference;
-      if (node == 0 || node < last) cursor.fail("rows out of order");
-      rows.push_back(NodeId{static_cast<std::uint32_t>(node)});
+    const std::span<NodeId> added = append(rows, differences.size());
+    for (std::size_t i = 0; i < differences.size(); ++i) {
+      if (differences[i] >= nodes - node) cursor.fail("a row of an unknown node");
+      node += differences[i];
+      added[i] = NodeId{static_cast<std::uint32_t>(node)};
     }
+    if (index_of(added[0]) < least) cursor.fail("rows out of order");
+    least = node;
   });
 }
 
@@ -207,15 +239,19 @@ void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
   if (rows.empty()) reserve(rows, nodes.size());
   const std::size_t domains = snapshot_.domains.size();
   for_batches(cursor, items, [&](std::span<const std::uint64_t> values) {
-    for (const std::uint64_t value : values) {
-      if (value >= domains) cursor.fail("an unknown domain");
-      const DomainId domain{static_cast<std::uint32_t>(value)};
-      const std::size_t row = rows.size();
-      if (row > 0 && nodes[row - 1] == nodes[row] && rows.back() >= domain) {
-        cursor.fail("rows out of order");
-      }
-      rows.push_back(domain);
+    const std::size_t first = rows.size();
+    const std::span<DomainId> added = append(rows, values.size());
+    std::uint64_t largest = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, values[i]);
+      added[i] = DomainId{static_cast<std::uint32_t>(values[i])};
     }
+    if (largest >= domains) cursor.fail("an unknown domain");
+    bool repeated = false;
+    for (std::size_t row = std::max<std::size_t>(first, 1); row < rows.size(); ++row) {
+      repeated |= (nodes[row - 1] == nodes[row]) & (rows[row - 1] >= rows[row]);
+    }
+    if (repeated) cursor.fail("rows out of order");
   });
 }
 
@@ -236,13 +272,8 @@ void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t
   // not the column that the metadata speaks of. So no sum over rows can overflow.
   std::int64_t& left = is_size ? total->size : total->count;
   for_batches(cursor, items, [&](std::span<const std::uint64_t> batch) {
-    for (const std::uint64_t value : batch) {
-      if (value > static_cast<std::uint64_t>(left)) {
-        cursor.fail("its values add up to more than the metadata says");
-      }
-      left -= static_cast<std::int64_t>(value);
-    }
-    values.insert(values.end(), batch.begin(), batch.end());
+    left -= checked_sum(cursor, batch, left);
+    std::copy(batch.begin(), batch.end(), append(values, batch.size()).begin());
   });
 }
 

@@ -63,7 +63,7 @@ def bombs():
     yield "one trace for ever, appended each time", gzip_repeated(dump_start(), b"h\x00a", GIB // 4), False
     yield "one frame for ever", gzip_repeated(dump_start() + b"(K\x00K\x01(", b"h\x01", GIB), False
     yield "numbers of traces for ever", gzip_repeated(dump_start() + b"(", integer(1), GIB), False
-    yield "an entry of the state for ever", gzip_repeated(
-        b"\x80\x04" + named("tracemalloc", "Snapshot") + b")\x81}(", short_text("traces") + integer(1), GIB), False  # fmt: skip
+    state = b"\x80\x04" + named("tracemalloc", "Snapshot") + b")\x81}("
+    yield "an entry of the state for ever", gzip_repeated(state, short_text("traces") + integer(1), GIB), False
     yield "classes for ever", gzip_repeated(b"\x80\x04", named("tracemalloc", "Snapshot"), GIB), False
     yield "frames of a pickle for ever", gzip_repeated(b"\x80\x04", b"\x95" + struct.pack("<Q", 0), GIB), False

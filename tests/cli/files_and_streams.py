@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracle"))
 
 import hostile_pickles  # noqa: E402
 from dump_files import pickled  # noqa: E402
+from json_documents import Documents  # noqa: E402
 from mtrace_command import ENVIRONMENT, Mtrace  # noqa: E402
 from random_snapshots import random_pair  # noqa: E402
 
@@ -43,6 +44,7 @@ def refused(outcome, message):
 class Tests:
     def __init__(self, mtrace, folder):
         self.mtrace, self.folder = mtrace, folder
+        self.documents = Documents()
         self.good, self.large, self.bad = (os.path.join(folder, name) for name in ("good", "large", "bad"))
         Path(self.good).write_bytes(hostile_pickles.dump())
         Path(self.large).write_bytes(pickled(random_pair(10)[2]))
@@ -53,15 +55,17 @@ class Tests:
 
     def shell(self, script, **options):
         """With $M, $GOOD, $LARGE, $BAD and $OUT; streams are pipes."""
-        names = {"M": self.mtrace.path, "GOOD": self.good, "LARGE": self.large, "BAD": self.bad, "OUT": self.path("out")}
+        names = {"M": self.mtrace.path, "OUT": self.path("out")}
+        names |= {"GOOD": self.good, "LARGE": self.large, "BAD": self.bad}
         return subprocess.run(["bash", "-c", script], env=ENVIRONMENT | names, capture_output=True, timeout=60,
                               preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL), **options)  # fmt: skip
 
     # --- input ---
 
     def test_missing(self):
+        nothing = self.path("nothing")
         for command in ("top", "info"):
-            refused(self.mtrace.run(command, self.path("nothing")), f"{self.path('nothing')}: No such file or directory")
+            refused(self.mtrace.run(command, nothing), f"{nothing}: No such file or directory")
         refused(self.mtrace.run("diff", self.good, "/nothing/here"), "/nothing/here: No such file or directory")
         refused(self.mtrace.run("merge", self.good, "/nothing/here", "-o", self.path("out")),
                 "/nothing/here: No such file or directory")  # fmt: skip
@@ -91,6 +95,8 @@ class Tests:
             outcome = self.mtrace.run("top", os.fsencode(path))
             check(outcome.status == 0 and b"\x1b" not in outcome.stdout, outcome)
             check(b"a.py:1" in outcome.stdout, outcome)
+            pattern = b"--include=" + os.fsencode(name)
+            self.documents.parse(self.mtrace.run("top", "--format=json", pattern, os.fsencode(path)).stdout)
             os.unlink(path)
 
     def test_unreadable(self):
@@ -169,7 +175,8 @@ class Tests:
 
     def test_file_size_limit(self):
         """As on a full disk, in the middle of a regular file."""
-        done = self.shell('trap "" XFSZ; ulimit -f 1; $M top -f csv -n0 "$LARGE" -o "$OUT"; code=$?; test ! -e "$OUT" && exit $code')
+        done = self.shell('trap "" XFSZ; ulimit -f 1; $M top -f csv -n0 "$LARGE" -o "$OUT"; code=$?; '
+                          'test ! -e "$OUT" && exit $code')  # fmt: skip
         check(done.returncode == 2 and done.stdout == b"" and done.stderr.count(b"\n") == 1, done)
 
     def test_output_is_replaced_whole(self):
@@ -219,7 +226,8 @@ class Tests:
     def test_reader_that_goes_away(self):
         """As in `| head`: no noise, whatever the format."""
         for form in ("table", "text", "json", "csv", "markdown"):
-            done = self.shell(f'$M top -n0 -g traceback -f {form} "$LARGE" | head -1 >"$OUT"; echo ${{PIPESTATUS[0]}}; rm "$OUT"')
+            done = self.shell(f'$M top -n0 -g traceback -f {form} "$LARGE" | head -1 >"$OUT"; '
+                              'echo ${PIPESTATUS[0]}; rm "$OUT"')  # fmt: skip
             check(done.returncode == 0 and done.stdout == b"0\n" and done.stderr == b"", done)
         done = self.shell('$M convert "$LARGE" -o - | head -c1 >"$OUT"; echo ${PIPESTATUS[0]}; rm "$OUT"')
         check(done.stdout == b"0\n" and done.stderr == b"", done)

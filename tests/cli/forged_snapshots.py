@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from snapshot_bytes import (
-    DOMAINS, END, FRAMES, LIVE_COUNTS, LIVE_SIZES, MODULES, NODES, PEAK_COUNTS, ROW_DOMAINS, ROW_NODES, STRINGS,
-    TIMELINE, TOTAL_SIZES, File, Section, column, native_file, strings, table, varint, varints, zstd_frame,
-    zstd_repeated,
+    DOMAINS, END, FRAMES, LIVE_SIZES, MODULES, NODES, ROW_DOMAINS, ROW_NODES, STRINGS, TIMELINE, File, Section,
+    column, native_file, strings, table, varint, varints, zstd_frame, zstd_repeated,
 )  # fmt: skip
 
 KINDS = range(STRINGS, END + 1)
@@ -133,7 +132,6 @@ def contents():
     yield "the first node up", changed(table(NODES, [(1, 0), (0, 1), (0, 3), (0, 4), (3, 5), (2, 2)]))
     yield "a row of the root", changed(column(ROW_NODES, [0, 5, 1]))
     yield "a number of ten bytes and more", changed(Section(ROW_NODES, 3, b"\x84" + b"\x80" * 9 + b"\x00\x01\x01"))
-    yield "stray bytes in a string", changed(strings(b"/app/\xff", *[bytes([97 + n]) for n in range(9)]))
     yield "a time before the last", changed(Section(TIMELINE, 2, varints(2**63 - 1, 2, 2**63, 2)))
 
 
@@ -149,6 +147,8 @@ def unusual():
     yield "strings out of order", good.changed(STRINGS, **fields(strings(*"jihgfedcba"))).encoded()
     yield "a string twice", good.changed(STRINGS, **fields(strings(*"aabbccddee"))).encoded()
     yield "a negative level", good.changed(TIMELINE, payload=varints(1, 1, 1, 1)).encoded()
+    stray = strings(b"/app/\xff", *[bytes([97 + n]) for n in range(9)])
+    yield "stray bytes in a string", good.changed(STRINGS, **fields(stray)).encoded()
     yield "no name for a module", good.changed(MODULES, payload=varints(0, 0, 1, 0)).encoded()
     yield "kind 2", forged(good, {1: 2})
     yield "two zstd frames at the end", good.changed(END, frame=zstd_frame(b"") * 2).encoded()

@@ -20,7 +20,6 @@ read the difference before you commit it.
 
 import argparse
 import difflib
-import os
 import subprocess
 import sys
 import tempfile

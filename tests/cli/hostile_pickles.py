@@ -162,8 +162,8 @@ def wrong_shapes():
     yield "a frame of one", dump(trace(frames=short_text("a.py") + b"\x85\x85"))
     yield "a frame of three", dump(trace(frames=short_text("a.py") + integer(1) * 2 + b"\x87\x85"))
     yield "a list of frames", dump(trace(frames=b"](" + frame() + b"e"))
-    for name, data in (("stray bytes", b"\xff\xfe"), ("an overlong form", b"\xc0\x80"), ("a cut character", b"\xe2\x82"),
-                       ("past the last", b"\xf4\x90\x80\x80")):  # fmt: skip
+    for name, data in (("stray bytes", b"\xff\xfe"), ("an overlong form", b"\xc0\x80"),
+                       ("a cut character", b"\xe2\x82"), ("past the last", b"\xf4\x90\x80\x80")):  # fmt: skip
         yield f"{name} in a file name", dump(trace(frames=frame(short_text(data)) + b"\x85"))
     yield "no traces", snapshot(dictionary(traceback_limit=integer(1)))
     yield "a SETITEMS without its value", snapshot(b"}(" + short_text("traces") + b"u")
@@ -217,8 +217,8 @@ def harmless():
     yield "no frame", dump(trace(frames=b")"))
     yield "three fields", dump(integer(0) + integer(10) + frame() + b"\x85\x87")
     yield "bytes behind the end", dump() + b"and more"
-    yield "the largest numbers", dump(
-        trace(integer(2**32 - 1), integer(2**63 - 1), frame(line=integer(2**32 - 1)) + b"\x85", integer(65535)))  # fmt: skip
+    last_line = frame(line=integer(2**32 - 1)) + b"\x85"
+    yield "the largest numbers", dump(trace(integer(2**32 - 1), integer(2**63 - 1), last_line, integer(65535)))
     yield "a trace a thousand times", dump(trace() + b"q\x00" + b"h\x00" * 999)
 
 

@@ -27,7 +27,7 @@ from snapshot_bytes import native_file  # noqa: E402
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FORMATS = ("table", "text", "json", "csv", "markdown")
-LONG = "/srv/application/releases/2026-11-20/lib/python3.12/site-packages/framework/internal/database/connection_pool.py"
+LONG = "/srv/application/releases/2026-11-20/lib/python3.12/framework/internal/database/connection_pool.py"
 
 
 class Failure(Exception):
@@ -87,7 +87,8 @@ class Tests:
     def __init__(self, mtrace, folder):
         self.mtrace, self.folder = mtrace, folder
         self.odd = self.file("odd", dump_of(ODD_NAMES))
-        self.long = self.file("long", dump_of([LONG, f"{LONG}x", f"日本語/{LONG}", f"e\u0301{LONG}", "/" + "x" * 300, "a.py"]))
+        long_names = [LONG, f"{LONG}x", f"日本語/{LONG}", f"e\u0301{LONG}", "/" + "x" * 300, "a.py"]
+        self.long = self.file("long", dump_of(long_names))
         self.native = self.file("native", native_file().encoded())
         self.after = self.file("after", dump_of([*ODD_NAMES[:40], LONG, "new.py"]))
 
@@ -100,8 +101,10 @@ class Tests:
         """What a terminal shows that is standard output and standard error."""
         screen = Screen(columns)
         try:
-            done = subprocess.run([self.mtrace.path, *arguments], stdin=stdin, stdout=screen.theirs, stderr=screen.theirs,
-                                  env=ENVIRONMENT | {"TERM": "xterm-256color"} | (environment or {}), timeout=60)  # fmt: skip
+            done = subprocess.run(
+                [self.mtrace.path, *arguments], stdin=stdin, stdout=screen.theirs, stderr=screen.theirs, timeout=60,
+                env=ENVIRONMENT | {"TERM": "xterm-256color"} | (environment or {}),
+            )  # fmt: skip
         finally:
             text = screen.text()
         check(done.returncode == 0, f"{arguments}: {done.returncode} {text}")
@@ -128,7 +131,8 @@ class Tests:
         command = ["top", self.odd]
         check(not COLOUR.search(self.shown(*command, environment={"NO_COLOR": "1"})), "NO_COLOR was ignored")
         check(COLOUR.search(self.shown(*command, environment={"NO_COLOR": ""})), "an empty NO_COLOR counts as none")
-        check(COLOUR.search(self.shown(*command, "--color=always", environment={"NO_COLOR": "1"})), "an option beats it")
+        always = self.shown(*command, "--color=always", environment={"NO_COLOR": "1"})
+        check(COLOUR.search(always), "an option beats NO_COLOR")
 
     def test_color_option(self):
         command = ["top", self.odd]
@@ -164,7 +168,8 @@ class Tests:
 
     def test_no_control_characters_from_info(self):
         hostile = native_file()
-        hostile.metadata = [(key, b"\x1b[2J\n\x9b" if isinstance(value, bytes) else value) for key, value in hostile.metadata]
+        text = b"\x1b[2J\n\x9b"
+        hostile.metadata = [(k, text if isinstance(value, bytes) else value) for k, value in hostile.metadata]
         path = self.file("hostile", hostile.encoded())
         for command in (["info"], ["info", "--dump"], ["info", "--format=json"], ["top"]):
             text = COLOUR.sub("", self.shown(*command, path))
@@ -184,7 +189,8 @@ class Tests:
     def test_shortened_in_the_middle(self):
         text = COLOUR.sub("", self.shown("top", self.long, columns=80))
         check("…" in text and "connection_pool.py:1" in text and "/srv/" in text, text)
-        check("…/" not in self.piped("top", self.long) and LONG in self.piped("top", self.long), "shortened in a pipe")
+        piped = self.piped("top", self.long)
+        check("…/" not in piped and LONG in piped, "shortened in a pipe")
 
     def test_narrow(self):
         """Too narrow for anything: still a table, and no crash."""
@@ -198,7 +204,8 @@ class Tests:
         first = next(i for i, line in enumerate(lines) if line.lstrip().startswith("size"))
         start = lines[first].index("location")
         for line in lines[first + 1 :]:
-            check(line[start - 2 : start] == "  " and line[start] != " " or line.startswith("…") or " :" in line, line)
+            ends_a_number = line[start - 3] != " " and line[start - 2 : start] == "  "
+            check(ends_a_number or line.startswith("…"), line)
 
     # --- progress ---
 
@@ -206,8 +213,10 @@ class Tests:
         """Standard error of a run whose input takes so long, and standard output."""
         screen = Screen(columns)
         data = Path(self.odd).read_bytes()
-        process = subprocess.Popen([self.mtrace.path, "top", "--format=text", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=screen.theirs if errors_to_terminal else subprocess.PIPE, env=ENVIRONMENT)  # fmt: skip
+        process = subprocess.Popen(
+            [self.mtrace.path, "top", "--format=text", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=screen.theirs if errors_to_terminal else subprocess.PIPE, env=ENVIRONMENT,
+        )  # fmt: skip
         end = time.monotonic() + seconds
         for at in range(len(data) - 1):
             process.stdin.write(data[at : at + 1])
@@ -225,7 +234,8 @@ class Tests:
         check("reading" in shown, f"no progress bar: {shown!r}")
         # It is gone in the end: the line is cleared, and nothing but it was ever used.
         check("\n" not in shown and shown.endswith("\r\x1b[K"), repr(shown))
-        check(output.decode("utf-8", "surrogatepass") == self.piped("top", "--format=text", self.odd), "the answer differs")
+        expected = self.piped("top", "--format=text", self.odd)
+        check(output.decode("utf-8", "surrogatepass") == expected, "the answer differs")
 
     def test_no_progress_when_quick_or_unwatched(self):
         check(self.slow_run(0)[0] == "", "a progress bar for a quick read")

@@ -21,10 +21,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MAN = ROOT / "man"
 EXAMPLE = ROOT / "tests" / "install" / "example.cpp"
 
-# "  -g,--group-by KEY:{lineno,filename}=lineno"; names only where there is no argument.
-HELP_OPTION = re.compile(
-    r"^  (?P<names>(?:-\w,)?--[\w-]+)(?: (?P<argument>[A-Z]+))?(?::\{(?P<choices>[^}]*)\})?"
-)
+# "  -g,--group-by KEY (default: lineno)  What a row is: lineno, filename"; names only where there is no
+# argument. An option with a default takes one of the words behind the last colon.
+HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w,)?--[\w-]+)(?: (?P<argument>[A-Z]+))?(?P<default> \(default: )?")
 HELP_COMMAND = re.compile(r"^  (\w+)\s{2,}(.*)$")
 
 
@@ -49,7 +48,7 @@ def help_of(mtrace, *command):
 
 
 def commands_of(mtrace):
-    section = help_of(mtrace).split("Subcommands:\n", 1)[-1]
+    section = help_of(mtrace).split("Commands:\n", 1)[-1]
     return [match[1] for match in map(HELP_COMMAND.match, section.splitlines()) if match]
 
 
@@ -64,8 +63,8 @@ def options_in_help(text):
         while end < len(lines) and lines[end].startswith("   "):
             end += 1
         names = tuple(match["names"].split(","))
-        choices = frozenset((match["choices"] or "").split(",")) - {""}
         description = " ".join(lines[index:end])
+        choices = frozenset(description.rsplit(": ", 1)[1].split(", ") if match["default"] else ())
         options[names] = Option(names, match["argument"] or "", choices, description)
     return options
 

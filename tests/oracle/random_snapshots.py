@@ -14,7 +14,8 @@ ODD_NAMES = (
     "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", "<stdin>",
     "/usr/lib/python3.11/json/decoder.py", "/usr/lib/python3/dist-packages/six.py",
     "/home/me/.venv/lib/python3.12/site-packages/numpy/core/x.py", "/srv/app/main.py",
-    "é.py", "e\u0301.py", "ÿ", "日本語.py", "ไทย", "😀.py", "👨‍👩‍👧.py", "\u202egnp.py", "\u2028", "\ufeff",
+    "é.py", "e\u0301.py", "ÿ", "日本語.py", "ไทย",
+    "😀.py", "👨‍👩‍👧.py", "\u202egnp.py", "\u2028", "\ufeff",
     "\ufffd", "\uffff", "\U0010ffff", "\ud800", "\udfff", "\udc80.py", "\ud83d\ude00", "a\udcffb",
     "\udc80\udc81", "ﬀ.py", "İ", "ß", "K", "x" * 300, "/".join(["deep"] * 60), "é" * 200,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The small snapshots that the golden tests look at. Written out, so that every figure can be checked by eye."""
+"""The small snapshots that the golden tests look at: few figures, so that each can be checked by eye."""
 
 import gzip
 import pickle
@@ -51,8 +51,9 @@ def write_inputs(folder):
     (folder / "one-frame.pickle").write_bytes(pickle.dumps(snapshot_of([(c, s, f[:1]) for c, s, f in AFTER], limit=1)))
     (folder / "empty.pickle").write_bytes(pickle.dumps(snapshot_of(())))
     (folder / "odd.pickle").write_bytes(pickle.dumps(snapshot_of(ODD, limit=1)))
-    (folder / "numpy.pickle").write_bytes(pickle.dumps(tracemalloc.Snapshot(
-        [*before.traces._traces, *snapshot_of(((2, 4096, ((UTIL, 7), (MAIN, 4))),), domain=389047).traces._traces], 4)))  # fmt: skip
+    arrays = snapshot_of([(2, 4096, ((UTIL, 7), (MAIN, 4)))], domain=389047)
+    both = tracemalloc.Snapshot([*before.traces._traces, *arrays.traces._traces], 4)
+    (folder / "numpy.pickle").write_bytes(pickle.dumps(both))
     (folder / "native.zst").write_bytes(native_file().encoded())
     (folder / "later-version.zst").write_bytes(native_file().changed(2, major=2).encoded())
     (folder / "notes.txt").write_text("no snapshot\n")

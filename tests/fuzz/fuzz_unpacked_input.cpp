@@ -1,0 +1,60 @@
+// Any bytes at all, as gzip ('g' in front) or zstd: an Error or the same bytes however they arrive.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+
+#include "base/input.hpp"
+#include "mtrace/error.hpp"
+
+namespace {
+
+using namespace memtrace;
+
+class PiecewiseInput : public Input {
+ public:
+  PiecewiseInput(std::string_view bytes, std::size_t piece) : bytes_(bytes), piece_(piece) {}
+  std::size_t read(std::span<std::uint8_t> buffer) override {
+    const std::size_t size = std::min({buffer.size(), bytes_.size(), piece_});
+    if (size != 0) std::memcpy(buffer.data(), bytes_.data(), size);
+    bytes_.remove_prefix(size);
+    return size;
+  }
+
+ private:
+  std::string_view bytes_;
+  std::size_t piece_;
+};
+
+constexpr std::size_t kEnough = std::size_t{4} << 20;
+
+// What comes out, and where reading failed if it did, read `step` bytes at a time.
+std::string unpacked(std::string_view packed, bool gzip, std::size_t piece, std::size_t step) {
+  PiecewiseInput source(packed, piece);
+  const auto input = gzip ? make_gzip_input(source) : make_zstd_input(source);
+  std::string text;
+  try {
+    while (text.size() < kEnough) {
+      const std::string next = read_up_to(*input, step);
+      text += next;
+      if (next.size() < step) return text;
+    }
+  } catch (const Error&) {
+    text = "error";
+  }
+  return text.substr(0, kEnough);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const bool gzip = data[0] == 'g';
+  const std::string_view packed(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string whole = unpacked(packed, gzip, packed.size() + 1, std::size_t{1} << 16);
+  if (whole != unpacked(packed, gzip, 1 + size % 7, std::size_t{1} << 16)) std::abort();
+  if (whole.size() < 4096 && whole != unpacked(packed, gzip, 3, 1) && whole != "error") std::abort();
+  return 0;
+}
