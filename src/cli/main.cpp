@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "cli/help_formatter.hpp"
 #include "cli/suggestion.hpp"
 #include "mtrace/error.hpp"
+#include "render/escape.hpp"
 
 namespace memtrace {
 namespace {
@@ -60,14 +62,23 @@ void add_commands(CLI::App& program) {
   }
 }
 
+// One line, whatever is in a name.
 int fail(const std::string& message) {
-  fmt::print(stderr, "mtrace: {}\n", message);
+  fmt::print(stderr, "mtrace: {}\n", escaped(message));
   return kExitError;
 }
 
-// As the parser takes them, last one first. "help [COMMAND]" is "[COMMAND] --help".
+// As the parser takes them, last one first. "help [COMMAND]" is "[COMMAND] --help", and "--option="
+// has an empty value, where the parser would take the next word.
 std::vector<std::string> arguments_of(int argc, char** argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::vector<std::string> arguments;
+  for (std::string argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
+    const bool empty_value =
+        argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (empty_value) argument.pop_back();
+    arguments.push_back(std::move(argument));
+    if (empty_value) arguments.emplace_back();
+  }
   if (!arguments.empty() && arguments.front() == "help") {
     arguments.erase(arguments.begin());
     arguments.emplace_back("--help");

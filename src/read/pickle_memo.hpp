@@ -10,10 +10,10 @@
 
 namespace memtrace {
 
-// A memo has an entry for each block of memory. It grows by chunks, because a vector would need up to
-// three times their size while it grows; and a chunk that is full and holds nothing but traces, as
-// nearly all do, is packed to the fewest bytes a trace that hold its largest row and size: four where
-// there are some ten thousand rows and the blocks are small.
+// A memo has an entry for each block of memory. It grows by chunks, because a vector would need up
+// to three times their size while it grows; and a chunk that is full and holds nothing but traces,
+// as nearly all do, is packed to the fewest bytes a trace that hold its largest row and size: four
+// where there are some ten thousand rows and the blocks are small.
 class PickleMemo {
  public:
   [[nodiscard]] std::uint64_t size() const { return size_; }
@@ -40,8 +40,8 @@ class PickleMemo {
   static constexpr std::size_t kChunkSize = std::size_t{1} << 14;
   static constexpr std::size_t kWord = sizeof(PickleValue);
 
-  // `bytes` of each value: kWord is a value as it is, less is a packed trace: size, then whether it is
-  // truncated, then row.
+  // `bytes` of each value: kWord is a value as it is, less is a packed trace: size, then whether it
+  // is truncated, then row.
   struct Chunk {
     std::unique_ptr<std::uint8_t[]> packed;
     std::uint32_t bytes = 0, size_bits = 0;
@@ -65,7 +65,8 @@ class PickleMemo {
   void pack_filling();
 
   std::vector<Chunk> chunks_;
-  std::unique_ptr<PickleValue[]> filling_ = std::make_unique_for_overwrite<PickleValue[]>(kChunkSize);
+  std::unique_ptr<PickleValue[]> filling_ =
+      std::make_unique_for_overwrite<PickleValue[]>(kChunkSize);
   std::uint64_t size_ = 0;
 };
 

@@ -2,13 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <memory>
-
-#include "base/checked_math.hpp"
-#include "base/large_pages.hpp"
 #include "model/canonical.hpp"
+#include "read/batches.hpp"
 
 namespace memtrace {
 namespace {
@@ -37,65 +32,6 @@ std::uint32_t checked_u32(ByteCursor& cursor) {
   return static_cast<std::uint32_t>(value);
 }
 
-std::int64_t unzigzag(std::uint64_t value) {
-  return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
-}
-
-// Decodes `count` numbers and hands them on in batches that stay in the cache.
-template <class Use>
-void for_batches(ByteCursor& cursor, std::uint64_t count, const Use& use) {
-  std::array<std::uint64_t, 1024> buffer;
-  while (count > 0) {
-    const auto batch = std::span(buffer).first(std::min<std::uint64_t>(count, buffer.size()));
-    cursor.varints(batch);
-    use(std::span<const std::uint64_t>(batch));
-    count -= batch.size();
-  }
-}
-
-// Makes the vector longer and gives the new part. Filling a batch by index is several times faster
-// than pushing its items.
-template <class T>
-std::span<T> append(std::vector<T>& items, std::size_t count) {
-  items.resize(items.size() + count);
-  return std::span(items).last(count);
-}
-
-// The sum of a batch, which may be `most` at the most.
-std::int64_t checked_sum(const ByteCursor& cursor, std::span<const std::uint64_t> batch,
-                         std::int64_t most) {
-  // Values that all have fewer than 53 bits cannot overflow in a batch; larger ones are rare.
-  std::uint64_t all_bits = 0, sum = 0;
-  for (const std::uint64_t value : batch) {
-    all_bits |= value;
-    sum += value;
-  }
-  bool overflows = false;
-  if (all_bits >> 53 != 0) {
-    sum = 0;
-    for (const std::uint64_t value : batch) {
-      overflows = overflows || __builtin_add_overflow(sum, value, &sum);
-    }
-  }
-  if (overflows || sum > static_cast<std::uint64_t>(most)) {
-    cursor.fail("its values add up to more than the metadata says");
-  }
-  return static_cast<std::int64_t>(sum);
-}
-
-// Reserves in large pages: a column of millions of rows is touched for the first time while it is
-// decoded, and small pages would cost more than the decoding.
-template <class Vector>
-void reserve(Vector& items, std::size_t size) {
-  items.reserve(size);
-  advise_large_pages(std::to_address(items.begin()), size * sizeof(*items.begin()));
-}
-
-// Room for what the header declares, but never for more than 64 items a byte of real content.
-std::size_t room(std::uint64_t declared, std::size_t payload_size) {
-  return std::min<std::uint64_t>(declared, 64 * payload_size);
-}
-
 }  // namespace
 
 SnapshotSections::SnapshotSections(SnapshotHeader header) : header_(std::move(header)) {
@@ -108,17 +44,36 @@ void SnapshotSections::decode(Section section, std::span<const std::uint8_t> pay
                               std::uint32_t items) {
   ByteCursor cursor(payload);
   switch (section) {
-    case Section::strings: strings(cursor, items); break;
-    case Section::modules: modules(cursor, items); break;
-    case Section::frames: frames(cursor, items); break;
-    case Section::nodes: nodes(cursor, items); break;
-    case Section::domains: domains(cursor, items); break;
-    case Section::row_nodes: row_nodes(cursor, items); break;
-    case Section::row_domains: row_domains(cursor, items); break;
-    case Section::timeline: timeline(cursor, items); break;
+    case Section::strings:
+      strings(cursor, items);
+      break;
+    case Section::modules:
+      modules(cursor, items);
+      break;
+    case Section::frames:
+      frames(cursor, items);
+      break;
+    case Section::nodes:
+      nodes(cursor, items);
+      break;
+    case Section::domains:
+      domains(cursor, items);
+      break;
+    case Section::row_nodes:
+      row_nodes(cursor, items);
+      break;
+    case Section::row_domains:
+      row_domains(cursor, items);
+      break;
+    case Section::timeline:
+      timeline(cursor, items);
+      break;
     case Section::metadata:
-    case Section::end: break;
-    default: column(section, cursor, items); break;
+    case Section::end:
+      break;
+    default:
+      column(section, cursor, items);
+      break;
   }
   if (!cursor.at_end()) cursor.fail("something follows its last item");
 }
@@ -179,7 +134,8 @@ void SnapshotSections::nodes(ByteCursor& cursor, std::uint32_t items) {
     cursor.fail("more nodes than 32 bits can number");
   }
   for_batches(cursor, 2 * std::uint64_t{items}, [&](std::span<const std::uint64_t> numbers) {
-    for (std::size_t i = 0; i < numbers.size(); i += 2) add_node(cursor, numbers[i], numbers[i + 1]);
+    for (std::size_t i = 0; i < numbers.size(); i += 2)
+      add_node(cursor, numbers[i], numbers[i + 1]);
   });
 }
 
@@ -214,92 +170,12 @@ void SnapshotSections::domains(ByteCursor& cursor, std::uint32_t items) {
   }
 }
 
-void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
-  const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
-  std::vector<NodeId>& rows = snapshot_.rows.node;
-  if (rows.empty()) reserve(rows, room(header_.counts.rows, cursor.remaining()));
-  std::uint64_t least = rows.empty() ? 1 : index_of(rows.back());  // the root has no rows
-  std::uint64_t node = 0;
-  for_batches(cursor, items, [&](std::span<const std::uint64_t> differences) {
-    const std::span<NodeId> added = append(rows, differences.size());
-    for (std::size_t i = 0; i < differences.size(); ++i) {
-      if (differences[i] >= nodes - node) cursor.fail("a row of an unknown node");
-      node += differences[i];
-      added[i] = NodeId{static_cast<std::uint32_t>(node)};
-    }
-    if (index_of(added[0]) < least) cursor.fail("rows out of order");
-    least = node;
-  });
-}
-
-void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
-  const std::vector<NodeId>& nodes = snapshot_.rows.node;
-  std::vector<DomainId>& rows = snapshot_.rows.domain;
-  if (items > nodes.size() - rows.size()) cursor.fail("more domains than rows");
-  if (rows.empty()) reserve(rows, nodes.size());
-  const std::size_t domains = snapshot_.domains.size();
-  for_batches(cursor, items, [&](std::span<const std::uint64_t> values) {
-    const std::size_t first = rows.size();
-    const std::span<DomainId> added = append(rows, values.size());
-    std::uint64_t largest = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      largest = std::max(largest, values[i]);
-      added[i] = DomainId{static_cast<std::uint32_t>(values[i])};
-    }
-    if (largest >= domains) cursor.fail("an unknown domain");
-    bool repeated = false;
-    for (std::size_t row = std::max<std::size_t>(first, 1); row < rows.size(); ++row) {
-      repeated |= (nodes[row - 1] == nodes[row]) & (rows[row - 1] >= rows[row]);
-    }
-    if (repeated) cursor.fail("rows out of order");
-  });
-}
-
-void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
-  const std::size_t index =
-      static_cast<std::size_t>(section) - static_cast<std::size_t>(Section::live_size);
-  const Metric metric = kMetrics[index / 2];
-  const bool is_size = index % 2 == 0;
-  auto& total = header_.totals[index / 2];
-  if (!total) cursor.fail("a column that the metadata does not announce");
-
-  std::vector<std::int64_t>& values =
-      is_size ? snapshot_.rows[metric]->size : snapshot_.rows[metric]->count;
-  const std::size_t rows = snapshot_.rows.size();
-  if (items > rows - values.size()) cursor.fail("more values than rows");
-  if (values.empty()) reserve(values, rows);
-  // Counting down from the announced sum: what does not reach 0 in the end, or would go below, is
-  // not the column that the metadata speaks of. So no sum over rows can overflow.
-  std::int64_t& left = is_size ? total->size : total->count;
-  for_batches(cursor, items, [&](std::span<const std::uint64_t> batch) {
-    left -= checked_sum(cursor, batch, left);
-    std::copy(batch.begin(), batch.end(), append(values, batch.size()).begin());
-  });
-}
-
-void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {
-  TimelinePoint before;
-  std::int64_t last =
-      snapshot_.timeline.empty() ? 0 : snapshot_.timeline.back().time;
-  for (std::uint32_t i = 0; i < items; ++i) {
-    const std::uint64_t step = cursor.varint();
-    if (step > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() - before.time)) {
-      cursor.fail("a time past the year 2262");
-    }
-    TimelinePoint point;
-    point.time = before.time + static_cast<std::int64_t>(step);
-    point.current = before.current + static_cast<std::uint64_t>(unzigzag(cursor.varint()));
-    if (point.time < last) cursor.fail("a timeline out of order");
-    last = point.time;
-    before = snapshot_.timeline.emplace_back(point);
-  }
-}
-
 void SnapshotSections::check_counts() const {
   const SnapshotInfo::Counts& counts = header_.counts;
   const auto check = [](const char* what, std::uint64_t declared, std::uint64_t found) {
     if (declared == found) return;
-    throw Error(fmt::format("its metadata says {} {}, its sections have {}", declared, what, found));
+    throw Error(
+        fmt::format("its metadata says {} {}, its sections have {}", declared, what, found));
   };
   check("strings", counts.strings, snapshot_.tracebacks.strings.size());
   check("modules", counts.modules, snapshot_.tracebacks.modules.size());

@@ -6,7 +6,9 @@
 namespace memtrace::test {
 namespace {
 
-bool matches(std::string_view pattern, std::string_view text) { return Glob(pattern).matches(text); }
+bool matches(std::string_view pattern, std::string_view text) {
+  return Glob(pattern).matches(text);
+}
 
 TEST_CASE("a star matches anything, also slashes, newlines and a leading dot") {
   CHECK(matches("*", ""));

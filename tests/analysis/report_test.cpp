@@ -60,14 +60,17 @@ TEST_CASE("grouping") {
         "main.py:2 a.py:10 50/5\n");
   CHECK(top_text("0 1 1 x.c:1@f\n0 2 1 x.c:9@f\n0 4 1 y.c:1@f", {.group_by = GroupBy::function}) ==
         "y.c@f 4/1\nx.c@f 3/2\n");
-  CHECK(top_text("0 1 1 /usr/lib/python3.11/json/decoder.py:1\n0 2 1 /w/lib/python3.9/site-packages/"
-                 "jinja2/x.py:2\n0 4 1 app.py:1",
-                 {.group_by = GroupBy::module}) == " 4/1\njinja2 2/1\njson 1/1\n");
+  CHECK(
+      top_text("0 1 1 /usr/lib/python3.11/json/decoder.py:1\n0 2 1 /w/lib/python3.9/site-packages/"
+               "jinja2/x.py:2\n0 4 1 app.py:1",
+               {.group_by = GroupBy::module}) == " 4/1\njinja2 2/1\njson 1/1\n");
 }
 
 TEST_CASE("ties are broken by count, then by traceback") {
-  CHECK(top_text("0 5 1 b:1\n0 5 2 a:1\n0 5 1 c:1\n0 5 1 b:2") == "a:1 5/2\nc:1 5/1\nb:2 5/1\nb:1 5/1\n");
-  CHECK(top_text("0 5 1 a:1\n0 5 1 a:1 b:1\n0 5 1 a:1 a:2\n0 5 1 b:1", {.group_by = GroupBy::traceback}) ==
+  CHECK(top_text("0 5 1 b:1\n0 5 2 a:1\n0 5 1 c:1\n0 5 1 b:2") ==
+        "a:1 5/2\nc:1 5/1\nb:2 5/1\nb:1 5/1\n");
+  CHECK(top_text("0 5 1 a:1\n0 5 1 a:1 b:1\n0 5 1 a:1 a:2\n0 5 1 b:1",
+                 {.group_by = GroupBy::traceback}) ==
         "b:1 5/1\na:1 b:1 5/1\na:1 a:2 5/1\na:1 5/1\n");
 }
 
@@ -132,11 +135,13 @@ TEST_CASE("a frame that is not resolved is known by module and offset") {
         "libx.so+16 9/2\nlibx.so+32 2/1\n");
 }
 
-TEST_CASE("blocks without any frame are unknown") { CHECK(top_text("0 8 1") == "<unknown> 8/1\n"); }
+TEST_CASE("blocks without any frame are unknown") {
+  CHECK(top_text("0 8 1") == "<unknown> 8/1\n");
+}
 
 TEST_CASE("a metric that is not there is an error") {
-  CHECK_THROWS_WITH_AS(top_text(kSample, {.metric = Metric::peak}), "the snapshot has no peak metric",
-                       Error);
+  CHECK_THROWS_WITH_AS(top_text(kSample, {.metric = Metric::peak}),
+                       "the snapshot has no peak metric", Error);
   CHECK(top_text("0 0,7,9 0,1,2 a:1", {.metric = Metric::peak}) == "a:1 7/1\n");
   CHECK(top_text("0 0,7,9 0,1,2 a:1") == "");
 }
@@ -165,7 +170,8 @@ TEST_CASE("diff") {
         "e:1 90/9 new\nb:1 -20/-1 gone\na:1 5/1 grown\nd:1 -4/0 shrunk\nc:1 0/0 same\n");
   CHECK(diff_text(kBefore, kAfter, {}, {.sort = SortKey::growth, .limit = 2}) ==
         "e:1 90/9 new\na:1 5/1 grown\n");
-  CHECK(diff_text(kBefore, kAfter, {}, {.sort = SortKey::size_diff, .min_size = 5, .changed_only = true}) ==
+  CHECK(diff_text(kBefore, kAfter, {},
+                  {.sort = SortKey::size_diff, .min_size = 5, .changed_only = true}) ==
         "e:1 90/9 new\nb:1 -20/-1 gone\na:1 5/1 grown\n");
   CHECK(diff_text("", kAfter, {.exclude = {Pattern("e")}}, {.sort = SortKey::location}) ==
         "a:1 15/2 new\nc:1 30/3 new\nd:1 1/1 new\n");

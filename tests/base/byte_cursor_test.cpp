@@ -17,7 +17,8 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
 
 TEST_CASE("varints there and back, one by one and in bulk") {
   std::vector<std::uint64_t> values;
-  for (std::uint64_t i = 0; i < 2000; ++i) values.push_back(i % 5 == 0 ? i * i * i * i * i : i % 200);
+  for (std::uint64_t i = 0; i < 2000; ++i)
+    values.push_back(i % 5 == 0 ? i * i * i * i * i : i % 200);
   values.push_back(~std::uint64_t{0});
   std::string bytes;
   for (const std::uint64_t value : values) append_varint(bytes, value);

@@ -38,7 +38,7 @@ TEST_CASE("permissions and links stay") {
   output.write("new");
   output.commit();
   CHECK(folder.read("real") == "new");
-  struct stat status{};
+  struct stat status {};
   CHECK(lstat(folder.file("link").c_str(), &status) == 0);
   CHECK(S_ISLNK(status.st_mode));
   CHECK(stat(folder.file("real").c_str(), &status) == 0);

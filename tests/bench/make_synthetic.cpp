@@ -25,7 +25,8 @@ class Generator {
   Snapshot run(std::uint32_t tracebacks, std::uint32_t domains) {
     for (std::uint32_t i = 0; i < kFrames; ++i) frames_[i] = make_frame(i);
     snapshot_.rows[Metric::live].emplace();
-    for (std::uint32_t i = 0; i < domains; ++i) snapshot_.domains.push_back({.number = i, .name = ""});
+    for (std::uint32_t i = 0; i < domains; ++i)
+      snapshot_.domains.push_back({.number = i, .name = ""});
     for (std::uint32_t i = 0; i < tracebacks; ++i) add_rows(next_traceback(), domains);
     snapshot_.tracebacks = builder_.take();
     return std::move(snapshot_);
@@ -34,10 +35,10 @@ class Generator {
  private:
   FrameId make_frame(std::uint32_t number) {
     const std::uint32_t file = number % kFiles;
-    return builder_.frame({.filename = builder_.string("/srv/app/src/component" +
-                                                       std::to_string(file % 50) + "/file" +
-                                                       std::to_string(file) + ".cpp"),
-                           .lineno = 1 + number / kFiles * 13});
+    return builder_.frame(
+        {.filename = builder_.string("/srv/app/src/component" + std::to_string(file % 50) +
+                                     "/file" + std::to_string(file) + ".cpp"),
+         .lineno = 1 + number / kFiles * 13});
   }
 
   NodeId next_traceback() {
@@ -81,7 +82,9 @@ int main(int argc, char** argv) {
     std::fputs("usage: make_synthetic TRACEBACKS DOMAINS FILE\n", stderr);
     return 2;
   }
-  const auto number = [&](int i) { return static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10)); };
+  const auto number = [&](int i) {
+    return static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
+  };
   const auto generator = std::make_unique<memtrace::Generator>();
   memtrace::write_snapshot(generator->run(number(1), number(2)), argv[3]);
   return 0;

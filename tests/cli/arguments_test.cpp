@@ -20,7 +20,8 @@ TEST_CASE("sizes as people write them") {
   CHECK(parse_size("1.5 GiB") == 1610612736);
   CHECK(parse_size("10kB") == 10000);
   CHECK(parse_size("4611686018427387905") == 4611686018427387905);
-  for (const char* const wrong : {"", "x", "-1", "5Q", "1e30", "nan", "inf", "KiB", "9223372036854775808"}) {
+  for (const char* const wrong :
+       {"", "x", "-1", "5Q", "1e30", "nan", "inf", "KiB", "9223372036854775808"}) {
     CHECK_THROWS_AS_MESSAGE(parse_size(wrong), Error, wrong);
   }
 }

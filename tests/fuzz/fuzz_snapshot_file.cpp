@@ -1,7 +1,7 @@
 // Any bytes at all, as a snapshot file: an Error or a valid snapshot that survives being written.
 //
-// Checksums would keep a fuzzer from ever reaching the decoders, so an input that begins with 'S' is
-// taken as a list of sections, which are wrapped as a writer would wrap them:
+// Checksums would keep a fuzzer from ever reaching the decoders, so an input that begins with 'S'
+// is taken as a list of sections, which are wrapped as a writer would wrap them:
 //
 //   'S' { kind u8, items u16, size u16, payload }...   (little-endian)
 #include <zstd.h>
@@ -55,7 +55,9 @@ void append_section(std::string& file, wire::Section kind, std::uint32_t items,
 }
 
 std::string wrap_sections(std::string_view list) {
-  const auto u8 = [&](std::size_t at) { return std::uint32_t{static_cast<std::uint8_t>(list[at])}; };
+  const auto u8 = [&](std::size_t at) {
+    return std::uint32_t{static_cast<std::uint8_t>(list[at])};
+  };
   std::string file;
   while (list.size() >= 5) {
     const auto kind = static_cast<wire::Section>(u8(0));

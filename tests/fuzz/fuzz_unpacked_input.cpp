@@ -55,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view packed(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::string whole = unpacked(packed, gzip, packed.size() + 1, std::size_t{1} << 16);
   if (whole != unpacked(packed, gzip, 1 + size % 7, std::size_t{1} << 16)) std::abort();
-  if (whole.size() < 4096 && whole != unpacked(packed, gzip, 3, 1) && whole != "error") std::abort();
+  if (whole.size() < 4096 && whole != unpacked(packed, gzip, 3, 1) && whole != "error")
+    std::abort();
   return 0;
 }

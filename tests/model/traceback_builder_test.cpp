@@ -21,7 +21,8 @@ TEST_CASE("equal things get equal ids") {
   const NodeId node = builder.child(kRoot, frame);
   CHECK(builder.child(kRoot, frame) == node);
   CHECK(builder.child(node, frame) != node);
-  CHECK(builder.module({.name = a, .build_id = "1"}) != builder.module({.name = a, .build_id = "2"}));
+  CHECK(builder.module({.name = a, .build_id = "1"}) !=
+        builder.module({.name = a, .build_id = "2"}));
 }
 
 TEST_CASE("absorbing the same tables again adds nothing") {

@@ -1,5 +1,7 @@
 """Random globs, patterns and selections that fit a snapshot."""
 
+import sys
+
 from expectations import CUMULATIVE_KEYS, GROUP_KEYS, Pattern, Selection
 
 # What fnmatch reads in a way of its own. The first ones are sets, the others whole patterns.
@@ -37,7 +39,8 @@ def glob_of(rng, name):
         elif choice < 0.87:
             pieces.append("*")
         elif choice < 0.95:
-            low, high = chr(max(0, ord(character) - rng.randrange(3))), chr(ord(character) + rng.randrange(2))
+            low = chr(max(0, ord(character) - rng.randrange(3)))
+            high = chr(min(sys.maxunicode, ord(character) + rng.randrange(2)))
             pieces.append(f"[{rng.choice(('', '!', '^'))}{low}-{high}{rng.choice(('', '-', ']', 'x'))}]")
         else:
             pieces.append(rng.choice(ODD_SETS))

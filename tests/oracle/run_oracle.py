@@ -72,7 +72,8 @@ class Run:
         rng, sizes = self.rng, [abs(numbers[0]) for numbers in self.sizes(comparison)]
         limit = rng.choice((1, 3, len(comparison.statistics) or 1))
         self.case(f"{name} limit {limit}", comparison.limit, limit)
-        size = max(0, rng.choice([*sizes, 1, 1024]) + rng.choice((-1, 0, 1)))
+        size = rng.choice([*sizes, 1, 1024]) + rng.choice((-1, 0, 1))
+        size = min(max(0, size), 2**63 - 1)
         self.case(f"{name} minimal size {size}", comparison.min_size, size)
         sort, reverse = rng.choice(list(comparison.orders)), rng.random() < 0.4
         self.case(f"{name} sorted by {sort}, reverse {reverse}", comparison.sort, sort, reverse)

@@ -1,4 +1,5 @@
-// A file of every version that was ever released is read for ever: its content is beside it as text.
+// A file of every version that was ever released is read for ever: its content is beside it as
+// text.
 #include <doctest/doctest.h>
 
 #include <fstream>

@@ -21,7 +21,8 @@ class TemporaryFolder {
 
   [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
 
-  [[nodiscard]] std::string write(const std::string& name, std::string_view bytes) const {
+  // Returns the file's path.
+  std::string write(const std::string& name, std::string_view bytes) const {
     std::ofstream(file(name), std::ios::binary) << bytes;
     return file(name);
   }

@@ -1,0 +1,120 @@
+// The sections of rows and of the timeline.
+#include <algorithm>
+
+#include "read/batches.hpp"
+#include "read/snapshot_sections.hpp"
+
+namespace memtrace {
+namespace {
+
+using wire::Section;
+
+// The sum of a batch, which may be `most` at the most.
+std::int64_t checked_sum(const ByteCursor& cursor, std::span<const std::uint64_t> batch,
+                         std::int64_t most) {
+  // Values that all have fewer than 53 bits cannot overflow in a batch; larger ones are rare.
+  std::uint64_t all_bits = 0, sum = 0;
+  for (const std::uint64_t value : batch) {
+    all_bits |= value;
+    sum += value;
+  }
+  bool overflows = false;
+  if (all_bits >> 53 != 0) {
+    sum = 0;
+    for (const std::uint64_t value : batch) {
+      overflows = overflows || __builtin_add_overflow(sum, value, &sum);
+    }
+  }
+  if (overflows || sum > static_cast<std::uint64_t>(most)) {
+    cursor.fail("its values add up to more than the metadata says");
+  }
+  return static_cast<std::int64_t>(sum);
+}
+
+std::int64_t unzigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
+}
+
+}  // namespace
+
+void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
+  const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
+  std::vector<NodeId>& rows = snapshot_.rows.node;
+  if (rows.empty()) reserve(rows, room(header_.counts.rows, cursor.remaining()));
+  std::uint64_t least = rows.empty() ? 1 : index_of(rows.back());  // the root has no rows
+  std::uint64_t node = 0;
+  for_batches(cursor, items, [&](std::span<const std::uint64_t> differences) {
+    const std::span<NodeId> added = append(rows, differences.size());
+    for (std::size_t i = 0; i < differences.size(); ++i) {
+      if (differences[i] >= nodes - node) cursor.fail("a row of an unknown node");
+      node += differences[i];
+      added[i] = NodeId{static_cast<std::uint32_t>(node)};
+    }
+    if (index_of(added[0]) < least) cursor.fail("rows out of order");
+    least = node;
+  });
+}
+
+void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
+  const std::vector<NodeId>& nodes = snapshot_.rows.node;
+  std::vector<DomainId>& rows = snapshot_.rows.domain;
+  if (items > nodes.size() - rows.size()) cursor.fail("more domains than rows");
+  if (rows.empty()) reserve(rows, nodes.size());
+  const std::size_t domains = snapshot_.domains.size();
+  for_batches(cursor, items, [&](std::span<const std::uint64_t> values) {
+    const std::size_t first = rows.size();
+    const std::span<DomainId> added = append(rows, values.size());
+    std::uint64_t largest = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, values[i]);
+      added[i] = DomainId{static_cast<std::uint32_t>(values[i])};
+    }
+    if (largest >= domains) cursor.fail("an unknown domain");
+    bool repeated = false;
+    for (std::size_t row = std::max<std::size_t>(first, 1); row < rows.size(); ++row) {
+      repeated |= (nodes[row - 1] == nodes[row]) & (rows[row - 1] >= rows[row]);
+    }
+    if (repeated) cursor.fail("rows out of order");
+  });
+}
+
+void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
+  const std::size_t index =
+      static_cast<std::size_t>(section) - static_cast<std::size_t>(Section::live_size);
+  const Metric metric = kMetrics[index / 2];
+  const bool is_size = index % 2 == 0;
+  auto& total = header_.totals[index / 2];
+  if (!total) cursor.fail("a column that the metadata does not announce");
+
+  std::vector<std::int64_t>& values =
+      is_size ? snapshot_.rows[metric]->size : snapshot_.rows[metric]->count;
+  const std::size_t rows = snapshot_.rows.size();
+  if (items > rows - values.size()) cursor.fail("more values than rows");
+  if (values.empty()) reserve(values, rows);
+  // Counting down from the announced sum: what does not reach 0 in the end, or would go below, is
+  // not the column that the metadata speaks of. So no sum over rows can overflow.
+  std::int64_t& left = is_size ? total->size : total->count;
+  for_batches(cursor, items, [&](std::span<const std::uint64_t> batch) {
+    left -= checked_sum(cursor, batch, left);
+    std::copy(batch.begin(), batch.end(), append(values, batch.size()).begin());
+  });
+}
+
+void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {
+  TimelinePoint before;
+  std::int64_t last = snapshot_.timeline.empty() ? 0 : snapshot_.timeline.back().time;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const std::uint64_t step = cursor.varint();
+    if (step > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() - before.time)) {
+      cursor.fail("a time past the year 2262");
+    }
+    TimelinePoint point;
+    point.time = before.time + static_cast<std::int64_t>(step);
+    point.current = before.current + static_cast<std::uint64_t>(unzigzag(cursor.varint()));
+    if (point.time < last) cursor.fail("a timeline out of order");
+    last = point.time;
+    before = snapshot_.timeline.emplace_back(point);
+  }
+}
+
+}  // namespace memtrace
