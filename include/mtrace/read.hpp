@@ -16,9 +16,13 @@ namespace memtrace {
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 struct ReadOptions {
-  // Read only this metric's columns; nullopt reads all that are there. Asking for one that the
-  // snapshot does not have is an Error.
-  std::optional<Metric> metric;
+  // Read only this metric's columns; nullopt reads all that are there, and the timeline. Asking for
+  // one that the snapshot does not have is an Error.
+  std::optional<Metric> metric{};
+  // False: whoever reads does not care for domains. Blocks of one traceback may then be one row,
+  // whatever their domains, and the rows' domain means nothing. Several times less to read where a
+  // snapshot has many domains.
+  bool domains = true;
   Progress progress{};
 };
 

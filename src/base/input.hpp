@@ -71,7 +71,7 @@ std::string read_up_to(Input& input, std::size_t size);
 std::unique_ptr<Input> make_zstd_input(Input& packed);
 std::unique_ptr<Input> make_gzip_input(Input& packed);
 
-inline constexpr std::uint64_t kFreeExpansion = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t kFreeExpansion = std::uint64_t{128} << 20;
 inline constexpr std::uint64_t kMaxExpansion = 1000;
 
 // Throws Error where `unpacked` bytes out of `packed` ones are more than a snapshot can be.

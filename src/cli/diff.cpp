@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/complaint.hpp"
 #include "cli/output_options.hpp"
 #include "cli/progress.hpp"
 #include "cli/selection_options.hpp"
@@ -25,12 +26,11 @@ std::string or_unknown(const std::optional<T>& value) {
 // Figures of snapshots that were taken in different ways can mislead.
 void warn_of_different_settings(const Metadata& before, const Metadata& after) {
   if (before.traceback_limit != after.traceback_limit) {
-    fmt::print(stderr,
-               "mtrace: warning: the snapshots kept different numbers of frames ({} and {})\n",
-               or_unknown(before.traceback_limit), or_unknown(after.traceback_limit));
+    complain(fmt::format("warning: the snapshots kept different numbers of frames ({} and {})",
+                         or_unknown(before.traceback_limit), or_unknown(after.traceback_limit)));
   }
   if (before.sampling_rate != after.sampling_rate) {
-    fmt::print(stderr, "mtrace: warning: the snapshots were sampled at different rates\n");
+    complain("warning: the snapshots were sampled at different rates");
   }
 }
 
@@ -40,8 +40,8 @@ void run_diff(const DiffOptions& options) {
   }
   const Selection selection = options.selection.selection();
   const Ranking ranking = options.output.ranking();
-  const Snapshot before = read_with_progress(options.before, {.metric = selection.metric});
-  const Snapshot after = read_with_progress(options.after, {.metric = selection.metric});
+  const Snapshot before = read_with_progress(options.before, read_options_for(selection));
+  const Snapshot after = read_with_progress(options.after, read_options_for(selection));
   const DiffReport report = diff(before, after, selection, ranking);
   warn_of_different_settings(before.metadata, after.metadata);
   print(options.output, [&](const Style& style, Sink& sink) {

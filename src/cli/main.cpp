@@ -9,11 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "base/output.hpp"
 #include "cli/command.hpp"
+#include "cli/complaint.hpp"
 #include "cli/help_formatter.hpp"
 #include "cli/suggestion.hpp"
 #include "mtrace/error.hpp"
-#include "render/escape.hpp"
 
 namespace memtrace {
 namespace {
@@ -62,10 +63,17 @@ void add_commands(CLI::App& program) {
   }
 }
 
-// One line, whatever is in a name.
-int fail(const std::string& message) {
-  fmt::print(stderr, "mtrace: {}\n", escaped(message));
+int fail(std::string_view message) {
+  complain(message);
   return kExitError;
+}
+
+// Help and version, which fail like any other output.
+int print_text(const std::string& text) {
+  Output output("-");
+  output.write(text);
+  output.commit();
+  return kExitDone;
 }
 
 // As the parser takes them, last one first. "help [COMMAND]" is "[COMMAND] --help", and "--option="
@@ -95,10 +103,19 @@ int run(int argc, char** argv) {
     program.parse(arguments_of(argc, argv));
     if (program.get_subcommands().empty()) return fail("which command? (see mtrace --help)");
     return kExitDone;
-  } catch (const CLI::Success& success) {
-    return program.exit(success);
+  } catch (const CLI::CallForHelp&) {
+    return print_text(given_command(program).help("mtrace"));
+  } catch (const CLI::CallForVersion&) {
+    return print_text("mtrace " MTRACE_VERSION "\n");
   } catch (const CLI::ParseError& error) {
     return fail(usage_error(program, error));
+  }
+}
+
+// The one place where exceptions end.
+int run_and_report(int argc, char** argv) {
+  try {
+    return run(argc, argv);
   } catch (const Error& error) {
     return fail(error.what());
   } catch (const std::bad_alloc&) {
@@ -114,5 +131,5 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // A reader that goes away (`| head`) is noticed when writing, not died of.
   std::signal(SIGPIPE, SIG_IGN);
-  return memtrace::run(argc, argv);
+  return memtrace::run_and_report(argc, argv);
 }

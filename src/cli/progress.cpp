@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+
+#include "render/escape.hpp"
 
 namespace memtrace {
 namespace {
@@ -13,22 +16,20 @@ constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr std::uint64_t kWidth = 30;
 constexpr double kMebibyte = 1 << 20;
 
-// The terminal is somebody's screen: a name may not move its cursor.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return text;
+// A progress bar that cannot be drawn is no reason to fail.
+void draw_line(const std::string& text) {
+  static_cast<void>(std::fputs(("\r\x1b[K" + text).c_str(), stderr));
 }
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::string title)
-    : title_(printable(std::move(title))),
+ProgressBar::ProgressBar(const std::string& title)
+    : title_(escaped(title)),
       watched_(isatty(STDERR_FILENO) == 1),
       next_draw_(Clock::now() + kPatience) {}
 
 ProgressBar::~ProgressBar() {
-  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+  if (drawn_) draw_line("");
 }
 
 void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
@@ -43,12 +44,12 @@ void ProgressBar::draw(std::uint64_t done, std::uint64_t total) {
   drawn_ = true;
   const double read = static_cast<double>(done) / kMebibyte;
   if (total == 0) {
-    fmt::print(stderr, "\r\x1b[Kreading {}: {:.0f} MiB", title_, read);
+    draw_line(fmt::format("reading {}: {:.0f} MiB", title_, read));
     return;
   }
   const std::uint64_t filled = std::min(done, total) * kWidth / total;
-  fmt::print(stderr, "\r\x1b[Kreading {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} MiB", title_, "", filled,
-             "", kWidth - filled, read, static_cast<double>(total) / kMebibyte);
+  draw_line(fmt::format("reading {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} MiB", title_, "", filled, "",
+                        kWidth - filled, read, static_cast<double>(total) / kMebibyte));
 }
 
 Snapshot read_with_progress(const std::string& path, ReadOptions options) {

@@ -13,7 +13,7 @@ namespace memtrace {
 // end. Costs a look at the clock for each piece read.
 class ProgressBar {
  public:
-  explicit ProgressBar(std::string title);
+  explicit ProgressBar(const std::string& title);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;

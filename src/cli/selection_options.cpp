@@ -81,6 +81,11 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
       ->group(kGroup);
 }
 
+ReadOptions read_options_for(const Selection& selection) {
+  return {.metric = selection.metric,
+          .domains = selection.group_by == GroupBy::domain || selection.domain.has_value()};
+}
+
 Selection SelectionOptions::selection() const {
   Selection selection;
   selection.group_by = by_name(kGroupBys, group_by);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mtrace/read.hpp"
 #include "mtrace/selection.hpp"
 
 namespace memtrace {
@@ -18,6 +19,9 @@ struct SelectionOptions {
 
   [[nodiscard]] Selection selection() const;
 };
+
+// What of a snapshot a selection looks at.
+ReadOptions read_options_for(const Selection& selection);
 
 void add_selection_options(CLI::App& app, SelectionOptions& options);
 

@@ -17,7 +17,7 @@ struct TopOptions {
 void run_top(const TopOptions& options) {
   const Selection selection = options.selection.selection();
   const Ranking ranking = options.output.ranking();
-  const Snapshot snapshot = read_with_progress(options.snapshot, {.metric = selection.metric});
+  const Snapshot snapshot = read_with_progress(options.snapshot, read_options_for(selection));
   const TopReport report = top(snapshot, selection, ranking);
   print(options.output, [&](const Style& style, Sink& sink) {
     options.output.renderer().top(report, options.snapshot, style, sink);

@@ -134,9 +134,8 @@ class Canonicalizer {
   void sort_nodes() {
     auto order = all_ids<NodeId>(tables_.nodes.size());
     std::erase_if(order, [&](NodeId id) { return id == kRoot || !used_nodes_[id]; });
-    order = counting_sort(order, to_.tracebacks.frames.size(), [&](NodeId id) {
-      return index_of(frames_[tables_.nodes[id].frame]);
-    });
+    order = counting_sort(order, to_.tracebacks.frames.size(),
+                          [&](NodeId id) { return index_of(frames_[tables_.nodes[id].frame]); });
     const auto parent = [&](NodeId id) { return index_of(tables_.nodes[id].parent); };
     order = counting_sort(order, tables_.nodes.size(), parent);
     std::vector<std::size_t> first_child(tables_.nodes.size() + 1);
@@ -172,9 +171,8 @@ class Canonicalizer {
     std::vector<std::uint32_t> order(rows.size());
     std::iota(order.begin(), order.end(), 0U);
     std::erase_if(order, [&](std::uint32_t row) { return !has_content(rows, row); });
-    order = counting_sort(order, from_.domains.size(), [&](std::uint32_t row) {
-      return index_of(domains_[rows.domain[row]]);
-    });
+    order = counting_sort(order, from_.domains.size(),
+                          [&](std::uint32_t row) { return index_of(domains_[rows.domain[row]]); });
     order = counting_sort(order, to_.tracebacks.nodes.size(),
                           [&](std::uint32_t row) { return index_of(nodes_[rows.node[row]]); });
     for (const Metric metric : kMetrics) {
@@ -187,7 +185,8 @@ class Canonicalizer {
     Rows& rows = to_.rows;
     const NodeId node = nodes_[from_.rows.node[row]];
     const DomainId domain = domains_[from_.rows.domain[row]];
-    const bool again = !rows.node.empty() && rows.node.back() == node && rows.domain.back() == domain;
+    const bool again =
+        !rows.node.empty() && rows.node.back() == node && rows.domain.back() == domain;
     if (!again) {
       rows.node.push_back(node);
       rows.domain.push_back(domain);
@@ -218,12 +217,18 @@ class Canonicalizer {
 
 }  // namespace
 
+std::tuple<StringId, std::string_view> canonical_key(const Module& module) {
+  return {module.name, module.build_id};
+}
+
 std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>
 canonical_key(const Frame& frame) {
   return {frame.is_address(), frame.filename, frame.lineno, frame.function,
           frame.module,       frame.kind,     frame.offset};
 }
 
-Snapshot canonical(const Snapshot& snapshot) { return Canonicalizer(snapshot).run(); }
+Snapshot canonical(const Snapshot& snapshot) {
+  return Canonicalizer(snapshot).run();
+}
 
 }  // namespace memtrace

@@ -1,11 +1,15 @@
 // The one order in which a snapshot's content is written.
 #pragma once
 
+#include <string_view>
 #include <tuple>
 
 #include "mtrace/snapshot.hpp"
 
 namespace memtrace {
+
+// The order of modules whose names are in canonical order.
+std::tuple<StringId, std::string_view> canonical_key(const Module& module);
 
 // The order of frames whose strings and modules are in canonical order.
 std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>

@@ -67,9 +67,12 @@ void check_rows(const Snapshot& snapshot) {
 
 std::string_view name_of(Metric metric) {
   switch (metric) {
-    case Metric::live: return "live";
-    case Metric::peak: return "peak";
-    case Metric::total: return "total";
+    case Metric::live:
+      return "live";
+    case Metric::peak:
+      return "peak";
+    case Metric::total:
+      return "total";
   }
   return "";
 }

@@ -12,9 +12,13 @@
 namespace memtrace {
 namespace {
 
-std::uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
+std::uint64_t hash_of(std::string_view text) {
+  return XXH3_64bits(text.data(), text.size());
+}
 
-std::uint64_t hash_of(const Frame& frame) { return FrameHash()(frame); }
+std::uint64_t hash_of(const Frame& frame) {
+  return FrameHash()(frame);
+}
 
 std::uint64_t hash_of(const Node& node) {
   return mix(index_of(node.parent), index_of(node.frame));
@@ -24,10 +28,18 @@ std::uint64_t hash_of(const Module& module) {
   return mix(hash_of(module.build_id), index_of(module.name));
 }
 
-bool equal(const Module& a, const Module& b) { return a == b; }
-bool equal(const Node& a, const Node& b) { return a.parent == b.parent && a.frame == b.frame; }
-bool equal(const Frame& a, const Frame& b) { return a == b; }
-bool equal(std::string_view a, std::string_view b) { return a == b; }
+bool equal(const Module& a, const Module& b) {
+  return a == b;
+}
+bool equal(const Node& a, const Node& b) {
+  return a.parent == b.parent && a.frame == b.frame;
+}
+bool equal(const Frame& a, const Frame& b) {
+  return a == b;
+}
+bool equal(std::string_view a, std::string_view b) {
+  return a == b;
+}
 
 // Hashes ids by what they stand for in a table, and such things themselves alike.
 template <class Table, class Id>
@@ -62,8 +74,7 @@ struct ContentEqual {
 template <class Table, class Id>
 class ContentIndex {
  public:
-  explicit ContentIndex(const Table& table)
-      : ids_(0, Hash{&table}, Equal{&table}) {}
+  explicit ContentIndex(const Table& table) : ids_(0, Hash{&table}, Equal{&table}) {}
 
   void insert(Id id) { ids_.insert(id); }
 
@@ -157,9 +168,7 @@ IdVector<NodeId, NodeId> TracebackBuilder::absorb(const Tracebacks& other) {
   for (std::uint32_t i = 0; i < other.strings.size(); ++i) {
     strings.push_back(string(other.strings[StringId{i}]));
   }
-  const auto string_here = [&](StringId id) {
-    return id == kNone<StringId> ? id : strings[id];
-  };
+  const auto string_here = [&](StringId id) { return id == kNone<StringId> ? id : strings[id]; };
 
   IdVector<ModuleId, ModuleId> modules;
   for (const Module& module : other.modules) {

@@ -61,7 +61,9 @@ auto with_path(const std::string& path, const Use& use) {
 
 }  // namespace
 
-std::span<const InputFormat> input_formats() { return kFormats; }
+std::span<const InputFormat> input_formats() {
+  return kFormats;
+}
 
 Snapshot read_snapshot(const std::string& path, const ReadOptions& options) {
   return with_path(path, [&] {

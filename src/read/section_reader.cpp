@@ -37,7 +37,8 @@ std::optional<wire::SectionHeader> SectionReader::next() {
   wire::Front front;
   const std::size_t got = fill(front);
   if (got == 0) return std::nullopt;
-  if (got < front.size()) throw Error::at_byte(position_, "it ends in the middle of a section header");
+  if (got < front.size())
+    throw Error::at_byte(position_, "it ends in the middle of a section header");
   const auto header = wire::decode_front(front);
   if (!header) throw Error::at_byte(section_offset_, "damaged section header");
   if (header->major != wire::kMajorVersion) {
@@ -59,9 +60,8 @@ std::span<const std::uint8_t> SectionReader::unpack(const wire::SectionHeader& h
     fail(header, "its size is not the one that its header says");
   }
   unpacked_.resize(header.raw_size);
-  const std::size_t size =
-      ZSTD_decompressDCtx(decompressor_->context, unpacked_.data(), unpacked_.size(),
-                          packed_.data(), packed_.size());
+  const std::size_t size = ZSTD_decompressDCtx(decompressor_->context, unpacked_.data(),
+                                               unpacked_.size(), packed_.data(), packed_.size());
   if (ZSTD_isError(size)) fail(header, fmt::format("damaged data: {}", ZSTD_getErrorName(size)));
   if (size != header.raw_size) fail(header, "its size is not the one that its header says");
   unpacked_in_all_ += size;

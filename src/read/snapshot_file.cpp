@@ -11,16 +11,6 @@ namespace {
 using wire::Section;
 using wire::SectionHeader;
 
-bool is_column(Section section) {
-  return section >= Section::live_size && section <= Section::total_count;
-}
-
-bool is_column_of(Section section, Metric metric) {
-  const auto first = static_cast<std::uint32_t>(Section::live_size);
-  return is_column(section) &&
-         (static_cast<std::uint32_t>(section) - first) / 2 == static_cast<std::uint32_t>(metric);
-}
-
 // Unpacks a section and names it in whatever goes wrong while `decode(payload)` looks at it.
 template <class Decode>
 auto with_payload(SectionReader& sections, const SectionHeader& header, const Decode& decode) {
@@ -55,11 +45,7 @@ bool is_snapshot_file(const OpenInput& input) {
 Snapshot read_snapshot_file(OpenInput& input, const ReadOptions& options) {
   SectionReader sections(input.bytes);
   SectionHeader header;
-  SnapshotHeader declared = read_header(sections, header);
-  if (options.metric && !declared.totals[static_cast<std::size_t>(*options.metric)]) {
-    throw Error(fmt::format("it has no {} metric", name_of(*options.metric)));
-  }
-  SnapshotSections snapshot(std::move(declared));
+  SnapshotSections snapshot(read_header(sections, header), options);
   Section last = header.section;
   while (last != Section::end) {
     const auto next = sections.next();
@@ -69,9 +55,7 @@ Snapshot read_snapshot_file(OpenInput& input, const ReadOptions& options) {
     }
     const bool known = next->section <= Section::end;
     if (known) last = next->section;
-    const bool wanted = !is_column(next->section) || !options.metric ||
-                        is_column_of(next->section, *options.metric);
-    if (known && wanted) {
+    if (known && snapshot.wants(next->section)) {
       with_payload(sections, *next, [&](std::span<const std::uint8_t> payload) {
         snapshot.decode(next->section, payload, next->items);
       });
@@ -79,8 +63,9 @@ Snapshot read_snapshot_file(OpenInput& input, const ReadOptions& options) {
       sections.skip(*next);
     }
   }
-  if (sections.next()) throw Error::at_byte(sections.section_offset(), "data behind the end section");
-  return snapshot.finish(options.metric);
+  if (sections.next())
+    throw Error::at_byte(sections.section_offset(), "data behind the end section");
+  return snapshot.finish();
 }
 
 SnapshotInfo info_of_snapshot_file(OpenInput& input) {

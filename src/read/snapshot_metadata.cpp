@@ -29,44 +29,100 @@ bool decode_process(Metadata& metadata, Key key, std::string_view value) {
     case Key::kind:
       metadata.kind = number_in(value) == 1 ? SnapshotKind::tracemalloc : SnapshotKind::mtrace;
       return true;
-    case Key::program: metadata.program = value; return true;
-    case Key::command_argument: metadata.command.emplace_back(value); return true;
-    case Key::pid: metadata.pid = number_in(value); return true;
-    case Key::host: metadata.host = value; return true;
-    case Key::started: metadata.started = signed_number_in(value); return true;
-    case Key::created: metadata.created = signed_number_in(value); return true;
-    case Key::traceback_limit: metadata.traceback_limit = number_in(value); return true;
-    case Key::current: metadata.current = number_in(value); return true;
-    case Key::peak: metadata.peak = number_in(value); return true;
-    case Key::tracer_memory: metadata.tracer_memory = number_in(value); return true;
-    case Key::sampling_rate: metadata.sampling_rate = number_in(value); return true;
-    case Key::merged: metadata.merged = number_in(value); return true;
+    case Key::program:
+      metadata.program = value;
+      return true;
+    case Key::command_argument:
+      metadata.command.emplace_back(value);
+      return true;
+    case Key::pid:
+      metadata.pid = number_in(value);
+      return true;
+    case Key::host:
+      metadata.host = value;
+      return true;
+    case Key::started:
+      metadata.started = signed_number_in(value);
+      return true;
+    case Key::created:
+      metadata.created = signed_number_in(value);
+      return true;
+    case Key::traceback_limit:
+      metadata.traceback_limit = number_in(value);
+      return true;
+    case Key::current:
+      metadata.current = number_in(value);
+      return true;
+    case Key::peak:
+      metadata.peak = number_in(value);
+      return true;
+    case Key::tracer_memory:
+      metadata.tracer_memory = number_in(value);
+      return true;
+    case Key::sampling_rate:
+      metadata.sampling_rate = number_in(value);
+      return true;
+    case Key::merged:
+      metadata.merged = number_in(value);
+      return true;
     case Key::truncated_tracebacks:
       metadata.losses.truncated_tracebacks = number_in(value);
       return true;
-    case Key::dropped_blocks: metadata.losses.dropped_blocks = number_in(value); return true;
-    case Key::unknown_frees: metadata.losses.unknown_frees = number_in(value); return true;
-    default: return false;
+    case Key::dropped_blocks:
+      metadata.losses.dropped_blocks = number_in(value);
+      return true;
+    case Key::unknown_frees:
+      metadata.losses.unknown_frees = number_in(value);
+      return true;
+    default:
+      return false;
   }
 }
 
-Amount& present(std::optional<Amount>& amount) { return amount ? *amount : amount.emplace(); }
+Amount& present(std::optional<Amount>& amount) {
+  return amount ? *amount : amount.emplace();
+}
 
 void decode_counts(SnapshotHeader& header, Key key, std::string_view value) {
   switch (key) {
-    case Key::strings: header.counts.strings = number_in(value); break;
-    case Key::modules: header.counts.modules = number_in(value); break;
-    case Key::frames: header.counts.frames = number_in(value); break;
-    case Key::nodes: header.counts.nodes = number_in(value); break;
-    case Key::domains: header.counts.domains = number_in(value); break;
-    case Key::rows: header.counts.rows = number_in(value); break;
-    case Key::live_size: present(header.totals[0]).size = signed_number_in(value); break;
-    case Key::live_count: present(header.totals[0]).count = signed_number_in(value); break;
-    case Key::peak_size: present(header.totals[1]).size = signed_number_in(value); break;
-    case Key::peak_count: present(header.totals[1]).count = signed_number_in(value); break;
-    case Key::total_size: present(header.totals[2]).size = signed_number_in(value); break;
-    case Key::total_count: present(header.totals[2]).count = signed_number_in(value); break;
-    default: break;  // a later minor version's
+    case Key::strings:
+      header.counts.strings = number_in(value);
+      break;
+    case Key::modules:
+      header.counts.modules = number_in(value);
+      break;
+    case Key::frames:
+      header.counts.frames = number_in(value);
+      break;
+    case Key::nodes:
+      header.counts.nodes = number_in(value);
+      break;
+    case Key::domains:
+      header.counts.domains = number_in(value);
+      break;
+    case Key::rows:
+      header.counts.rows = number_in(value);
+      break;
+    case Key::live_size:
+      present(header.totals[0]).size = signed_number_in(value);
+      break;
+    case Key::live_count:
+      present(header.totals[0]).count = signed_number_in(value);
+      break;
+    case Key::peak_size:
+      present(header.totals[1]).size = signed_number_in(value);
+      break;
+    case Key::peak_count:
+      present(header.totals[1]).count = signed_number_in(value);
+      break;
+    case Key::total_size:
+      present(header.totals[2]).size = signed_number_in(value);
+      break;
+    case Key::total_count:
+      present(header.totals[2]).count = signed_number_in(value);
+      break;
+    default:
+      break;  // a later minor version's
   }
 }
 

@@ -78,26 +78,60 @@ void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
   });
 }
 
-void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
+ColumnOfSection column_of(Section section) {
   const std::size_t index =
       static_cast<std::size_t>(section) - static_cast<std::size_t>(Section::live_size);
-  const Metric metric = kMetrics[index / 2];
-  const bool is_size = index % 2 == 0;
-  auto& total = header_.totals[index / 2];
+  return {.metric = kMetrics[index / 2], .is_size = index % 2 == 0};
+}
+
+void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
+  const auto [metric, is_size] = column_of(section);
+  const auto index = static_cast<std::size_t>(metric);
+  auto& total = header_.totals[index];
   if (!total) cursor.fail("a column that the metadata does not announce");
 
-  std::vector<std::int64_t>& values =
-      is_size ? snapshot_.rows[metric]->size : snapshot_.rows[metric]->count;
+  Column& column = *snapshot_.rows[metric];
+  std::vector<std::int64_t>& values = is_size ? column.size : column.count;
+  std::uint64_t& done = values_[2 * index + (is_size ? 0 : 1)];
   const std::size_t rows = snapshot_.rows.size();
-  if (items > rows - values.size()) cursor.fail("more values than rows");
+  if (items > rows - done) cursor.fail("more values than rows");
   if (values.empty()) reserve(values, rows);
   // Counting down from the announced sum: what does not reach 0 in the end, or would go below, is
   // not the column that the metadata speaks of. So no sum over rows can overflow.
   std::int64_t& left = is_size ? total->size : total->count;
   for_batches(cursor, items, [&](std::span<const std::uint64_t> batch) {
     left -= checked_sum(cursor, batch, left);
-    std::copy(batch.begin(), batch.end(), append(values, batch.size()).begin());
+    add_values(values, batch, done);
+    done += batch.size();
   });
+}
+
+// One value a row; when folding, one a node, which works because rows of one node are neighbours.
+void SnapshotSections::add_values(std::vector<std::int64_t>& values,
+                                  std::span<const std::uint64_t> batch,
+                                  std::size_t first_row) const {
+  const std::size_t before = values.size();
+  const std::span<std::int64_t> added = append(values, batch.size());
+  if (!fold_) {
+    std::copy(batch.begin(), batch.end(), added.begin());
+    return;
+  }
+  const std::vector<NodeId>& nodes = snapshot_.rows.node;
+  std::size_t folded = before;  // one past the value that is being added to
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const std::size_t row = first_row + i;
+    if (row == 0 || nodes[row] != nodes[row - 1]) ++folded;
+    values[folded - 1] += static_cast<std::int64_t>(batch[i]);
+  }
+  values.resize(folded);
+}
+
+void SnapshotSections::fold_nodes() {
+  Rows& rows = snapshot_.rows;
+  rows.node.erase(std::unique(rows.node.begin(), rows.node.end()), rows.node.end());
+  rows.domain.assign(rows.size(), DomainId{0});
+  snapshot_.domains = {};
+  snapshot_.domains.push_back({.number = 0, .name = ""});
 }
 
 void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {

@@ -34,10 +34,24 @@ std::uint32_t checked_u32(ByteCursor& cursor) {
 
 }  // namespace
 
-SnapshotSections::SnapshotSections(SnapshotHeader header) : header_(std::move(header)) {
+SnapshotSections::SnapshotSections(SnapshotHeader header, const ReadOptions& options)
+    : header_(std::move(header)), metric_(options.metric), fold_(!options.domains) {
   for (const Metric metric : kMetrics) {
-    if (header_.totals[static_cast<std::size_t>(metric)]) snapshot_.rows[metric].emplace();
+    const bool recorded = header_.totals[static_cast<std::size_t>(metric)].has_value();
+    if (recorded && (!metric_ || metric == *metric_)) snapshot_.rows[metric].emplace();
+    if (!recorded && metric_ && metric == *metric_) {
+      throw Error(fmt::format("it has no {} metric", name_of(metric)));
+    }
   }
+}
+
+bool SnapshotSections::wants(Section section) const {
+  if (section == Section::domains || section == Section::row_domains) return !fold_;
+  if (section >= Section::live_size && section <= Section::total_count) {
+    return !metric_ || column_of(section).metric == *metric_;
+  }
+  if (section == Section::timeline) return !metric_;
+  return section < Section::end;
 }
 
 void SnapshotSections::decode(Section section, std::span<const std::uint8_t> payload,
@@ -96,6 +110,12 @@ void SnapshotSections::modules(ByteCursor& cursor, std::uint32_t items) {
     Module module;
     module.name = checked_id_or_none<StringId>(cursor, tables.strings.size(), "string");
     module.build_id = cursor.bytes(cursor.varint());
+    if (!tables.modules.empty()) {
+      const ModuleId last{static_cast<std::uint32_t>(tables.modules.size() - 1)};
+      if (canonical_key(tables.modules[last]) >= canonical_key(module)) {
+        cursor.fail("modules out of order");
+      }
+    }
     tables.modules.push_back(std::move(module));
   }
 }
@@ -181,23 +201,24 @@ void SnapshotSections::check_counts() const {
   check("modules", counts.modules, snapshot_.tracebacks.modules.size());
   check("frames", counts.frames, snapshot_.tracebacks.frames.size());
   check("nodes", counts.nodes, snapshot_.tracebacks.nodes.size() - 1);
-  check("domains", counts.domains, snapshot_.domains.size());
   check("rows", counts.rows, snapshot_.rows.size());
+  if (fold_) return;
+  check("domains", counts.domains, snapshot_.domains.size());
   check("row domains", counts.rows, snapshot_.rows.domain.size());
 }
 
-Snapshot SnapshotSections::finish(std::optional<Metric> wanted) {
+Snapshot SnapshotSections::finish() {
   check_counts();
   for (const Metric metric : kMetrics) {
-    auto& column = snapshot_.rows[metric];
-    if (wanted && metric != *wanted) column.reset();
-    if (!column) continue;
-    const auto& left = header_.totals[static_cast<std::size_t>(metric)];
-    if (column->size.size() != snapshot_.rows.size() ||
-        column->count.size() != snapshot_.rows.size() || *left != Amount()) {
+    if (!snapshot_.rows[metric]) continue;
+    const auto index = static_cast<std::size_t>(metric);
+    const std::uint64_t rows = snapshot_.rows.size();
+    if (values_[2 * index] != rows || values_[2 * index + 1] != rows ||
+        *header_.totals[index] != Amount()) {
       throw Error(fmt::format("its {} columns are not what its metadata says", name_of(metric)));
     }
   }
+  if (fold_) fold_nodes();
   snapshot_.metadata = std::move(header_.metadata);
   return std::move(snapshot_);
 }

@@ -1,9 +1,12 @@
 // The sections behind the metadata: tables and columns.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "base/byte_cursor.hpp"
 #include "mtrace/snapshot.hpp"
@@ -12,17 +15,27 @@
 
 namespace memtrace {
 
+// Which column a section holds.
+struct ColumnOfSection {
+  Metric metric;
+  bool is_size;
+};
+ColumnOfSection column_of(wire::Section section);
+
 // Takes sections in the order of the file and fills a snapshot. Everything that the analysis relies
 // on is checked here as it is decoded: ids, order, sums. Tables grow only by items that were there.
 class SnapshotSections {
  public:
-  explicit SnapshotSections(SnapshotHeader header);
+  SnapshotSections(SnapshotHeader header, const ReadOptions& options);
+
+  // Whether the section holds something that was asked for.
+  [[nodiscard]] bool wants(wire::Section section) const;
 
   // `payload` holds exactly `items` items. Throws Error, with offsets into the section.
   void decode(wire::Section section, std::span<const std::uint8_t> payload, std::uint32_t items);
 
-  // Checks that everything declared has come. `metric`: the only one that was wanted, if any.
-  Snapshot finish(std::optional<Metric> metric);
+  // Checks that everything declared and wanted has come.
+  Snapshot finish();
 
  private:
   void strings(ByteCursor& cursor, std::uint32_t items);
@@ -35,9 +48,15 @@ class SnapshotSections {
   void row_domains(ByteCursor& cursor, std::uint32_t items);
   void column(wire::Section section, ByteCursor& cursor, std::uint32_t items);
   void timeline(ByteCursor& cursor, std::uint32_t items);
+  void add_values(std::vector<std::int64_t>& values, std::span<const std::uint64_t> batch,
+                  std::size_t first_row) const;
+  void fold_nodes();
   void check_counts() const;
 
   SnapshotHeader header_;
+  std::optional<Metric> metric_;                             // the only one that is wanted, if any
+  bool fold_ = false;                                        // rows of one node become one
+  std::array<std::uint64_t, 2 * kMetrics.size()> values_{};  // of each column, so far
   Snapshot snapshot_;
   NodeId last_node_ = kRoot;      // where the next node's `up` starts
   std::uint32_t last_depth_ = 0;  // its depth

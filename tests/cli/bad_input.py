@@ -223,7 +223,7 @@ def bombs(checks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="flip only every Nth bit")
+    parser.add_argument("--every", type=int, default=3, metavar="N", help="flip only every Nth bit")
     parser.add_argument("--only", help="only this part: cuts, flips, made_up, bombs")
     arguments = parser.parse_args()
     mtrace = Mtrace(arguments.mtrace)

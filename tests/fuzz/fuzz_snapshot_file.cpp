@@ -70,12 +70,12 @@ std::string wrap_sections(std::string_view list) {
   return file;
 }
 
-void read_all(std::string_view file, std::optional<Metric> metric) {
+void read_all(std::string_view file, const ReadOptions& options) {
   MemoryInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
   static_cast<void>(is_snapshot_file(input));
   try {
-    const Snapshot snapshot = read_snapshot_file(input, {.metric = metric});
+    const Snapshot snapshot = read_snapshot_file(input, options);
     validate(snapshot);
     const Snapshot again = canonical(snapshot);
     validate(again);
@@ -102,8 +102,8 @@ void read_start(std::string_view file) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string file(reinterpret_cast<const char*>(data), size);
   if (file.starts_with('S')) file = wrap_sections(std::string_view(file).substr(1));
-  read_all(file, std::nullopt);
-  read_all(file, Metric::peak);
+  read_all(file, {});
+  read_all(file, {.metric = Metric::peak, .domains = false});
   read_start(file);
   return 0;
 }

@@ -82,6 +82,21 @@ TEST_CASE("one metric alone can be read") {
                        (path + ": it has no total metric").c_str(), Error);
 }
 
+TEST_CASE("without domains, a traceback has one row") {
+  const TemporaryFolder folder;
+  write_snapshot(sample(), folder.file("a.zst"));
+  const Snapshot folded = read_snapshot(folder.file("a.zst"), {.domains = false});
+  validate(folded);
+  CHECK(folded.rows.size() == 3);
+  for (const Metric metric : kMetrics) {
+    CHECK(total_of(*folded.rows[metric]) == total_of(*sample().rows[metric]));
+  }
+  CHECK(dump_of(snapshot_of("0 3 3 a:1\n0 4 1 b:1")) == [&] {
+    write_snapshot(snapshot_of("7 1 1 a:1\n9 2 2 a:1\n8 4 1 b:1"), folder.file("b.zst"));
+    return dump_of(read_snapshot(folder.file("b.zst"), {.domains = false}));
+  }());
+}
+
 TEST_CASE("info reads the metadata alone") {
   const TemporaryFolder folder;
   write_snapshot(sample(), folder.file("a.zst"));
