@@ -23,8 +23,12 @@ void PickleStack::require(std::size_t values) const {
   if (values_.size() - below < values) stream_.fail("the pickle takes objects that are not there");
 }
 
-// Only a tuple of traces may fill the stack without limit.
+// Only the traces of a tuple may be many: CPython's own lists come in batches of a thousand.
 void PickleStack::raise_limit() {
+  if (values_.size() >= kMaxTraces) {
+    stream_.fail(
+        fmt::format("a tuple of more than {} traces: only a list may be longer", kMaxTraces));
+  }
   const auto loose = std::count_if(values_.begin(), values_.end(), [](PickleValue value) {
     return !value.is_trace() && !value.is(PickleValue::Kind::large_trace);
   });

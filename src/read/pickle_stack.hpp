@@ -46,6 +46,7 @@ class PickleStack {
   // CPython cuts tracebacks at 65535 frames, and a dump has four marks open at most.
   static constexpr std::size_t kMaxMarks = 16;
   static constexpr std::size_t kMaxLooseValues = std::size_t{1} << 19;
+  static constexpr std::size_t kMaxTraces = std::size_t{1} << 24;
 
   void raise_limit();
 

@@ -135,6 +135,9 @@ void SnapshotSections::fold_nodes() {
 }
 
 void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {
+  if (items > wire::kMaxTimelinePoints - snapshot_.timeline.size()) {
+    cursor.fail("a timeline of more than 1048576 points");
+  }
   TimelinePoint before;
   std::int64_t last = snapshot_.timeline.empty() ? 0 : snapshot_.timeline.back().time;
   for (std::uint32_t i = 0; i < items; ++i) {

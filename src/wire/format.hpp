@@ -37,6 +37,9 @@ inline constexpr std::uint64_t kMaxRawSize = std::uint64_t{16} << 20;
 // Deeper tracebacks are refused (CPython's own limit is 65535 frames).
 inline constexpr std::uint32_t kMaxDepth = 1U << 20;
 
+// A longer timeline is refused: this is one point every half minute for a year.
+inline constexpr std::size_t kMaxTimelinePoints = std::size_t{1} << 20;
+
 enum class Section : std::uint32_t {
   metadata = 1,
   strings = 2,

@@ -28,7 +28,7 @@ class PiecewiseInput : public Input {
   std::size_t piece_;
 };
 
-constexpr std::size_t kEnough = std::size_t{4} << 20;
+constexpr std::size_t kEnough = std::size_t{1} << 18;
 
 // What comes out, and where reading failed if it did, read `step` bytes at a time.
 std::string unpacked(std::string_view packed, bool gzip, std::size_t piece, std::size_t step) {
