@@ -9,8 +9,9 @@
 namespace memtrace {
 
 // Adds snapshots one by one, so that only one of them need be in memory beside the sum. Sizes and
-// counts of equal tracebacks in equal domains add up. A metric that one of them lacks is lost; peaks
-// add up although the processes did not reach them at the same moment, so the sum is an upper bound.
+// counts of equal tracebacks in equal domains add up. A metric that one of them lacks is lost;
+// peaks add up although the processes did not reach them at the same moment, so the sum is an upper
+// bound.
 class MTRACE_API Merger {
  public:
   Merger();

@@ -11,8 +11,8 @@
 
 namespace memtrace {
 
-// Called now and then while a long read goes on, on the reading thread. `done` and `total` are bytes
-// of the file; total is 0 where it is not known (a pipe).
+// Called now and then while a long read goes on, on the reading thread. `done` and `total` are
+// bytes of the file; total is 0 where it is not known (a pipe).
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 struct ReadOptions {
@@ -34,8 +34,8 @@ MTRACE_API Snapshot read_snapshot(const std::string& path, const ReadOptions& op
 // What can be told without reading the rows.
 struct SnapshotInfo {
   SnapshotKind kind = SnapshotKind::mtrace;
-  std::string encoding;      // "zstd", "gzip", "plain"
-  std::string format;        // "mtrace snapshot 1.0", "pickle protocol 4"
+  std::string encoding;                    // "zstd", "gzip", "plain"
+  std::string format;                      // "mtrace snapshot 1.0", "pickle protocol 4"
   std::optional<std::uint64_t> file_size;  // bytes; nullopt for a pipe
   Metadata metadata;
   struct Counts {

@@ -46,16 +46,21 @@ struct StatisticDiff {
 };
 
 enum class SortKey : std::uint8_t {
-  size, count, average, location,  // of one snapshot
-  size_diff, growth, count_diff,   // of two; size and location too
+  size,
+  count,
+  average,
+  location,  // of one snapshot
+  size_diff,
+  growth,
+  count_diff,  // of two; size and location too
 };
 
 struct Ranking {
   SortKey sort = SortKey::size;
   bool reverse = false;
-  std::uint64_t limit = 0;     // groups to keep; 0: all
-  std::int64_t min_size = 0;   // bytes; leaves out smaller groups (diff: smaller changes)
-  bool changed_only = false;   // diff: leaves out groups that are the same before and after
+  std::uint64_t limit = 0;    // groups to keep; 0: all
+  std::int64_t min_size = 0;  // bytes; leaves out smaller groups (diff: smaller changes)
+  bool changed_only = false;  // diff: leaves out groups that are the same before and after
 };
 
 // What both kinds of report tell of the groups.
@@ -88,10 +93,10 @@ class MTRACE_API Report {
 class MTRACE_API TopReport : public Report {
  public:
   Metadata metadata;
-  Amount total;                        // of the selected blocks
-  std::vector<Statistic> statistics;   // ranked; at most ranking().limit
-  Amount rest;                         // of the groups that are not in `statistics`; groups that
-                                       // overlap (cumulative) have no meaningful rest: it is zero
+  Amount total;                       // of the selected blocks
+  std::vector<Statistic> statistics;  // ranked; at most ranking().limit
+  Amount rest;                        // of the groups that are not in `statistics`; groups that
+                                      // overlap (cumulative) have no meaningful rest: it is zero
   std::uint64_t rest_groups = 0;
 };
 
@@ -103,9 +108,9 @@ struct ChangeCounts {
 class MTRACE_API DiffReport : public Report {
  public:
   Metadata metadata_before, metadata_after;
-  Amount total_before, total_after;        // of the selected blocks
-  std::vector<StatisticDiff> statistics;   // ranked; at most ranking().limit
-  Amount rest_before, rest_after;          // of the groups that are not in `statistics`
+  Amount total_before, total_after;       // of the selected blocks
+  std::vector<StatisticDiff> statistics;  // ranked; at most ranking().limit
+  Amount rest_before, rest_after;         // of the groups that are not in `statistics`
   std::uint64_t rest_groups = 0;
   ChangeCounts changes;
 };
@@ -115,7 +120,8 @@ class MTRACE_API DiffReport : public Report {
 // which refers to its tables. Throws Error.
 MTRACE_API TopReport top(const Snapshot& snapshot, const Selection& selection,
                          const Ranking& ranking = {});
-TopReport top(Snapshot&& snapshot, const Selection& selection, const Ranking& ranking = {}) = delete;
+TopReport top(Snapshot&& snapshot, const Selection& selection,
+              const Ranking& ranking = {}) = delete;
 
 // Compares two snapshots: by (|size_diff|, size, |count_diff|, count, traceback), descending.
 // Neither is modified, nor needed later. Throws Error.

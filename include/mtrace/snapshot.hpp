@@ -48,8 +48,8 @@ struct Module {
 };
 
 struct Node {
-  NodeId parent = kRoot;                // the next older frame
-  FrameId frame = kNone<FrameId>;       // kNone for the root alone
+  NodeId parent = kRoot;           // the next older frame
+  FrameId frame = kNone<FrameId>;  // kNone for the root alone
 };
 
 // What the ids in rows mean. Every table holds each thing once.
@@ -122,8 +122,8 @@ struct Metadata {
   std::vector<std::string> command;
   std::optional<std::uint64_t> pid;
   std::string host;
-  std::optional<std::int64_t> started;  // nanoseconds since the Unix epoch
-  std::optional<std::int64_t> created;  // the moment of the snapshot; the same unit
+  std::optional<std::int64_t> started;           // nanoseconds since the Unix epoch
+  std::optional<std::int64_t> created;           // the moment of the snapshot; the same unit
   std::optional<std::uint64_t> traceback_limit;  // most frames kept of a traceback
   std::optional<std::uint64_t> current;          // traced bytes at the moment of the snapshot
   std::optional<std::uint64_t> peak;             // highest traced bytes since the start

@@ -12,8 +12,8 @@ Amount amount_at(const Column& column, std::size_t row) {
   return {column.size[row], column.count[row]};
 }
 
-// Own node -> `value(grouping's node)`, kNone where the node's blocks are dropped. Worked out once a
-// node, so that a row costs one look-up.
+// Own node -> `value(grouping's node)`, kNone where the node's blocks are dropped. Worked out once
+// a node, so that a row costs one look-up.
 template <class Id, class Value>
 IdVector<NodeId, Id> for_own_nodes(const RowSource& source, const IdVector<NodeId, char>& kept,
                                    const Value& value) {

@@ -9,7 +9,7 @@ namespace memtrace {
 // One snapshot's rows and how its ids translate into those of the grouping's tables.
 struct RowSource {
   const Rows* rows = nullptr;
-  const Column* column = nullptr;          // of the metric that was asked for
+  const Column* column = nullptr;            // of the metric that was asked for
   IdVector<NodeId, NodeId> node_of{};        // own node -> grouping's node; empty: the same
   IdVector<DomainId, DomainId> domain_of{};  // own domain -> grouping's domain
 };

@@ -9,7 +9,9 @@
 namespace memtrace {
 namespace {
 
-std::int64_t magnitude(std::int64_t difference) { return std::abs(difference); }
+std::int64_t magnitude(std::int64_t difference) {
+  return std::abs(difference);
+}
 
 // Larger first. Only ties look at tracebacks.
 class DiffOrder {
@@ -31,9 +33,12 @@ class DiffOrder {
     switch (sort_) {
       case SortKey::growth:
         return {diff.size_diff(), diff.after.size, diff.count_diff(), diff.after.count, 0};
-      case SortKey::count_diff: return {count, size, diff.after.size, diff.after.count, 0};
-      case SortKey::size: return {diff.after.size, size, diff.after.size, count, diff.after.count};
-      default: return {size, diff.after.size, count, diff.after.count, 0};
+      case SortKey::count_diff:
+        return {count, size, diff.after.size, diff.after.count, 0};
+      case SortKey::size:
+        return {diff.after.size, size, diff.after.size, count, diff.after.count};
+      default:
+        return {size, diff.after.size, count, diff.after.count, 0};
     }
   }
 
@@ -51,11 +56,21 @@ class DiffOrder {
 
 void count_change(ChangeCounts& counts, Change change) {
   switch (change) {
-    case Change::added: ++counts.added; break;
-    case Change::removed: ++counts.removed; break;
-    case Change::grown: ++counts.grown; break;
-    case Change::shrunk: ++counts.shrunk; break;
-    case Change::unchanged: ++counts.unchanged; break;
+    case Change::added:
+      ++counts.added;
+      break;
+    case Change::removed:
+      ++counts.removed;
+      break;
+    case Change::grown:
+      ++counts.grown;
+      break;
+    case Change::shrunk:
+      ++counts.shrunk;
+      break;
+    case Change::unchanged:
+      ++counts.unchanged;
+      break;
   }
 }
 
@@ -80,8 +95,10 @@ void validate_diff(const Ranking& ranking) {
     case SortKey::growth:
     case SortKey::count_diff:
     case SortKey::size:
-    case SortKey::location: return;
-    default: throw Error("this sort key ranks one snapshot; a diff has two");
+    case SortKey::location:
+      return;
+    default:
+      throw Error("this sort key ranks one snapshot; a diff has two");
   }
 }
 

@@ -47,10 +47,10 @@ Glob::Glob(std::string_view pattern) : pattern_(pattern) {
   }
 }
 
-// `a-z` is a range; a `-` first or last in the set, or right behind a range's end, is itself. A range
-// whose ends are the wrong way round holds nothing. fnmatch leaves such ranges out before it looks for
-// the `!`: one that comes to the front that way negates too, and if it began a range, then the `-` and
-// the range's end stand for themselves.
+// `a-z` is a range; a `-` first or last in the set, or right behind a range's end, is itself. A
+// range whose ends are the wrong way round holds nothing. fnmatch leaves such ranges out before it
+// looks for the `!`: one that comes to the front that way negates too, and if it began a range,
+// then the `-` and the range's end stand for themselves.
 std::size_t Glob::parse_set(const std::u32string& pattern, std::size_t begin) {
   const std::size_t end = end_of_set(pattern, begin);
   Token token{.kind = Token::Kind::set};
@@ -80,14 +80,14 @@ std::size_t Glob::parse_set(const std::u32string& pattern, std::size_t begin) {
 bool Glob::matches_one(const Token& token, char32_t code_point) const {
   if (token.kind == Token::Kind::any) return true;
   if (token.kind == Token::Kind::literal) return token.literal == code_point;
-  const bool found =
-      std::any_of(ranges_.begin() + token.begin, ranges_.begin() + token.end,
-                  [&](Range range) { return range.first <= code_point && code_point <= range.last; });
+  const bool found = std::any_of(
+      ranges_.begin() + token.begin, ranges_.begin() + token.end,
+      [&](Range range) { return range.first <= code_point && code_point <= range.last; });
   return found != token.negated;
 }
 
-// Greedy with one point of return: when a token fails, the last star takes one more code point. That
-// is enough, because an earlier star cannot do better. Linear for each star.
+// Greedy with one point of return: when a token fails, the last star takes one more code point.
+// That is enough, because an earlier star cannot do better. Linear for each star.
 bool Glob::matches(std::string_view text) const {
   std::size_t token = 0, star = tokens_.size();
   std::string_view rest = text, rest_at_star;

@@ -21,7 +21,7 @@ std::strong_ordering compare_strings(const StringTable& strings, StringId a, Str
   if (a == b) return std::strong_ordering::equal;
   const int order = strings[a].compare(strings[b]);
   if (order != 0) return order <=> 0;
-  return a == kNone<StringId> ? std::strong_ordering::less
+  return a == kNone<StringId>   ? std::strong_ordering::less
          : b == kNone<StringId> ? std::strong_ordering::greater
                                 : std::strong_ordering::equal;
 }
@@ -54,9 +54,14 @@ Grouping::Grouping(GroupBy group_by, std::shared_ptr<const Tracebacks> tables,
   switch (group_by_) {
     case GroupBy::lineno:
     case GroupBy::filename:
-    case GroupBy::function: group_frames(); break;
-    case GroupBy::module: group_modules(); break;
-    case GroupBy::domain: break;
+    case GroupBy::function:
+      group_frames();
+      break;
+    case GroupBy::module:
+      group_modules();
+      break;
+    case GroupBy::domain:
+      break;
     case GroupBy::traceback:
       depth_.resize(tables_->nodes.size());
       for (const NodeId id : ids_of(tables_->nodes)) {
@@ -68,10 +73,14 @@ Grouping::Grouping(GroupBy group_by, std::shared_ptr<const Tracebacks> tables,
 
 std::size_t Grouping::size() const {
   switch (group_by_) {
-    case GroupBy::traceback: return tables_->nodes.size();
-    case GroupBy::domain: return domains_.size();
-    case GroupBy::module: return modules_.size();
-    default: return keys_.size();
+    case GroupBy::traceback:
+      return tables_->nodes.size();
+    case GroupBy::domain:
+      return domains_.size();
+    case GroupBy::module:
+      return modules_.size();
+    default:
+      return keys_.size();
   }
 }
 
@@ -133,9 +142,12 @@ std::strong_ordering Grouping::compare(GroupId a, GroupId b) const {
     case GroupBy::traceback:
       return compare_nodes(NodeId{static_cast<std::uint32_t>(a)},
                            NodeId{static_cast<std::uint32_t>(b)});
-    case GroupBy::domain: return domain(a).number <=> domain(b).number;
-    case GroupBy::module: return modules_[a].compare(modules_[b]) <=> 0;
-    default: return compare_frames(*tables_, keys_[a], keys_[b]);
+    case GroupBy::domain:
+      return domain(a).number <=> domain(b).number;
+    case GroupBy::module:
+      return modules_[a].compare(modules_[b]) <=> 0;
+    default:
+      return compare_frames(*tables_, keys_[a], keys_[b]);
   }
 }
 
@@ -170,7 +182,8 @@ FrameView Grouping::view_of(const Frame& frame) const {
 void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
   frames.clear();
   switch (group_by_) {
-    case GroupBy::domain: break;
+    case GroupBy::domain:
+      break;
     case GroupBy::traceback:
       for (NodeId node{static_cast<std::uint32_t>(group)}; node != kRoot;
            node = tables_->nodes[node].parent) {
@@ -184,7 +197,9 @@ void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
       frames.push_back(view);
       break;
     }
-    default: frames.push_back(view_of(keys_[group])); break;
+    default:
+      frames.push_back(view_of(keys_[group]));
+      break;
   }
 }
 

@@ -47,10 +47,10 @@ class Grouping {
   GroupBy group_by_;
   std::shared_ptr<const Tracebacks> tables_;
   IdVector<DomainId, Domain> domains_;
-  IdVector<FrameId, GroupId> group_of_frame_;   // by frame keys
-  IdVector<GroupId, Frame> keys_;               // by frame keys
-  IdVector<GroupId, std::string_view> modules_; // by module
-  IdVector<NodeId, std::uint32_t> depth_;       // by traceback
+  IdVector<FrameId, GroupId> group_of_frame_;    // by frame keys
+  IdVector<GroupId, Frame> keys_;                // by frame keys
+  IdVector<GroupId, std::string_view> modules_;  // by module
+  IdVector<NodeId, std::uint32_t> depth_;        // by traceback
 };
 
 }  // namespace memtrace

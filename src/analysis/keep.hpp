@@ -9,7 +9,8 @@ namespace memtrace {
 // --all-frames, a node inherits what its callers matched.
 IdVector<NodeId, char> kept_nodes(const Tracebacks& tables, const Selection& selection);
 
-// Domain -> whether it is kept. Throws Error for a name that is neither well known nor one of these.
+// Domain -> whether it is kept. Throws Error for a name that is neither well known nor one of
+// these.
 IdVector<DomainId, char> kept_domains(const IdVector<DomainId, Domain>& domains,
                                       const Selection& selection);
 

@@ -13,25 +13,32 @@ constexpr std::array<std::string_view, 2> kPackageFolders = {"/site-packages/", 
 
 // Where distributions and tool chains put what they bring.
 constexpr std::array<std::string_view, 8> kSystemFolders = {
-    "/usr/include/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/src/",
-    "/lib/",         "/lib64/",   "/rustc/"};
+    "/usr/include/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/",
+    "/usr/src/",     "/lib/",     "/lib64/",     "/rustc/"};
 constexpr std::array<std::string_view, 3> kSystemFolderParts = {"/.cargo/registry/", "/.rustup/",
                                                                 "/include/c++/"};
 
 // Allocation functions by their whole name.
 constexpr std::array<std::string_view, 19> kAllocationFunctions = {
-    "malloc",        "calloc",        "realloc",        "reallocarray",      "posix_memalign",
-    "aligned_alloc", "memalign",      "valloc",         "pvalloc",           "strdup",
-    "strndup",       "__libc_malloc", "__libc_calloc",  "__libc_realloc",    "__libc_memalign",
+    "malloc",        "calloc",         "realloc",       "reallocarray",   "posix_memalign",
+    "aligned_alloc", "memalign",       "valloc",        "pvalloc",        "strdup",
+    "strndup",       "__libc_malloc",  "__libc_calloc", "__libc_realloc", "__libc_memalign",
     "operator new",  "operator new[]", "__rust_alloc",  "__rust_realloc"};
 
 // … and by what their name begins with.
-constexpr std::array<std::string_view, 13> kAllocationPrefixes = {
-    "operator new(",       "operator new[](",           "std::allocator<",
-    "std::allocator_traits<", "std::__allocate_guarded<", "std::__new_allocator<",
-    "__gnu_cxx::new_allocator<", "__gnu_cxx::__alloc_traits<", "std::__1::allocator<",
-    "std::__1::__libcpp_", "alloc::alloc::",            "<alloc::alloc::Global as ",
-    "std::__allocate"};
+constexpr std::array<std::string_view, 13> kAllocationPrefixes = {"operator new(",
+                                                                  "operator new[](",
+                                                                  "std::allocator<",
+                                                                  "std::allocator_traits<",
+                                                                  "std::__allocate_guarded<",
+                                                                  "std::__new_allocator<",
+                                                                  "__gnu_cxx::new_allocator<",
+                                                                  "__gnu_cxx::__alloc_traits<",
+                                                                  "std::__1::allocator<",
+                                                                  "std::__1::__libcpp_",
+                                                                  "alloc::alloc::",
+                                                                  "<alloc::alloc::Global as ",
+                                                                  "std::__allocate"};
 
 template <class Table>
 bool begins_with_any(std::string_view text, const Table& prefixes) {
@@ -98,7 +105,8 @@ bool is_system_filename(std::string_view filename) {
 }
 
 bool is_system_module(std::string_view module) {
-  return begins_with_any(module, kSystemFolders) || module == "[vdso]" || module == "linux-vdso.so.1";
+  return begins_with_any(module, kSystemFolders) || module == "[vdso]" ||
+         module == "linux-vdso.so.1";
 }
 
 bool is_allocation_machinery(std::string_view function) {

@@ -9,8 +9,8 @@
 
 namespace memtrace {
 
-// Orders statistics by `before(a, b)` and keeps the first `limit` (0: all). Keeping few of many costs
-// a pass over them, not a sort.
+// Orders statistics by `before(a, b)` and keeps the first `limit` (0: all). Keeping few of many
+// costs a pass over them, not a sort.
 template <class T, class Before>
 void rank(std::vector<T>& statistics, std::uint64_t limit, const Before& before) {
   if (limit == 0 || limit >= statistics.size()) {

@@ -57,8 +57,7 @@ void translate(IdVector<NodeId, NodeId>& node_of, const IdVector<NodeId, NodeId>
 
 }  // namespace
 
-ReportBuilder::ReportBuilder(std::span<const Snapshot* const> snapshots,
-                             const Selection& selection)
+ReportBuilder::ReportBuilder(std::span<const Snapshot* const> snapshots, const Selection& selection)
     : selection_(selection) {
   validate(selection);
   for (const Snapshot* const snapshot : snapshots) {
@@ -99,6 +98,8 @@ std::vector<FrameView> Report::traceback(GroupId group) const {
   return frames;
 }
 
-const Domain& Report::domain(GroupId group) const { return grouping_->domain(group); }
+const Domain& Report::domain(GroupId group) const {
+  return grouping_->domain(group);
+}
 
 }  // namespace memtrace

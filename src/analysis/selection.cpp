@@ -16,12 +16,18 @@ std::string_view without_c_of_pyc(std::string_view filename) {
 
 std::string_view name_of(GroupBy group_by) {
   switch (group_by) {
-    case GroupBy::lineno: return "lineno";
-    case GroupBy::filename: return "filename";
-    case GroupBy::traceback: return "traceback";
-    case GroupBy::function: return "function";
-    case GroupBy::module: return "module";
-    case GroupBy::domain: return "domain";
+    case GroupBy::lineno:
+      return "lineno";
+    case GroupBy::filename:
+      return "filename";
+    case GroupBy::traceback:
+      return "traceback";
+    case GroupBy::function:
+      return "function";
+    case GroupBy::module:
+      return "module";
+    case GroupBy::domain:
+      return "domain";
   }
   return "";
 }

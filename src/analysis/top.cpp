@@ -49,8 +49,10 @@ void validate_top(const Ranking& ranking) {
     case SortKey::size:
     case SortKey::count:
     case SortKey::average:
-    case SortKey::location: return;
-    default: throw Error("this sort key compares two snapshots; top has one");
+    case SortKey::location:
+      return;
+    default:
+      throw Error("this sort key compares two snapshots; top has one");
   }
 }
 

@@ -44,8 +44,8 @@ class ByteCursor {
     return long_varint();
   }
 
-  // As many varints as `values` has room for. Eight at a time where they are one byte each, which is
-  // what most columns are: about half a nanosecond for such a number.
+  // As many varints as `values` has room for. Eight at a time where they are one byte each, which
+  // is what most columns are: about half a nanosecond for such a number.
   void varints(std::span<std::uint64_t> values);
 
   std::string_view bytes(std::uint64_t size) {

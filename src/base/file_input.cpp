@@ -29,7 +29,7 @@ FileInput::FileInput(const std::string& path) {
     file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     owned_ = true;
   }
-  struct stat status{};
+  struct stat status {};
   if (file_ < 0 || fstat(file_, &status) != 0) throw Error(std::strerror(errno));
   if (S_ISDIR(status.st_mode)) throw Error(std::strerror(EISDIR));
   if (S_ISREG(status.st_mode)) size_ = static_cast<std::uint64_t>(status.st_size);

@@ -19,13 +19,13 @@ constexpr std::size_t kBufferSize = std::size_t{64} << 10;
 // A file that exists and is no regular one (a device, a FIFO, /dev/stdout) cannot be replaced by
 // renaming; a new or regular file can.
 bool can_be_replaced(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   return stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
 }
 
 // The permissions that open(2) would have given a new file.
 mode_t permissions_of_new_file(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (stat(path.c_str(), &status) == 0) return status.st_mode & 07777;
   const mode_t mask = umask(0);
   umask(mask);
@@ -96,7 +96,9 @@ void Output::commit() {
   temporary_.clear();
 }
 
-bool Output::is_terminal() const { return isatty(file_) == 1; }
+bool Output::is_terminal() const {
+  return isatty(file_) == 1;
+}
 
 void Output::fail(int error) const {
   throw Error(std::strerror(error)).in(path_ == "-" ? "standard output" : path_);

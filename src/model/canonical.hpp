@@ -15,9 +15,10 @@ std::tuple<StringId, std::string_view> canonical_key(const Module& module);
 std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>
 canonical_key(const Frame& frame);
 
-// The same content in canonical order (formats/snapshot.md, "One content, one file"): tables sorted,
-// nothing unused, one row for each (node, domain), children of a node side by side. Two snapshots
-// with the same content become equal. Linear in rows and nodes; needs as much memory again.
+// The same content in canonical order (formats/snapshot.md, "One content, one file"): tables
+// sorted, nothing unused, one row for each (node, domain), children of a node side by side. Two
+// snapshots with the same content become equal. Linear in rows and nodes; needs as much memory
+// again.
 Snapshot canonical(const Snapshot& snapshot);
 
 }  // namespace memtrace

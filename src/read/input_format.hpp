@@ -13,8 +13,8 @@ namespace memtrace {
 // An input in the middle of being identified: its first bytes are known already. `bytes` gives the
 // whole content, those first bytes included.
 struct OpenInput {
-  std::string_view start;   // the first bytes (unpacked, where the encoding is gzip or zstd)
-  Input& bytes;             // unpacked
+  std::string_view start;     // the first bytes (unpacked, where the encoding is gzip or zstd)
+  Input& bytes;               // unpacked
   std::string_view encoding;  // "plain", "gzip", "zstd"
 };
 

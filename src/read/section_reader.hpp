@@ -13,8 +13,8 @@
 
 namespace memtrace {
 
-// Goes through the sections of one file. Memory: one section packed and unpacked, 16 MiB each at the
-// most, whatever the headers claim. Throws Error that names section and byte.
+// Goes through the sections of one file. Memory: one section packed and unpacked, 16 MiB each at
+// the most, whatever the headers claim. Throws Error that names section and byte.
 class SectionReader {
  public:
   explicit SectionReader(Input& input);

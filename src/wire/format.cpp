@@ -4,9 +4,9 @@ namespace memtrace::wire {
 
 std::string_view name_of(Section section) {
   static constexpr std::array<std::string_view, 17> kNames = {
-      "unknown",   "metadata",    "strings",   "modules",    "frames",    "nodes",
-      "domains",   "row nodes",   "row domains", "live sizes", "live counts", "peak sizes",
-      "peak counts", "total sizes", "total counts", "timeline", "end"};
+      "unknown",     "metadata",    "strings",      "modules",    "frames",      "nodes",
+      "domains",     "row nodes",   "row domains",  "live sizes", "live counts", "peak sizes",
+      "peak counts", "total sizes", "total counts", "timeline",   "end"};
   const auto index = static_cast<std::size_t>(section);
   return kNames[index < kNames.size() ? index : 0];
 }

@@ -44,7 +44,9 @@ SectionWriter::SectionWriter(Output& output)
 
 SectionWriter::~SectionWriter() = default;
 
-void SectionWriter::begin(wire::Section section) { section_ = section; }
+void SectionWriter::begin(wire::Section section) {
+  section_ = section;
+}
 
 bool SectionWriter::end_item() {
   ++items_;

@@ -13,8 +13,8 @@ namespace memtrace {
 
 void append_varint(std::string& bytes, std::uint64_t value);
 
-// Writes the sections of one file. A table is written item by item; when a section is full, the next
-// one of the same kind begins.
+// Writes the sections of one file. A table is written item by item; when a section is full, the
+// next one of the same kind begins.
 class SectionWriter {
  public:
   explicit SectionWriter(Output& output);

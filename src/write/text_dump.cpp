@@ -85,7 +85,8 @@ std::string frame_line(const Tracebacks& tables, const Frame& frame) {
 
 void dump_traceback(const Write& write, const Tracebacks& tables, NodeId node) {
   std::vector<FrameId> frames;
-  for (; node != kRoot; node = tables.nodes[node].parent) frames.push_back(tables.nodes[node].frame);
+  for (; node != kRoot; node = tables.nodes[node].parent)
+    frames.push_back(tables.nodes[node].frame);
   std::for_each(frames.rbegin(), frames.rend(),
                 [&](FrameId frame) { write(frame_line(tables, tables.frames[frame])); });
 }
