@@ -9,10 +9,11 @@ namespace memtrace {
 void advise_large_pages(const void* begin, std::size_t size) {
   constexpr std::uintptr_t kLargePage = std::uintptr_t{2} << 20;
   const auto address = reinterpret_cast<std::uintptr_t>(begin);
-  const std::uintptr_t first = (address + kLargePage - 1) / kLargePage * kLargePage;
-  const std::uintptr_t last = (address + size) / kLargePage * kLargePage;
-  if (first >= last) return;
-  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+  const std::uintptr_t to_first = (kLargePage - address % kLargePage) % kLargePage;
+  if (size < to_first + kLargePage) return;
+  const auto* const first = static_cast<const std::byte*>(begin) + to_first;
+  madvise(const_cast<std::byte*>(first), (size - to_first) / kLargePage * kLargePage,
+          MADV_HUGEPAGE);
 }
 
 }  // namespace memtrace

@@ -120,9 +120,9 @@ Ranking OutputOptions::ranking() const {
   return ranking;
 }
 
-Style OutputOptions::style(const Output& to) const {
+Style OutputOptions::style(const Output& output_to) const {
   Style style;
-  style.terminal = to.is_terminal();
+  style.terminal = output_to.is_terminal();
   style.color = color == "always" || (color == "auto" && style.terminal && !color_is_refused());
   style.plain_bytes = plain_bytes;
   style.most_recent_first = most_recent_first;

@@ -27,7 +27,7 @@ struct OutputOptions {
 
   [[nodiscard]] const Renderer& renderer() const;
   [[nodiscard]] Ranking ranking() const;
-  [[nodiscard]] Style style(const Output& output) const;
+  [[nodiscard]] Style style(const Output& output_to) const;
 };
 
 // --format, --color, -o: for every command that prints.

@@ -12,6 +12,7 @@ constexpr const char* kGroup = "Selecting";
 template <class Table>
 std::vector<std::string> names_in(const Table& table) {
   std::vector<std::string> names;
+  names.reserve(std::size(table));
   for (const auto item : table) names.emplace_back(name_of(item));
   return names;
 }

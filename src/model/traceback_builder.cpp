@@ -79,7 +79,7 @@ class ContentIndex {
   void insert(Id id) { ids_.insert(id); }
 
   template <class T>
-  Id find(const T& value) const {
+  [[nodiscard]] Id find(const T& value) const {
     const auto found = ids_.find(value);
     return found == ids_.end() ? kNone<Id> : *found;
   }

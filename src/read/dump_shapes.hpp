@@ -82,7 +82,7 @@ class DumpShapes {
   PickleValue large_trace(LargeTrace trace);
   void add_blocks(std::span<const PickleValue> traces);
   void claim_traces();
-  std::string text_of(PickleValue string) const;
+  [[nodiscard]] std::string text_of(PickleValue string) const;
   Object& object(PickleValue value);
   [[noreturn]] void refuse(PickleValue value, std::string_view place) const;
 

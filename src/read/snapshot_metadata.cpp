@@ -23,7 +23,8 @@ std::int64_t signed_number_in(std::string_view value) {
   return static_cast<std::int64_t>(number);
 }
 
-// True where the key was one of the process'.
+// True where the key was one of the process'. A list of keys, long but flat.
+// NOLINTNEXTLINE(readability-function-size)
 bool decode_process(Metadata& metadata, Key key, std::string_view value) {
   switch (key) {
     case Key::kind:

@@ -72,7 +72,7 @@ void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
     if (largest >= domains) cursor.fail("an unknown domain");
     bool repeated = false;
     for (std::size_t row = std::max<std::size_t>(first, 1); row < rows.size(); ++row) {
-      repeated |= (nodes[row - 1] == nodes[row]) & (rows[row - 1] >= rows[row]);
+      repeated |= nodes[row - 1] == nodes[row] && rows[row - 1] >= rows[row];
     }
     if (repeated) cursor.fail("rows out of order");
   });
