@@ -45,7 +45,8 @@ std::string duration(std::int64_t nanoseconds) {
   const std::int64_t seconds = nanoseconds / kNanosecondsPerSecond;
   if (seconds < 1) return fmt::format("{} ms", nanoseconds / 1'000'000);
   if (seconds < 60) {
-    return fmt::format("{:.1f} s", static_cast<double>(nanoseconds / 100'000'000) / 10);
+    const std::int64_t tenths = nanoseconds / 100'000'000;
+    return fmt::format("{}.{} s", tenths / 10, tenths % 10);
   }
   const std::int64_t minutes = seconds / 60, hours = minutes / 60;
   if (minutes < 60) return fmt::format("{} min {} s", minutes, seconds % 60);
