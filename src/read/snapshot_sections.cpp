@@ -51,7 +51,7 @@ bool SnapshotSections::wants(Section section) const {
     return !metric_ || column_of(section).metric == *metric_;
   }
   if (section == Section::timeline) return !metric_;
-  return section < Section::end;
+  return true;
 }
 
 void SnapshotSections::decode(Section section, std::span<const std::uint8_t> payload,
