@@ -39,6 +39,12 @@ class Grouping {
 
  private:
   void group_frames();
+  bool group_sorted_frames();
+  void add_group(const Frame& key, const Frame& frame);
+  void add_to_group(GroupId group, const Frame& frame);
+  [[nodiscard]] GroupId last_group() const {
+    return GroupId{static_cast<std::uint32_t>(keys_.size() - 1)};
+  }
   void group_modules();
   [[nodiscard]] Frame key_of(const Frame& frame) const;
   [[nodiscard]] std::strong_ordering compare_nodes(NodeId a, NodeId b) const;

@@ -45,7 +45,7 @@ class ByteCursor {
   }
 
   // As many varints as `values` has room for. Eight at a time where they are one byte each, which
-  // is what most columns are: about half a nanosecond for such a number.
+  // is what most columns are: about half a nanosecond for such a number, two for others.
   void varints(std::span<std::uint64_t> values);
 
   std::string_view bytes(std::uint64_t size) {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <csignal>
@@ -125,11 +126,20 @@ int run_and_report(int argc, char** argv) {
   }
 }
 
+// A command runs for a moment and then ends. Memory that goes back to the kernel in between only
+// comes again page by page, which was a fifth of the time of `top`.
+void keep_freed_memory() {
+  constexpr int kMost = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, kMost);
+  mallopt(M_TRIM_THRESHOLD, kMost);
+}
+
 }  // namespace
 }  // namespace memtrace
 
 int main(int argc, char** argv) {
   // A reader that goes away (`| head`) is noticed when writing, not died of.
   std::signal(SIGPIPE, SIG_IGN);
+  memtrace::keep_freed_memory();
   return memtrace::run_and_report(argc, argv);
 }

@@ -221,12 +221,6 @@ std::tuple<StringId, std::string_view> canonical_key(const Module& module) {
   return {module.name, module.build_id};
 }
 
-std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>
-canonical_key(const Frame& frame) {
-  return {frame.is_address(), frame.filename, frame.lineno, frame.function,
-          frame.module,       frame.kind,     frame.offset};
-}
-
 Snapshot canonical(const Snapshot& snapshot) {
   return Canonicalizer(snapshot).run();
 }

@@ -12,8 +12,11 @@ namespace memtrace {
 std::tuple<StringId, std::string_view> canonical_key(const Module& module);
 
 // The order of frames whose strings and modules are in canonical order.
-std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>
-canonical_key(const Frame& frame);
+inline std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>
+canonical_key(const Frame& frame) {
+  return {frame.is_address(), frame.filename, frame.lineno, frame.function,
+          frame.module,       frame.kind,     frame.offset};
+}
 
 // The same content in canonical order (formats/snapshot.md, "One content, one file"): tables
 // sorted, nothing unused, one row for each (node, domain), children of a node side by side. Two

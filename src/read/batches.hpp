@@ -13,10 +13,12 @@
 
 namespace memtrace {
 
+inline constexpr std::size_t kBatch = 1024;
+
 // Decodes `count` numbers and hands them on in batches that stay in the cache.
 template <class Use>
 void for_batches(ByteCursor& cursor, std::uint64_t count, const Use& use) {
-  std::array<std::uint64_t, 1024> buffer;
+  std::array<std::uint64_t, kBatch> buffer;
   while (count > 0) {
     const auto batch = std::span(buffer).first(std::min<std::uint64_t>(count, buffer.size()));
     cursor.varints(batch);

@@ -40,19 +40,37 @@ std::int64_t unzigzag(std::uint64_t value) {
 void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
   const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
   std::vector<NodeId>& rows = snapshot_.rows.node;
-  if (rows.empty()) reserve(rows, room(header_.counts.rows, cursor.remaining()));
-  std::uint64_t least = rows.empty() ? 1 : index_of(rows.back());  // the root has no rows
+  if (row_count_ == 0) {
+    const std::size_t expected = room(header_.counts.rows, cursor.remaining());
+    if (fold_) reserve(begins_node_, expected);
+    reserve(rows, fold_ ? std::min<std::size_t>(expected, nodes) : expected);
+  }
+  std::uint64_t last = rows.empty() ? 0 : index_of(rows.back());
   std::uint64_t node = 0;
-  for_batches(cursor, items, [&](std::span<const std::uint64_t> differences) {
+  for_batches(cursor, items, [&, fold = fold_](std::span<const std::uint64_t> differences) {
     const std::span<NodeId> added = append(rows, differences.size());
-    for (std::size_t i = 0; i < differences.size(); ++i) {
-      if (differences[i] >= nodes - node) cursor.fail("a row of an unknown node");
-      node += differences[i];
-      added[i] = NodeId{static_cast<std::uint32_t>(node)};
+    const std::span<std::uint8_t> begins = append(begins_node_, fold_ ? differences.size() : 0);
+    if (node == 0 && differences[0] < std::max<std::uint64_t>(last, 1)) {
+      cursor.fail("rows out of order");  // the root has no rows
     }
-    if (index_of(added[0]) < least) cursor.fail("rows out of order");
-    least = node;
+    // Folded, a node has one row: what the columns need to know of the others is a byte each.
+    std::size_t kept = 0;
+    std::uint64_t at = node, before = last;
+    bool unknown = false;
+    for (std::size_t i = 0; i < differences.size(); ++i) {
+      unknown |= differences[i] >= nodes - at;
+      at += differences[i];
+      const bool begins_node = at != before;
+      added[kept] = NodeId{static_cast<std::uint32_t>(at)};
+      if (fold) begins[i] = begins_node;
+      kept += begins_node || !fold;
+      before = at;
+    }
+    if (unknown) cursor.fail("a row of an unknown node");
+    node = last = at;
+    rows.resize(rows.size() - differences.size() + kept);
   });
+  row_count_ += items;
 }
 
 void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
@@ -93,9 +111,9 @@ void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t
   Column& column = *snapshot_.rows[metric];
   std::vector<std::int64_t>& values = is_size ? column.size : column.count;
   std::uint64_t& done = values_[2 * index + (is_size ? 0 : 1)];
-  const std::size_t rows = snapshot_.rows.size();
-  if (items > rows - done) cursor.fail("more values than rows");
-  if (values.empty()) reserve(values, rows);
+  if (items > row_count_ - done) cursor.fail("more values than rows");
+  // Folded, a batch has room for itself while it is added up.
+  if (values.empty()) reserve(values, snapshot_.rows.size() + (fold_ ? kBatch : 0));
   // Counting down from the announced sum: what does not reach 0 in the end, or would go below, is
   // not the column that the metadata speaks of. So no sum over rows can overflow.
   std::int64_t& left = is_size ? total->size : total->count;
@@ -116,19 +134,21 @@ void SnapshotSections::add_values(std::vector<std::int64_t>& values,
     std::copy(batch.begin(), batch.end(), added.begin());
     return;
   }
-  const std::vector<NodeId>& nodes = snapshot_.rows.node;
-  std::size_t folded = before;  // one past the value that is being added to
+  // The sum so far is kept in a register: adding to memory over and over waits for itself.
+  std::size_t folded = before;
+  std::int64_t sum = before == 0 ? 0 : values[before - 1];
+  const std::span begins = std::span(begins_node_).subspan(first_row, batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::size_t row = first_row + i;
-    if (row == 0 || nodes[row] != nodes[row - 1]) ++folded;
-    values[folded - 1] += static_cast<std::int64_t>(batch[i]);
+    const std::int64_t value = static_cast<std::int64_t>(batch[i]);
+    sum = begins[i] != 0 ? value : sum + value;
+    folded += begins[i];
+    values[folded - 1] = sum;
   }
   values.resize(folded);
 }
 
-void SnapshotSections::fold_nodes() {
+void SnapshotSections::fold_domains() {
   Rows& rows = snapshot_.rows;
-  rows.node.erase(std::unique(rows.node.begin(), rows.node.end()), rows.node.end());
   rows.domain.assign(rows.size(), DomainId{0});
   snapshot_.domains = {};
   snapshot_.domains.push_back({.number = 0, .name = ""});

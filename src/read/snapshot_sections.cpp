@@ -122,6 +122,9 @@ void SnapshotSections::modules(ByteCursor& cursor, std::uint32_t items) {
 
 void SnapshotSections::frames(ByteCursor& cursor, std::uint32_t items) {
   Tracebacks& tables = snapshot_.tracebacks;
+  if (tables.frames.empty()) {
+    reserve(tables.frames, room(header_.counts.frames, cursor.remaining()));
+  }
   for (std::uint32_t i = 0; i < items; ++i) {
     Frame frame;
     const std::uint64_t kind = cursor.varint();
@@ -201,7 +204,7 @@ void SnapshotSections::check_counts() const {
   check("modules", counts.modules, snapshot_.tracebacks.modules.size());
   check("frames", counts.frames, snapshot_.tracebacks.frames.size());
   check("nodes", counts.nodes, snapshot_.tracebacks.nodes.size() - 1);
-  check("rows", counts.rows, snapshot_.rows.size());
+  check("rows", counts.rows, row_count_);
   if (fold_) return;
   check("domains", counts.domains, snapshot_.domains.size());
   check("row domains", counts.rows, snapshot_.rows.domain.size());
@@ -212,13 +215,12 @@ Snapshot SnapshotSections::finish() {
   for (const Metric metric : kMetrics) {
     if (!snapshot_.rows[metric]) continue;
     const auto index = static_cast<std::size_t>(metric);
-    const std::uint64_t rows = snapshot_.rows.size();
-    if (values_[2 * index] != rows || values_[2 * index + 1] != rows ||
+    if (values_[2 * index] != row_count_ || values_[2 * index + 1] != row_count_ ||
         *header_.totals[index] != Amount()) {
       throw Error(fmt::format("its {} columns are not what its metadata says", name_of(metric)));
     }
   }
-  if (fold_) fold_nodes();
+  if (fold_) fold_domains();
   snapshot_.metadata = std::move(header_.metadata);
   return std::move(snapshot_);
 }

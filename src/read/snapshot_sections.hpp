@@ -50,13 +50,15 @@ class SnapshotSections {
   void timeline(ByteCursor& cursor, std::uint32_t items);
   void add_values(std::vector<std::int64_t>& values, std::span<const std::uint64_t> batch,
                   std::size_t first_row) const;
-  void fold_nodes();
+  void fold_domains();
   void check_counts() const;
 
   SnapshotHeader header_;
   std::optional<Metric> metric_;                             // the only one that is wanted, if any
   bool fold_ = false;                                        // rows of one node become one
   std::array<std::uint64_t, 2 * kMetrics.size()> values_{};  // of each column, so far
+  std::uint64_t row_count_ = 0;
+  std::vector<std::uint8_t> begins_node_;  // of each row, whether it is its node's first
   Snapshot snapshot_;
   NodeId last_node_ = kRoot;      // where the next node's `up` starts
   std::uint32_t last_depth_ = 0;  // its depth
