@@ -28,9 +28,16 @@ struct FrameView {
 // The groups of a report: what each one stands for. Shared by value, immutable, thread-safe.
 class Grouping;
 
+// How sure an estimate is: the square of its standard error. Zero where nothing was estimated.
+struct Variance {
+  double size = 0;   // bytes squared
+  double count = 0;  // blocks squared
+};
+
 struct Statistic {
   GroupId group{};
   Amount amount;
+  Variance variance{};
 };
 
 enum class Change : std::uint8_t { added, removed, grown, shrunk, unchanged };
@@ -38,6 +45,9 @@ enum class Change : std::uint8_t { added, removed, grown, shrunk, unchanged };
 struct StatisticDiff {
   GroupId group{};
   Amount before, after;
+  // Of the difference. Blocks that live in both snapshots are counted as if they had been sampled
+  // twice, so that this is an upper bound for two moments of one process.
+  Variance variance{};
 
   [[nodiscard]] std::int64_t size_diff() const { return after.size - before.size; }
   [[nodiscard]] std::int64_t count_diff() const { return after.count - before.count; }
@@ -73,6 +83,8 @@ class MTRACE_API Report {
   // Frames that --hide and --mine hid (distinct ones), and the allocation machinery's.
   [[nodiscard]] std::uint64_t hidden_frames() const { return hidden_frames_; }
   [[nodiscard]] std::uint64_t machinery_frames() const { return machinery_frames_; }
+  // Whether amounts are estimates from samples, which have a variance.
+  [[nodiscard]] bool is_estimate() const { return is_estimate_; }
 
   // The group's traceback, oldest frame first; one frame unless grouped by traceback, none for a
   // domain. Clears and fills `frames`, so that a loop over a million groups allocates once.
@@ -87,13 +99,15 @@ class MTRACE_API Report {
   Ranking ranking_;
   std::uint64_t groups_ = 0;
   std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
+  bool is_estimate_ = false;
   std::shared_ptr<const Grouping> grouping_;
 };
 
 class MTRACE_API TopReport : public Report {
  public:
   Metadata metadata;
-  Amount total;                       // of the selected blocks
+  Amount total;  // of the selected blocks
+  Variance total_variance{};
   std::vector<Statistic> statistics;  // ranked; at most ranking().limit
   Amount rest;                        // of the groups that are not in `statistics`; groups that
                                       // overlap (cumulative) have no meaningful rest: it is zero
@@ -109,6 +123,7 @@ class MTRACE_API DiffReport : public Report {
  public:
   Metadata metadata_before, metadata_after;
   Amount total_before, total_after;       // of the selected blocks
+  Variance total_variance{};              // of their difference
   std::vector<StatisticDiff> statistics;  // ranked; at most ranking().limit
   Amount rest_before, rest_after;         // of the groups that are not in `statistics`
   std::uint64_t rest_groups = 0;

@@ -83,9 +83,15 @@ struct Amount {
   friend bool operator==(const Amount&, const Amount&) = default;
 };
 
+// Sizes and counts of sampled blocks are estimates: unbiased, with the variances beside them.
 struct Column {
   std::vector<std::int64_t> size;   // bytes
   std::vector<std::int64_t> count;  // blocks
+  std::vector<double> size_variance =
+      {};  // bytes squared; both are empty where every block was counted
+  std::vector<double> count_variance = {};  // blocks squared
+
+  [[nodiscard]] bool is_estimate() const { return !size_variance.empty(); }
 };
 
 // Columns, not objects: all vectors have the same length. Several rows may have the same

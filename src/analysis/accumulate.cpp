@@ -1,15 +1,25 @@
 #include "analysis/accumulate.hpp"
 
+#include <type_traits>
+
+#include "mtrace/report.hpp"
+
 namespace memtrace {
 namespace {
 
-void add(Amount& to, const Amount& amount) {
-  to.size += amount.size;
-  to.count += amount.count;
+template <class Value>
+void add(Value& to, const Value& value) {
+  to.size += value.size;
+  to.count += value.count;
 }
 
-Amount amount_at(const Column& column, std::size_t row) {
-  return {column.size[row], column.count[row]};
+template <class Value>
+Value value_at(const Column& column, std::size_t row) {
+  if constexpr (std::is_same_v<Value, Variance>) {
+    return {column.size_variance[row], column.count_variance[row]};
+  } else {
+    return {column.size[row], column.count[row]};
+  }
 }
 
 // Own node -> `value(grouping's node)`, kNone where the node's blocks are dropped. Worked out once
@@ -60,8 +70,9 @@ struct Children {
 // Adds the amount of every subtree to the group of its top, unless a node above has that group
 // already: so recursion counts once. Depth first, without recursion of our own, because a traceback
 // may have a million frames.
-void add_subtrees(const IdVector<NodeId, Amount>& subtrees, const Grouping& grouping,
-                  IdVector<GroupId, Amount>& groups) {
+template <class Value>
+void add_subtrees(const IdVector<NodeId, Value>& subtrees, const Grouping& grouping,
+                  IdVector<GroupId, Value>& groups) {
   const auto& nodes = grouping.tables().nodes;
   const Children children(nodes);
   IdVector<GroupId, std::uint32_t> open(grouping.size());  // nodes of the group on the way down
@@ -79,16 +90,17 @@ void add_subtrees(const IdVector<NodeId, Amount>& subtrees, const Grouping& grou
   }
 }
 
-Accumulated accumulate_cumulative(const RowSource& source, const Grouping& grouping,
-                                  const IdVector<NodeId, char>& kept_nodes,
-                                  const IdVector<DomainId, char>& kept_domains) {
-  Accumulated result{.groups = IdVector<GroupId, Amount>(grouping.size())};
+template <class Value>
+Accumulated<Value> accumulate_cumulative(const RowSource& source, const Grouping& grouping,
+                                         const IdVector<NodeId, char>& kept_nodes,
+                                         const IdVector<DomainId, char>& kept_domains) {
+  Accumulated<Value> result{.groups = IdVector<GroupId, Value>(grouping.size())};
   const auto& nodes = grouping.tables().nodes;
-  IdVector<NodeId, Amount> subtrees(nodes.size());
+  IdVector<NodeId, Value> subtrees(nodes.size());
   const auto own_nodes =
       for_own_nodes<NodeId>(source, kept_nodes, [](NodeId node) { return node; });
   for_kept_rows(source, own_nodes, kept_domains, [&](std::size_t row, NodeId node, DomainId) {
-    add(subtrees[node], amount_at(*source.column, row));
+    add(subtrees[node], value_at<Value>(*source.column, row));
   });
   for (std::size_t i = nodes.size(); i-- > 1;) {
     const NodeId node{static_cast<std::uint32_t>(i)};
@@ -101,11 +113,14 @@ Accumulated accumulate_cumulative(const RowSource& source, const Grouping& group
 
 }  // namespace
 
-Accumulated accumulate(const RowSource& source, const Grouping& grouping,
-                       const IdVector<NodeId, char>& kept_nodes,
-                       const IdVector<DomainId, char>& kept_domains, bool cumulative) {
-  if (cumulative) return accumulate_cumulative(source, grouping, kept_nodes, kept_domains);
-  Accumulated result{.groups = IdVector<GroupId, Amount>(grouping.size())};
+template <class Value>
+Accumulated<Value> accumulate(const RowSource& source, const Grouping& grouping,
+                              const IdVector<NodeId, char>& kept_nodes,
+                              const IdVector<DomainId, char>& kept_domains, bool cumulative) {
+  if (cumulative) {
+    return accumulate_cumulative<Value>(source, grouping, kept_nodes, kept_domains);
+  }
+  Accumulated<Value> result{.groups = IdVector<GroupId, Value>(grouping.size())};
   const bool by_domain = grouping.group_by() == GroupBy::domain;
   const auto own_groups = for_own_nodes<GroupId>(source, kept_nodes, [&](NodeId node) {
     return by_domain ? GroupId{0} : grouping.group_of(node);
@@ -113,10 +128,17 @@ Accumulated accumulate(const RowSource& source, const Grouping& grouping,
   for_kept_rows(source, own_groups, kept_domains,
                 [&](std::size_t row, GroupId group, DomainId domain) {
                   if (by_domain) group = GroupId{static_cast<std::uint32_t>(domain)};
-                  add(result.groups[group], amount_at(*source.column, row));
+                  add(result.groups[group], value_at<Value>(*source.column, row));
                 });
-  for (const Amount& amount : result.groups) add(result.total, amount);
+  for (const Value& value : result.groups) add(result.total, value);
   return result;
 }
+
+template Accumulated<Amount> accumulate(const RowSource&, const Grouping&,
+                                        const IdVector<NodeId, char>&,
+                                        const IdVector<DomainId, char>&, bool);
+template Accumulated<Variance> accumulate(const RowSource&, const Grouping&,
+                                          const IdVector<NodeId, char>&,
+                                          const IdVector<DomainId, char>&, bool);
 
 }  // namespace memtrace

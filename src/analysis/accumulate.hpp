@@ -14,15 +14,19 @@ struct RowSource {
   IdVector<DomainId, DomainId> domain_of{};  // own domain -> grouping's domain
 };
 
+template <class Value>
 struct Accumulated {
-  IdVector<GroupId, Amount> groups;
-  Amount total{};  // of all kept blocks, each once
+  IdVector<GroupId, Value> groups;
+  Value total{};  // of all kept blocks, each once
 };
 
 // One pass over the rows; cumulative, a pass down the tree more. Sums cannot overflow, because the
 // whole column's does not.
-Accumulated accumulate(const RowSource& source, const Grouping& grouping,
-                       const IdVector<NodeId, char>& kept_nodes,
-                       const IdVector<DomainId, char>& kept_domains, bool cumulative);
+//
+// Value is Amount, or Variance where the column holds estimates.
+template <class Value>
+Accumulated<Value> accumulate(const RowSource& source, const Grouping& grouping,
+                              const IdVector<NodeId, char>& kept_nodes,
+                              const IdVector<DomainId, char>& kept_domains, bool cumulative);
 
 }  // namespace memtrace

@@ -74,6 +74,11 @@ void count_change(ChangeCounts& counts, Change change) {
   }
 }
 
+void add(Variance& to, const Variance& variance) {
+  to.size += variance.size;
+  to.count += variance.count;
+}
+
 void subtract(Amount& from, const Amount& amount) {
   from.size -= amount.size;
   from.count -= amount.count;
@@ -106,17 +111,22 @@ DiffReport diff(const Snapshot& before, const Snapshot& after, const Selection& 
                 const Ranking& ranking) {
   validate_diff(ranking);
   const ReportBuilder builder(std::array{&before, &after}, selection);
-  const Accumulated sums_before = builder.accumulate(0);
-  const Accumulated sums_after = builder.accumulate(1);
+  const Accumulated<Amount> sums_before = builder.accumulate(0);
+  const Accumulated<Amount> sums_after = builder.accumulate(1);
+  const std::array variances = {builder.accumulate_variances(0), builder.accumulate_variances(1)};
 
   DiffReport report;
   report.metadata_before = before.metadata;
   report.metadata_after = after.metadata;
   report.total_before = report.rest_before = sums_before.total;
   report.total_after = report.rest_after = sums_after.total;
+  for (const Accumulated<Variance>& side : variances) add(report.total_variance, side.total);
   std::uint64_t groups = 0;
   for (const GroupId group : ids_of(sums_after.groups)) {
-    const StatisticDiff diff{group, sums_before.groups[group], sums_after.groups[group]};
+    StatisticDiff diff{group, sums_before.groups[group], sums_after.groups[group]};
+    for (const Accumulated<Variance>& side : variances) {
+      if (!side.groups.empty()) add(diff.variance, side.groups[group]);
+    }
     if (diff.before == Amount() && diff.after == Amount()) continue;
     ++groups;
     const Change change = diff.change();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/checked_math.hpp"
+#include "model/column_sum.hpp"
 #include "model/domain_builder.hpp"
 #include "model/frame_hash.hpp"
 #include "model/traceback_builder.hpp"
@@ -77,9 +78,7 @@ struct Merger::Sum {
       rows.node.push_back(node);
       rows.domain.push_back(domain);
       for (auto& column : rows.columns) {
-        if (!column) continue;
-        column->size.push_back(0);
-        column->count.push_back(0);
+        if (column) append_zero(*column, column->is_estimate());
       }
     }
     return found->second;
@@ -90,12 +89,9 @@ struct Merger::Sum {
       auto& column = snapshot.rows[metric];
       if (!column) continue;
       Amount& total = totals[static_cast<std::size_t>(metric)];
-      const std::int64_t size = from[metric]->size[from_row];
-      const std::int64_t count = from[metric]->count[from_row];
-      total.size = checked_add(total.size, size);
-      total.count = checked_add(total.count, count);
-      column->size[row] += size;
-      column->count[row] += count;
+      total.size = checked_add(total.size, from[metric]->size[from_row]);
+      total.count = checked_add(total.count, from[metric]->count[from_row]);
+      memtrace::add_row(*column, row, *from[metric], from_row);
     }
   }
 };

@@ -74,9 +74,15 @@ ReportBuilder::ReportBuilder(std::span<const Snapshot* const> snapshots, const S
                                                std::move(domains));
 }
 
-Accumulated ReportBuilder::accumulate(std::size_t index) const {
-  return memtrace::accumulate(sources_[index], *grouping_, kept_nodes_, kept_domains_,
-                              selection_.cumulative);
+Accumulated<Amount> ReportBuilder::accumulate(std::size_t index) const {
+  return memtrace::accumulate<Amount>(sources_[index], *grouping_, kept_nodes_, kept_domains_,
+                                      selection_.cumulative);
+}
+
+Accumulated<Variance> ReportBuilder::accumulate_variances(std::size_t index) const {
+  if (!sources_[index].column->is_estimate()) return {};
+  return memtrace::accumulate<Variance>(sources_[index], *grouping_, kept_nodes_, kept_domains_,
+                                        selection_.cumulative);
 }
 
 void ReportBuilder::describe(Report& report, const Ranking& ranking, std::uint64_t groups) const {
@@ -86,6 +92,7 @@ void ReportBuilder::describe(Report& report, const Ranking& ranking, std::uint64
   report.hidden_frames_ = hidden_frames_;
   report.machinery_frames_ = machinery_frames_;
   report.grouping_ = grouping_;
+  for (const RowSource& source : sources_) report.is_estimate_ |= source.column->is_estimate();
 }
 
 void Report::traceback(GroupId group, std::vector<FrameView>& frames) const {

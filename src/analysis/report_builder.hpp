@@ -7,6 +7,7 @@
 
 #include "analysis/accumulate.hpp"
 #include "analysis/grouping.hpp"
+#include "mtrace/report.hpp"
 
 namespace memtrace {
 
@@ -18,7 +19,9 @@ class ReportBuilder {
 
   [[nodiscard]] const Grouping& grouping() const { return *grouping_; }
   // Of snapshot number `index`.
-  [[nodiscard]] Accumulated accumulate(std::size_t index) const;
+  [[nodiscard]] Accumulated<Amount> accumulate(std::size_t index) const;
+  // The same of the variances; zeros without groups where the snapshot's amounts are no estimates.
+  [[nodiscard]] Accumulated<Variance> accumulate_variances(std::size_t index) const;
 
   void describe(Report& report, const Ranking& ranking, std::uint64_t groups) const;
 

@@ -59,17 +59,21 @@ void validate_top(const Ranking& ranking) {
 TopReport top(const Snapshot& snapshot, const Selection& selection, const Ranking& ranking) {
   validate_top(ranking);
   const ReportBuilder builder(std::array{&snapshot}, selection);
-  const Accumulated sums = builder.accumulate(0);
+  const Accumulated<Amount> sums = builder.accumulate(0);
+  const Accumulated<Variance> variances = builder.accumulate_variances(0);
 
   TopReport report;
   report.metadata = snapshot.metadata;
   report.total = sums.total;
+  report.total_variance = variances.total;
   std::uint64_t groups = 0;
   for (const GroupId group : ids_of(sums.groups)) {
     const Amount& amount = sums.groups[group];
     if (amount == Amount()) continue;
     ++groups;
-    if (amount.size >= ranking.min_size) report.statistics.push_back({group, amount});
+    if (amount.size < ranking.min_size) continue;
+    report.statistics.push_back({group, amount});
+    if (!variances.groups.empty()) report.statistics.back().variance = variances.groups[group];
   }
   rank(report.statistics, ranking.limit, TopOrder(builder.grouping(), ranking));
 

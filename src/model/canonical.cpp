@@ -4,7 +4,7 @@
 #include <numeric>
 #include <tuple>
 
-#include "base/checked_math.hpp"
+#include "model/column_sum.hpp"
 
 namespace memtrace {
 namespace {
@@ -194,12 +194,8 @@ class Canonicalizer {
     for (const Metric metric : kMetrics) {
       if (!rows[metric]) continue;
       Column& column = *rows[metric];
-      if (!again) {
-        column.size.push_back(0);
-        column.count.push_back(0);
-      }
-      column.size.back() = checked_add(column.size.back(), from_.rows[metric]->size[row]);
-      column.count.back() = checked_add(column.count.back(), from_.rows[metric]->count[row]);
+      if (!again) append_zero(column, from_.rows[metric]->is_estimate());
+      add_row(column, column.size.size() - 1, *from_.rows[metric], row);
     }
   }
 

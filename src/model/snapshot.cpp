@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/checked_math.hpp"
 
 namespace memtrace {
@@ -38,6 +40,14 @@ void check_nodes(const Tracebacks& tables) {
 void check_column(const Column& column, std::size_t rows) {
   if (column.size.size() != rows || column.count.size() != rows) {
     throw Error("columns of different length");
+  }
+  for (const auto* const variances : {&column.size_variance, &column.count_variance}) {
+    if (variances->size() != (column.is_estimate() ? rows : 0)) {
+      throw Error("columns of different length");
+    }
+    for (const double variance : *variances) {
+      if (!std::isfinite(variance) || variance < 0) throw Error("a variance that is none");
+    }
   }
   Amount sum;
   for (std::size_t i = 0; i < rows; ++i) {

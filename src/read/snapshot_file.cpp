@@ -50,10 +50,10 @@ Snapshot read_snapshot_file(OpenInput& input, const ReadOptions& options) {
   while (last != Section::end) {
     const auto next = sections.next();
     if (!next) throw Error::at_byte(sections.section_offset(), "the file was cut: no end section");
-    if (next->section < last) {
+    if (wire::order_of(next->section) < wire::order_of(last)) {
       throw Error::at_byte(sections.section_offset(), "sections out of order");
     }
-    const bool known = next->section <= Section::end;
+    const bool known = wire::is_known(next->section);
     if (known) last = next->section;
     if (known && snapshot.wants(next->section)) {
       with_payload(sections, *next, [&](std::span<const std::uint8_t> payload) {

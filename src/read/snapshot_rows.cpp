@@ -1,5 +1,7 @@
 // The sections of rows and of the timeline.
 #include <algorithm>
+#include <bit>
+#include <cmath>
 
 #include "read/batches.hpp"
 #include "read/snapshot_sections.hpp"
@@ -96,14 +98,20 @@ void SnapshotSections::row_domains(ByteCursor& cursor, std::uint32_t items) {
   });
 }
 
-ColumnOfSection column_of(Section section) {
-  const std::size_t index =
-      static_cast<std::size_t>(section) - static_cast<std::size_t>(Section::live_size);
-  return {.metric = kMetrics[index / 2], .is_size = index % 2 == 0};
+std::optional<ColumnOfSection> column_of(Section section) {
+  for (const auto first : {Section::live_size, Section::live_size_variance}) {
+    const std::size_t index = static_cast<std::size_t>(section) - static_cast<std::size_t>(first);
+    if (section < first || index >= 2 * kMetrics.size()) continue;
+    return ColumnOfSection{.metric = kMetrics[index / 2],
+                           .is_size = index % 2 == 0,
+                           .is_variance = first == Section::live_size_variance};
+  }
+  return std::nullopt;
 }
 
-void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t items) {
-  const auto [metric, is_size] = column_of(section);
+void SnapshotSections::column(const ColumnOfSection& which, ByteCursor& cursor,
+                              std::uint32_t items) {
+  const auto [metric, is_size, is_variance] = which;
   const auto index = static_cast<std::size_t>(metric);
   auto& total = header_.totals[index];
   if (!total) cursor.fail("a column that the metadata does not announce");
@@ -119,28 +127,44 @@ void SnapshotSections::column(Section section, ByteCursor& cursor, std::uint32_t
   std::int64_t& left = is_size ? total->size : total->count;
   for_batches(cursor, items, [&](std::span<const std::uint64_t> batch) {
     left -= checked_sum(cursor, batch, left);
-    add_values(values, batch, done);
+    // A sum that fits 63 bits has no value that does not.
+    const auto* const first = reinterpret_cast<const std::int64_t*>(batch.data());
+    add_values(values, std::span(first, batch.size()), done);
     done += batch.size();
   });
 }
 
+void SnapshotSections::variances(const ColumnOfSection& which, ByteCursor& cursor,
+                                 std::uint32_t items) {
+  auto& column = snapshot_.rows[which.metric];
+  if (!column) cursor.fail("variances of a column that the metadata does not announce");
+  std::vector<double>& values = which.is_size ? column->size_variance : column->count_variance;
+  std::uint64_t& done =
+      variances_[2 * static_cast<std::size_t>(which.metric) + (which.is_size ? 0 : 1)];
+  if (items > row_count_ - done) cursor.fail("more variances than rows");
+  for (std::uint32_t i = 0; i < items; ++i, ++done) {
+    const auto value = std::bit_cast<double>(cursor.little_endian<std::uint64_t>());
+    if (!std::isfinite(value) || value < 0) cursor.fail("a variance that is none");
+    add_values(values, std::span(&value, 1), done);
+  }
+}
+
 // One value a row; when folding, one a node, which works because rows of one node are neighbours.
-void SnapshotSections::add_values(std::vector<std::int64_t>& values,
-                                  std::span<const std::uint64_t> batch,
+template <class Value>
+void SnapshotSections::add_values(std::vector<Value>& values, std::span<const Value> batch,
                                   std::size_t first_row) const {
   const std::size_t before = values.size();
-  const std::span<std::int64_t> added = append(values, batch.size());
+  const std::span<Value> added = append(values, batch.size());
   if (!fold_) {
     std::copy(batch.begin(), batch.end(), added.begin());
     return;
   }
   // The sum so far is kept in a register: adding to memory over and over waits for itself.
   std::size_t folded = before;
-  std::int64_t sum = before == 0 ? 0 : values[before - 1];
+  Value sum = before == 0 ? 0 : values[before - 1];
   const std::span begins = std::span(begins_node_).subspan(first_row, batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::int64_t value = static_cast<std::int64_t>(batch[i]);
-    sum = begins[i] != 0 ? value : sum + value;
+    sum = begins[i] != 0 ? batch[i] : sum + batch[i];
     folded += begins[i];
     values[folded - 1] = sum;
   }

@@ -47,9 +47,7 @@ SnapshotSections::SnapshotSections(SnapshotHeader header, const ReadOptions& opt
 
 bool SnapshotSections::wants(Section section) const {
   if (section == Section::domains || section == Section::row_domains) return !fold_;
-  if (section >= Section::live_size && section <= Section::total_count) {
-    return !metric_ || column_of(section).metric == *metric_;
-  }
+  if (const auto column = column_of(section)) return !metric_ || column->metric == *metric_;
   if (section == Section::timeline) return !metric_;
   return true;
 }
@@ -57,6 +55,13 @@ bool SnapshotSections::wants(Section section) const {
 void SnapshotSections::decode(Section section, std::span<const std::uint8_t> payload,
                               std::uint32_t items) {
   ByteCursor cursor(payload);
+  if (const auto which = column_of(section)) {
+    if (which->is_variance) {
+      variances(*which, cursor, items);
+    } else {
+      column(*which, cursor, items);
+    }
+  }
   switch (section) {
     case Section::strings:
       strings(cursor, items);
@@ -82,11 +87,7 @@ void SnapshotSections::decode(Section section, std::span<const std::uint8_t> pay
     case Section::timeline:
       timeline(cursor, items);
       break;
-    case Section::metadata:
-    case Section::end:
-      break;
     default:
-      column(section, cursor, items);
       break;
   }
   if (!cursor.at_end()) cursor.fail("something follows its last item");
@@ -218,6 +219,10 @@ Snapshot SnapshotSections::finish() {
     if (values_[2 * index] != row_count_ || values_[2 * index + 1] != row_count_ ||
         *header_.totals[index] != Amount()) {
       throw Error(fmt::format("its {} columns are not what its metadata says", name_of(metric)));
+    }
+    const std::uint64_t variances = variances_[2 * index];
+    if (variances != variances_[2 * index + 1] || (variances != 0 && variances != row_count_)) {
+      throw Error(fmt::format("its {} metric has not a variance for each row", name_of(metric)));
     }
   }
   if (fold_) fold_domains();

@@ -15,12 +15,13 @@
 
 namespace memtrace {
 
-// Which column a section holds.
+// Which column a section holds, if any.
 struct ColumnOfSection {
   Metric metric;
   bool is_size;
+  bool is_variance;
 };
-ColumnOfSection column_of(wire::Section section);
+std::optional<ColumnOfSection> column_of(wire::Section section);
 
 // Takes sections in the order of the file and fills a snapshot. Everything that the analysis relies
 // on is checked here as it is decoded: ids, order, sums. Tables grow only by items that were there.
@@ -46,9 +47,11 @@ class SnapshotSections {
   void domains(ByteCursor& cursor, std::uint32_t items);
   void row_nodes(ByteCursor& cursor, std::uint32_t items);
   void row_domains(ByteCursor& cursor, std::uint32_t items);
-  void column(wire::Section section, ByteCursor& cursor, std::uint32_t items);
+  void column(const ColumnOfSection& which, ByteCursor& cursor, std::uint32_t items);
+  void variances(const ColumnOfSection& which, ByteCursor& cursor, std::uint32_t items);
   void timeline(ByteCursor& cursor, std::uint32_t items);
-  void add_values(std::vector<std::int64_t>& values, std::span<const std::uint64_t> batch,
+  template <class Value>
+  void add_values(std::vector<Value>& values, std::span<const Value> batch,
                   std::size_t first_row) const;
   void fold_domains();
   void check_counts() const;
@@ -59,6 +62,7 @@ class SnapshotSections {
   std::array<std::uint64_t, 2 * kMetrics.size()> values_{};  // of each column, so far
   std::uint64_t row_count_ = 0;
   std::vector<std::uint8_t> begins_node_;  // of each row, whether it is its node's first
+  std::array<std::uint64_t, 2 * kMetrics.size()> variances_{};  // the same of the variances
   Snapshot snapshot_;
   NodeId last_node_ = kRoot;      // where the next node's `up` starts
   std::uint32_t last_depth_ = 0;  // its depth

@@ -8,10 +8,14 @@
 //   by domain      rank,size,count,average,domain,domain_name
 //   diff           rank,size,size_diff,count,count_diff,average and then the same
 //
+// Estimates from samples have two more columns at the end: size_error,count_error (one standard
+// error of size and count, or of their differences).
+//
 // What is unknown is an empty field. A frame that is not resolved has MODULE+0xOFFSET for a file
 // name. A traceback is FILE:LINE joined by ";", oldest first.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iterator>
 
 #include "render/escape.hpp"
@@ -111,6 +115,16 @@ void write_frame(CsvWriter& csv, const FrameView& frame, const Style& style) {
   csv.field(shortened(frame.module));
 }
 
+std::string_view error_columns(const Report& report) {
+  return report.is_estimate() ? ",size_error,count_error" : "";
+}
+
+void write_errors(CsvWriter& csv, const Report& report, const Variance& variance) {
+  if (!report.is_estimate()) return;
+  csv.number(std::sqrt(variance.size));
+  csv.number(std::sqrt(variance.count));
+}
+
 void write_group(CsvWriter& csv, const Report& report, GroupId group, const Style& style,
                  std::vector<FrameView>& frames) {
   const GroupBy group_by = report.selection().group_by;
@@ -132,7 +146,8 @@ void write_group(CsvWriter& csv, const Report& report, GroupId group, const Styl
 void top_as_csv(const TopReport& report, std::string_view, const Style& style, Sink& sink) {
   CsvWriter csv(sink, style);
   std::vector<FrameView> frames;
-  csv.line(fmt::format("rank,size,count,average,{}", group_columns(report.selection().group_by)));
+  csv.line(fmt::format("rank,size,count,average,{}{}", group_columns(report.selection().group_by),
+                       error_columns(report)));
   std::uint64_t rank = 0;
   for (const Statistic& statistic : report.statistics) {
     csv.number(++rank);
@@ -140,6 +155,7 @@ void top_as_csv(const TopReport& report, std::string_view, const Style& style, S
     csv.number(statistic.amount.count);
     csv.number(average_of(statistic.amount));
     write_group(csv, report, statistic.group, style, frames);
+    write_errors(csv, report, statistic.variance);
     csv.end_line();
   }
   csv.flush();
@@ -149,8 +165,8 @@ void diff_as_csv(const DiffReport& report, std::string_view, std::string_view, c
                  Sink& sink) {
   CsvWriter csv(sink, style);
   std::vector<FrameView> frames;
-  csv.line(fmt::format("rank,size,size_diff,count,count_diff,average,{}",
-                       group_columns(report.selection().group_by)));
+  csv.line(fmt::format("rank,size,size_diff,count,count_diff,average,{}{}",
+                       group_columns(report.selection().group_by), error_columns(report)));
   std::uint64_t rank = 0;
   for (const StatisticDiff& statistic : report.statistics) {
     csv.number(++rank);
@@ -160,6 +176,7 @@ void diff_as_csv(const DiffReport& report, std::string_view, std::string_view, c
     csv.number(statistic.count_diff());
     csv.number(average_of(statistic.after));
     write_group(csv, report, statistic.group, style, frames);
+    write_errors(csv, report, statistic.variance);
     csv.end_line();
   }
   csv.flush();

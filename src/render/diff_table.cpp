@@ -16,12 +16,22 @@ Ink ink_of(std::int64_t difference) {
   return difference > 0 ? Ink::red : Ink::green;
 }
 
-std::vector<Cell> cells_of(const StatisticDiff& statistic, const Style& style) {
+std::vector<Cell> cells_of(const StatisticDiff& statistic, const DiffReport& report,
+                           const Style& style) {
   const std::int64_t size_diff = statistic.size_diff();
-  return {{human_size(size_diff, style, Sign::always), ink_of(size_diff)},
-          {human_size(statistic.after.size, style), Ink::bold},
-          {grouped_digits(statistic.count_diff(), Sign::always)},
-          {grouped_digits(statistic.after.count)}};
+  std::vector<Cell> cells = {{human_size(size_diff, style, Sign::always), ink_of(size_diff)}};
+  if (report.is_estimate()) {
+    cells.push_back({error_words(statistic.variance.size, style), Ink::dim});
+  }
+  cells.push_back({human_size(statistic.after.size, style), Ink::bold});
+  cells.push_back({grouped_digits(statistic.count_diff(), Sign::always)});
+  cells.push_back({grouped_digits(statistic.after.count)});
+  return cells;
+}
+
+std::vector<std::string> titles_of(const DiffReport& report) {
+  if (report.is_estimate()) return {"size diff", "error", "size", "count diff", "count"};
+  return {"size diff", "size", "count diff", "count"};
 }
 
 Cell marker_of(const StatisticDiff& statistic) {
@@ -54,15 +64,15 @@ void append_snapshot(TableLines& table, std::string_view label, const Metadata& 
 
 void append_groups(TableLines& table, const DiffReport& report, const Style& style) {
   if (report.statistics.empty()) return;
-  NumberColumns columns({"size diff", "size", "count diff", "count"});
+  NumberColumns columns(titles_of(report));
   for (const StatisticDiff& statistic : report.statistics) {
-    columns.measure(cells_of(statistic, style));
+    columns.measure(cells_of(statistic, report, style));
   }
   const bool marked = std::any_of(report.statistics.begin(), report.statistics.end(), is_marked);
   table.titles(columns, marked ? "      location" : "location");
   for (const StatisticDiff& statistic : report.statistics) {
-    table.group(columns, cells_of(statistic, style), marked ? marker_of(statistic) : Cell(), report,
-                statistic.group);
+    table.group(columns, cells_of(statistic, report, style), marked ? marker_of(statistic) : Cell(),
+                report, statistic.group);
   }
 }
 
@@ -74,7 +84,7 @@ void diff_as_table(const DiffReport& report, std::string_view before_path,
   append_snapshot(table, "before  ", report.metadata_before, before_path, style);
   append_snapshot(table, "after   ", report.metadata_after, after_path, style);
   table.line(total_words(report), Ink::bold);
-  table.lines(selection_lines(report, style, escaped), Ink::dim);
+  table.lines(selection_lines(report, "changes", style, escaped), Ink::dim);
   table.line();
   table.line_if(nothing_words(report, style));
   append_groups(table, report, style);

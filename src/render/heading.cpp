@@ -102,20 +102,21 @@ std::vector<std::string> loss_lines(const Metadata& metadata, const Style& style
   }
   if (metadata.sampling_rate) {
     lines.push_back("sampled every " + size_of(*metadata.sampling_rate, style) +
-                    " on average: sizes and counts are estimates");
+                    " on average: sizes and counts are estimates, ± one standard error");
   }
   return lines;
 }
 
-std::vector<std::string> selection_lines(const Report& report, const Style& style, Quote quote) {
+std::vector<std::string> selection_lines(const Report& report, std::string_view groups,
+                                         const Style& style, Quote quote) {
   std::vector<std::string> lines;
   std::string filters;
   for (const std::string& filter : filters_of(report.selection())) filters += " " + quote(filter);
   if (!filters.empty()) lines.push_back("selection:" + filters);
   const std::int64_t min_size = report.ranking().min_size;
   if (min_size > 0) {
-    lines.push_back("left out: groups below " +
-                    size_of(static_cast<std::uint64_t>(min_size), style));
+    lines.push_back(fmt::format("left out: {} below {}", groups,
+                                size_of(static_cast<std::uint64_t>(min_size), style)));
   }
   if (report.hidden_frames() > 0) {
     lines.push_back(fmt::format("hidden by {}: {}", hidden_by(report.selection()),

@@ -24,7 +24,8 @@ std::string total_words(const DiffReport& report);
 // One line for each kind of data that the snapshot lacks.
 std::vector<std::string> loss_lines(const Metadata& metadata, const Style& style);
 // One line for the filters, one for each kind of hidden frames, one for the smallest size.
-std::vector<std::string> selection_lines(const Report& report, const Style& style, Quote quote);
+std::vector<std::string> selection_lines(const Report& report, std::string_view groups,
+                                         const Style& style, Quote quote);
 
 // Why a table has no rows; empty where it has some.
 std::string nothing_words(const TopReport& report, const Style& style);

@@ -1,4 +1,6 @@
 // Top and diff as JSON: formats/top.schema.json and formats/diff.schema.json.
+#include <cmath>
+
 #include "render/filters.hpp"
 #include "render/formats.hpp"
 #include "render/json_snapshot.hpp"
@@ -116,6 +118,16 @@ void write_changes(JsonWriter& json, const ChangeCounts& changes) {
   json.end_object();
 }
 
+// Only where sampling made the amounts estimates.
+void write_standard_error(JsonWriter& json, const Report& report, const Variance& variance) {
+  if (!report.is_estimate()) return;
+  json.key("standard_error");
+  json.begin_object();
+  json.member("size", std::sqrt(variance.size));
+  json.member("count", std::sqrt(variance.count));
+  json.end_object();
+}
+
 void write_statistics(JsonWriter& json, const TopReport& report) {
   std::vector<FrameView> frames;
   std::uint64_t rank = 0;
@@ -126,6 +138,7 @@ void write_statistics(JsonWriter& json, const TopReport& report) {
     json.member("size", statistic.amount.size);
     json.member("count", statistic.amount.count);
     json.member("average", average_of(statistic.amount));
+    write_standard_error(json, report, statistic.variance);
     write_group(json, report, statistic.group, frames);
     json.end_object();
   }
@@ -142,6 +155,7 @@ void write_statistics(JsonWriter& json, const DiffReport& report) {
     json.member("change", name_of(statistic.change()));
     write_diff_members(json, statistic.before, statistic.after);
     json.member("average", average_of(statistic.after));
+    write_standard_error(json, report, statistic.variance);
     write_group(json, report, statistic.group, frames);
     json.end_object();
   }
@@ -158,7 +172,11 @@ void top_as_json(const TopReport& report, std::string_view path, const Style&, S
   write_snapshot_object(json, report.metadata, path);
   write_settings(json, report);
   json.key("total");
-  write_amount(json, report.total);
+  json.begin_object();
+  json.member("size", report.total.size);
+  json.member("count", report.total.count);
+  write_standard_error(json, report, report.total_variance);
+  json.end_object();
   json.member("groups", report.groups());
   json.key("statistics");
   write_statistics(json, report);
@@ -181,6 +199,7 @@ void diff_as_json(const DiffReport& report, std::string_view before_path,
   json.key("total");
   json.begin_object();
   write_diff_members(json, report.total_before, report.total_after);
+  write_standard_error(json, report, report.total_variance);
   json.end_object();
   json.member("groups", report.groups());
   json.key("changes");

@@ -108,6 +108,11 @@ void append_tracebacks(MarkdownLines& out, const DiffReport& report, const Style
   }
 }
 
+// Behind a size that was estimated; empty otherwise.
+std::string error_of(const Report& report, const Variance& variance, const Style& style) {
+  return report.is_estimate() ? " " + error_words(variance.size, style) : "";
+}
+
 void append_table(MarkdownLines& out, const TopReport& report, const Style& style) {
   out.line("| Size | % | Count | Average | Location |");
   out.line("| ---: | ---: | ---: | ---: | :--- |");
@@ -115,7 +120,8 @@ void append_table(MarkdownLines& out, const TopReport& report, const Style& styl
   for (const Statistic& statistic : report.statistics) {
     const Amount& amount = statistic.amount;
     const Location location = location_of(report, statistic.group, style, frames);
-    out.line(fmt::format("| {} | {} | {} | {} | {} |", human_size(amount.size, style),
+    out.line(fmt::format("| {}{} | {} | {} | {} | {} |", human_size(amount.size, style),
+                         error_of(report, statistic.variance, style),
                          percent_of(amount.size, report.total.size), grouped_digits(amount.count),
                          human_size(rounded_average_of(amount), style),
                          code_of(location, markdown_code)));
@@ -129,8 +135,8 @@ void append_table(MarkdownLines& out, const DiffReport& report, const Style& sty
   for (const StatisticDiff& statistic : report.statistics) {
     const Location location = location_of(report, statistic.group, style, frames);
     out.line(fmt::format(
-        "| {} | {} | {} | {} | {}{} |", human_size(statistic.size_diff(), style, Sign::always),
-        human_size(statistic.after.size, style),
+        "| {}{} | {} | {} | {} | {}{} |", human_size(statistic.size_diff(), style, Sign::always),
+        error_of(report, statistic.variance, style), human_size(statistic.after.size, style),
         grouped_digits(statistic.count_diff(), Sign::always), grouped_digits(statistic.after.count),
         marker_of(statistic), code_of(location, markdown_code)));
   }
@@ -159,7 +165,7 @@ void top_as_markdown(const TopReport& report, std::string_view path, const Style
   const std::string traced = traced_words(report.metadata, style);
   if (!traced.empty()) notes.push_back(traced);
   append(notes, loss_lines(report.metadata, style));
-  append(notes, selection_lines(report, style, markdown_code));
+  append(notes, selection_lines(report, "groups", style, markdown_code));
   out.list(notes);
   append_groups(out, report, style);
   out.paragraph(rest_words(report, style));
@@ -177,7 +183,7 @@ void diff_as_markdown(const DiffReport& report, std::string_view before_path,
   notes.push_back("after: " + snapshot_title(report.metadata_after, after_path, markdown_code));
   append(notes, loss_lines(report.metadata_after, style));
   notes.push_back(total_words(report));
-  append(notes, selection_lines(report, style, markdown_code));
+  append(notes, selection_lines(report, "changes", style, markdown_code));
   out.list(notes);
   append_groups(out, report, style);
   out.paragraph(rest_words(report, style));

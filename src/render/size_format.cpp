@@ -117,6 +117,10 @@ std::string human_size(std::uint64_t size, const Style& style) {
   return style.plain_bytes ? fmt::format("{}", size) : human_magnitude(size);
 }
 
+std::string error_words(double size_variance, const Style& style) {
+  return "±" + human_size(std::lround(std::sqrt(size_variance)), style);
+}
+
 std::string grouped_digits(std::int64_t number, Sign sign) {
   return fmt::format("{}{}", sign_of(number, sign), grouped_digits(magnitude(number)));
 }

@@ -25,6 +25,9 @@ std::string tracemalloc_size(double size, Sign sign = Sign::negative_only);
 std::string human_size(std::int64_t size, const Style& style, Sign sign = Sign::negative_only);
 std::string human_size(std::uint64_t size, const Style& style);
 
+// "±1.2 KiB": one standard error, from its square.
+std::string error_words(double size_variance, const Style& style);
+
 // "3,211,004".
 std::string grouped_digits(std::int64_t number, Sign sign = Sign::negative_only);
 std::string grouped_digits(std::uint64_t number);

@@ -12,10 +12,19 @@ namespace {
 std::vector<Cell> cells_of(const Statistic& statistic, const TopReport& report,
                            const Style& style) {
   const Amount& amount = statistic.amount;
-  return {{human_size(amount.size, style), Ink::bold},
-          {percent_of(amount.size, report.total.size)},
-          {grouped_digits(amount.count)},
-          {human_size(rounded_average_of(amount), style)}};
+  std::vector<Cell> cells = {{human_size(amount.size, style), Ink::bold}};
+  if (report.is_estimate()) {
+    cells.push_back({error_words(statistic.variance.size, style), Ink::dim});
+  }
+  cells.push_back({percent_of(amount.size, report.total.size)});
+  cells.push_back({grouped_digits(amount.count)});
+  cells.push_back({human_size(rounded_average_of(amount), style)});
+  return cells;
+}
+
+std::vector<std::string> titles_of(const TopReport& report) {
+  if (report.is_estimate()) return {"size", "error", "%", "count", "average"};
+  return {"size", "%", "count", "average"};
 }
 
 void append_heading(TableLines& table, const TopReport& report, std::string_view path,
@@ -25,7 +34,7 @@ void append_heading(TableLines& table, const TopReport& report, std::string_view
   table.line_if(traced_words(report.metadata, style));
   table.line(total_words(report, style), Ink::bold);
   table.lines(loss_lines(report.metadata, style), Ink::yellow);
-  table.lines(selection_lines(report, style, escaped), Ink::dim);
+  table.lines(selection_lines(report, "groups", style, escaped), Ink::dim);
   table.line();
 }
 
@@ -35,7 +44,7 @@ void top_as_table(const TopReport& report, std::string_view path, const Style& s
   TableLines table(sink, style);
   append_heading(table, report, path, style);
   table.line_if(nothing_words(report, style));
-  NumberColumns columns({"size", "%", "count", "average"});
+  NumberColumns columns(titles_of(report));
   for (const Statistic& statistic : report.statistics) {
     columns.measure(cells_of(statistic, report, style));
   }

@@ -3,10 +3,29 @@
 namespace memtrace::wire {
 
 std::string_view name_of(Section section) {
-  static constexpr std::array<std::string_view, 17> kNames = {
-      "unknown",     "metadata",    "strings",      "modules",    "frames",      "nodes",
-      "domains",     "row nodes",   "row domains",  "live sizes", "live counts", "peak sizes",
-      "peak counts", "total sizes", "total counts", "timeline",   "end"};
+  static constexpr std::array<std::string_view, 23> kNames = {"unknown",
+                                                              "metadata",
+                                                              "strings",
+                                                              "modules",
+                                                              "frames",
+                                                              "nodes",
+                                                              "domains",
+                                                              "row nodes",
+                                                              "row domains",
+                                                              "live sizes",
+                                                              "live counts",
+                                                              "peak sizes",
+                                                              "peak counts",
+                                                              "total sizes",
+                                                              "total counts",
+                                                              "timeline",
+                                                              "end",
+                                                              "live size variances",
+                                                              "live count variances",
+                                                              "peak size variances",
+                                                              "peak count variances",
+                                                              "total size variances",
+                                                              "total count variances"};
   const auto index = static_cast<std::size_t>(section);
   return kNames[index < kNames.size() ? index : 0];
 }

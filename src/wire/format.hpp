@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 namespace memtrace::wire {
@@ -56,8 +57,25 @@ enum class Section : std::uint32_t {
   total_size = 13,
   total_count = 14,
   timeline = 15,
-  end = 16,
+  end = 16,  // the last one, whatever its number
+  live_size_variance = 17,
+  live_count_variance = 18,
+  peak_size_variance = 19,
+  peak_count_variance = 20,
+  total_size_variance = 21,
+  total_count_variance = 22,
 };
+
+// Whether the reader knows what such a section holds.
+constexpr bool is_known(Section section) {
+  return section >= Section::metadata && section <= Section::total_count_variance;
+}
+
+// Where a section of that kind stands among the others.
+constexpr std::uint32_t order_of(Section section) {
+  return section == Section::end ? std::numeric_limits<std::uint32_t>::max()
+                                 : static_cast<std::uint32_t>(section);
+}
 
 std::string_view name_of(Section section);
 

@@ -43,6 +43,7 @@ class SnapshotWriter {
     write_domains();
     write_rows();
     write_timeline();
+    write_variances();
     out_.begin(Section::end);
     out_.finish(true);
   }
@@ -199,6 +200,29 @@ class SnapshotWriter {
     out_.begin(section);
     for (const T value : values) {
       varint(static_cast<std::uint64_t>(value));
+      out_.end_item();
+    }
+    out_.finish();
+  }
+
+  void write_variances() {
+    for (const Metric metric : kMetrics) {
+      if (!from_.rows[metric]) continue;
+      const std::size_t column = 2 * static_cast<std::size_t>(metric);
+      write_variance(offset_section(Section::live_size_variance, column),
+                     from_.rows[metric]->size_variance);
+      write_variance(offset_section(Section::live_count_variance, column),
+                     from_.rows[metric]->count_variance);
+    }
+  }
+
+  void write_variance(Section section, const std::vector<double>& variances) {
+    out_.begin(section);
+    for (const double variance : variances) {
+      const auto bits = std::bit_cast<std::uint64_t>(variance);
+      for (unsigned shift = 0; shift < 64; shift += 8) {
+        out_.payload().push_back(static_cast<char>(bits >> shift & 0xFF));
+      }
       out_.end_item();
     }
     out_.finish();

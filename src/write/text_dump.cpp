@@ -96,8 +96,11 @@ void dump_row(const Write& write, const Snapshot& snapshot, std::size_t row) {
   std::string line = fmt::format("row domain={}", snapshot.domains[rows.domain[row]].number);
   for (const Metric metric : kMetrics) {
     if (!rows[metric]) continue;
-    line += fmt::format(" {}={}/{}", name_of(metric), rows[metric]->size[row],
-                        rows[metric]->count[row]);
+    const Column& column = *rows[metric];
+    line += fmt::format(" {}={}/{}", name_of(metric), column.size[row], column.count[row]);
+    if (column.is_estimate()) {
+      line += fmt::format(" variance={}/{}", column.size_variance[row], column.count_variance[row]);
+    }
   }
   write(line + "\n");
   dump_traceback(write, snapshot.tracebacks, rows.node[row]);
