@@ -12,6 +12,7 @@
 namespace memtrace {
 namespace {
 
+constexpr std::size_t kMagicSize = 4;
 constexpr std::size_t kPackedBufferSize = std::size_t{128} << 10;
 
 // A frame may ask for any window; 128 MiB is what `zstd -d` accepts by default.
@@ -26,9 +27,9 @@ class ZstdInput : public Input {
   std::size_t read(std::span<std::uint8_t> buffer) override {
     ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
     while (out.pos == 0) {
+      if (!in_frame_ && !output_pending_ && !begin_frame()) return 0;
       if (in_.pos == in_.size && !output_pending_ && !refill()) {
-        if (in_frame_) throw Error::at_byte(packed_read_, "the zstd data ends too early");
-        return 0;
+        throw Error::at_byte(packed_read_, "the zstd data ends too early");
       }
       decompress_into(out);
     }
@@ -43,21 +44,41 @@ class ZstdInput : public Input {
   };
 
   void decompress_into(ZSTD_outBuffer& out) {
-    const std::size_t in_before = in_.pos;
     const std::size_t left = ZSTD_decompressStream(stream_.get(), &out, &in_);
     if (ZSTD_isError(left)) {
       throw Error::at_byte(packed_read_ - (in_.size - in_.pos),
                            std::string("damaged zstd data: ") + ZSTD_getErrorName(left));
     }
-    // Between frames, a call without input asks for a header: that does not start a frame.
-    if (left == 0 || in_.pos != in_before) in_frame_ = left != 0;
-    output_pending_ = out.pos == out.size;
+    in_frame_ = left != 0;
+    output_pending_ = in_frame_ && out.pos == out.size;
   }
 
+  // Whether there is another frame; a kind that is neither zstd's nor skippable is refused. The
+  // library would also unpack what zstd was before its first release, with code that is long dead.
+  bool begin_frame() {
+    while (in_.size - in_.pos < kMagicSize) {
+      if (!refill()) break;
+    }
+    const std::size_t size = in_.size - in_.pos;
+    if (size == 0) return false;
+    const std::uint8_t* const at = buffer_.data() + in_.pos;
+    std::uint32_t magic = 0;
+    for (std::size_t i = 0; i < std::min(size, kMagicSize); ++i)
+      magic |= std::uint32_t{at[i]} << 8 * i;
+    if (magic != ZSTD_MAGICNUMBER &&
+        (magic & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START) {
+      throw Error::at_byte(packed_read_ - size, "damaged zstd data: no frame begins here");
+    }
+    return in_frame_ = true;
+  }
+
+  // More input behind what is left of it.
   bool refill() {
-    const std::size_t got = packed_.read(buffer_);
+    std::copy(buffer_.data() + in_.pos, buffer_.data() + in_.size, buffer_.data());
+    const std::size_t left = in_.size - in_.pos;
+    const std::size_t got = packed_.read(std::span(buffer_).subspan(left));
     packed_read_ += got;
-    in_ = {buffer_.data(), got, 0};
+    in_ = {buffer_.data(), left + got, 0};
     return got != 0;
   }
 

@@ -1,0 +1,355 @@
+// What the runtime writes is what the analysis half reads, to the byte as it would write it itself.
+#include "runtime/snapshot_writer.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mtrace/read.hpp"
+#include "mtrace/write.hpp"
+#include "support/snapshot_text.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace memtrace::test {
+namespace {
+
+using runtime::CodeLocation;
+using runtime::kNoModule;
+using runtime::ModuleRecord;
+using runtime::NodeRecord;
+using runtime::SnapshotData;
+using runtime::SnapshotRow;
+
+// Holds what a SnapshotData points to.
+struct MadeUp {
+  std::vector<ModuleRecord> modules;
+  std::vector<CodeLocation> locations;
+  std::vector<NodeRecord> nodes{{}};
+  std::vector<SnapshotRow> rows;
+  std::vector<runtime::TimelinePoint> timeline;
+
+  [[nodiscard]] SnapshotData data() const {
+    SnapshotData data;
+    data.modules = modules;
+    data.locations = locations;
+    data.nodes = nodes;
+    data.rows = rows;
+    data.timeline = timeline;
+    data.created = 1700000000500000000;
+    data.started = 1700000000000000000;
+    data.traceback_limit = 32;
+    data.current = 12345;
+    data.peak = 23456;
+    data.tracer_memory = 1 << 20;
+    data.truncated_tracebacks = 3;
+    data.dropped_blocks = 2;
+    data.unknown_frees = 1;
+    return data;
+  }
+
+  std::uint32_t module(const char* path, std::string_view build_id = {}) {
+    ModuleRecord record;
+    record.path = path;
+    std::copy(build_id.begin(), build_id.end(), record.build_id.begin());
+    record.build_id_size = static_cast<std::uint8_t>(build_id.size());
+    modules.push_back(record);
+    return static_cast<std::uint32_t>(modules.size() - 1);
+  }
+  std::uint32_t node(std::uint32_t parent, CodeLocation location) {
+    locations.push_back(location);
+    nodes.push_back({parent, static_cast<std::uint32_t>(locations.size() - 1)});
+    return static_cast<std::uint32_t>(nodes.size() - 1);
+  }
+  void row(std::uint32_t node, std::uint32_t domain, std::int64_t size, std::int64_t count) {
+    rows.push_back({node, domain, {size, count}, {2 * size, 2 * count}, {9 * size, 9 * count}});
+  }
+};
+
+// --- the same content, put together naively ---
+
+// Python's "surrogateescape" for names of this test, which end in at most one strange byte.
+std::string as_text(const std::string& path) {
+  if (path.empty() || path.back() != '\xFF') return path;
+  return path.substr(0, path.size() - 1) + "\xED\xB3\xBF";
+}
+
+class Expected {
+ public:
+  explicit Expected(const SnapshotData& data) : data_(data) {}
+
+  Snapshot snapshot() {
+    for (const ModuleRecord& record : data_.modules) add_module(record);
+    for (const SnapshotRow& row : data_.rows) add_row(row);
+    add_measures();
+    return result_;
+  }
+
+ private:
+  StringId string(const std::string& text) {
+    const auto [found, is_new] = strings_.try_emplace(text);
+    if (is_new) found->second = result_.tracebacks.strings.add(text);
+    return found->second;
+  }
+
+  void add_module(const ModuleRecord& record) {
+    const StringId name = record.path == nullptr ? kNone<StringId> : string(as_text(record.path));
+    const std::string build_id(record.build_id.begin(),
+                               record.build_id.begin() + record.build_id_size);
+    const auto [found, is_new] = modules_.try_emplace({name, build_id});
+    if (is_new) found->second = result_.tracebacks.modules.push_back({name, build_id});
+    module_ids_.push_back(found->second);
+  }
+
+  FrameId frame(const Frame& frame) {
+    const auto [found, is_new] =
+        frames_.try_emplace({frame.kind, frame.filename, frame.module, frame.offset});
+    if (is_new) found->second = result_.tracebacks.frames.push_back(frame);
+    return found->second;
+  }
+
+  NodeId child(NodeId parent, FrameId frame) {
+    const auto [found, is_new] = children_.try_emplace({parent, frame});
+    if (is_new) found->second = result_.tracebacks.nodes.push_back({parent, frame});
+    return found->second;
+  }
+
+  NodeId node(std::uint32_t index) {
+    if (index == 0) return kRoot;
+    const CodeLocation& location = data_.locations[data_.nodes[index].location];
+    Frame result;
+    result.kind = location.exact ? FrameKind::exact_address : FrameKind::return_address;
+    result.offset = location.offset;
+    if (location.module != kNoModule) result.module = module_ids_[location.module];
+    return child(node(data_.nodes[index].parent), frame(result));
+  }
+
+  NodeId unknown() {
+    Frame result;
+    result.filename = string("<unknown>");
+    return child(kRoot, frame(result));
+  }
+
+  void add_row(const SnapshotRow& row) {
+    const std::map<std::uint32_t, std::string> names = {{0, "python"}, {1, "native"}, {2, "mmap"}};
+    const auto [domain, is_new] = domains_.try_emplace(row.domain);
+    if (is_new) {
+      const auto name = names.find(row.domain);
+      domain->second =
+          result_.domains.push_back({row.domain, name == names.end() ? "" : name->second});
+    }
+    result_.rows.node.push_back(row.node == 0 ? unknown() : node(row.node));
+    result_.rows.domain.push_back(domain->second);
+    const std::array counters = {row.live, row.peak, row.total};
+    for (const Metric metric : kMetrics) {
+      auto& column = result_.rows[metric] ? *result_.rows[metric] : result_.rows[metric].emplace();
+      column.size.push_back(counters[static_cast<std::size_t>(metric)].size);
+      column.count.push_back(counters[static_cast<std::size_t>(metric)].count);
+    }
+  }
+
+  void add_measures() {
+    Metadata& metadata = result_.metadata;
+    metadata.created = data_.created;
+    metadata.started = static_cast<std::int64_t>(data_.started);
+    metadata.traceback_limit = data_.traceback_limit;
+    metadata.current = data_.current;
+    metadata.peak = data_.peak;
+    metadata.tracer_memory = data_.tracer_memory;
+    if (data_.sampling_rate != 0) metadata.sampling_rate = data_.sampling_rate;
+    metadata.losses = {data_.truncated_tracebacks, data_.dropped_blocks, data_.unknown_frees};
+    for (const auto& point : data_.timeline) {
+      result_.timeline.push_back({point.time, static_cast<std::uint64_t>(point.traced)});
+    }
+    if (data_.rows.empty()) {
+      for (const Metric metric : kMetrics) result_.rows[metric].emplace();
+    }
+  }
+
+  const SnapshotData& data_;
+  Snapshot result_;
+  std::map<std::string, StringId> strings_;
+  std::map<std::pair<StringId, std::string>, ModuleId> modules_;
+  std::vector<ModuleId> module_ids_;
+  std::map<std::tuple<FrameKind, StringId, ModuleId, std::uint64_t>, FrameId> frames_;
+  std::map<std::pair<NodeId, FrameId>, NodeId> children_;
+  std::map<std::uint32_t, DomainId> domains_;
+};
+
+// Writes the data, and has the analysis half write both what it reads and what it should read.
+void check_written(const MadeUp& made_up) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a.zst");
+  const SnapshotData data = made_up.data();
+  int error = -1;
+  REQUIRE(runtime::write_snapshot(data, path.c_str(), &error));
+  CHECK(error == 0);
+  CHECK(folder.files() == 1);
+
+  const Snapshot read = read_snapshot(path);
+  Snapshot expected = Expected(data).snapshot();
+  // What it says of this process.
+  CHECK(read.metadata.pid == static_cast<std::uint64_t>(getpid()));
+  CHECK(read.metadata.program.ends_with("mtrace_tests"));
+  CHECK(read.metadata.command.size() >= 1);
+  CHECK(!read.metadata.host.empty());
+  expected.metadata.pid = read.metadata.pid;
+  expected.metadata.program = read.metadata.program;
+  expected.metadata.command = read.metadata.command;
+  expected.metadata.host = read.metadata.host;
+  write_snapshot(expected, folder.file("expected.zst"));
+  write_snapshot(read, folder.file("again.zst"));
+  const bool as_expected = folder.read("a.zst") == folder.read("expected.zst");
+  CHECK(as_expected);
+  if (!as_expected && data.rows.size() < 10) CHECK(dump_of(read) == dump_of(expected));
+  const bool is_canonical = folder.read("a.zst") == folder.read("again.zst");
+  CHECK(is_canonical);
+}
+
+TEST_CASE("nothing was allocated") {
+  check_written({});
+}
+
+TEST_CASE("a few tracebacks") {
+  MadeUp made_up;
+  const std::uint32_t libc = made_up.module("/usr/lib/libc.so.6", "\x01\x02\x03");
+  const std::uint32_t program = made_up.module("/usr/bin/program");
+  const std::uint32_t main = made_up.node(0, {0x2000, program});
+  const std::uint32_t parse = made_up.node(main, {0x1000, program});
+  const std::uint32_t handler = made_up.node(main, {0x1000, program, true});
+  made_up.node(main, {0x5000, libc});  // of blocks that are forgotten: not in the file
+  made_up.row(parse, runtime::kNativeDomain, 100, 2);
+  made_up.row(handler, runtime::kNativeDomain, 50, 1);
+  made_up.row(main, runtime::kMmapDomain, 4096, 1);
+  made_up.row(main, runtime::kNativeDomain, 0, 0);
+  made_up.timeline = {{10, 100}, {20, 50}, {20, 1 << 20}};
+  check_written(made_up);
+}
+
+TEST_CASE("blocks without a traceback, frames without a module, modules without a name") {
+  MadeUp made_up;
+  made_up.row(0, runtime::kNativeDomain, 100, 2);
+  made_up.row(0, 77, 10, 1);
+  made_up.row(made_up.node(0, {0xFFFFFFFFFF600000, kNoModule}), 77, 1, 1);
+  made_up.module(nullptr, "abc");
+  made_up.module(nullptr);
+  made_up.row(made_up.node(0, {0x10, made_up.module("[vdso]")}), 4000000000, 1, 1);
+  made_up.row(made_up.node(0, {0x10, made_up.module("/odd\xFF")}), 77, 1, 1);
+  SUBCASE("") {}
+  SUBCASE("<unknown> is the first name") {
+    made_up.module("~");
+  }
+  SUBCASE("and is a module's, too") {
+    made_up.module("<unknown>");
+  }
+  check_written(made_up);
+}
+
+TEST_CASE("a library that was loaded twice is one") {
+  MadeUp made_up;
+  const std::uint32_t first = made_up.module("/lib/plugin.so", "id");
+  const std::uint32_t again = made_up.module("/lib/plugin.so", "id");
+  const std::uint32_t other = made_up.module("/lib/plugin.so", "other");
+  const std::uint32_t main = made_up.node(0, {1, kNoModule});
+  for (const std::uint32_t module : {first, again, other}) {
+    const std::uint32_t load = made_up.node(main, {0x100, module});
+    made_up.row(made_up.node(load, {0x200, module}), runtime::kNativeDomain, 10, 1);
+    made_up.row(load, runtime::kNativeDomain, 5, 1);
+  }
+  check_written(made_up);
+}
+
+MadeUp random_data(std::mt19937_64& random, std::uint32_t nodes) {
+  const auto below = [&](std::uint64_t limit) {
+    return static_cast<std::uint32_t>(random() % limit);
+  };
+  static const std::vector<std::string> paths = {
+      "/lib/a.so", "/lib/b.so", "/bin/program", "/x\xFF", "[vdso]", "/lib/a", "~", "!"};
+  MadeUp made_up;
+  for (std::uint32_t i = below(12); i-- > 0;) {
+    made_up.module(paths[below(paths.size())].c_str(), std::string(below(3), 'i'));
+  }
+  for (std::uint32_t i = 0; i < 1 + nodes / 4; ++i) {
+    const auto module = below(made_up.modules.size() + 1);
+    made_up.locations.push_back({.offset = random() >> below(64),
+                                 .module = module < made_up.modules.size() ? module : kNoModule,
+                                 .exact = below(10) == 0});
+  }
+  std::set<std::pair<std::uint32_t, std::uint32_t>> known;
+  while (made_up.nodes.size() < nodes) {
+    // Deep ones and wide ones.
+    const auto size = static_cast<std::uint32_t>(made_up.nodes.size());
+    const std::uint32_t parent = below(2) == 0 ? size - 1 : below(size);
+    const std::uint32_t location = below(made_up.locations.size());
+    if (known.emplace(parent, location).second) made_up.nodes.push_back({parent, location});
+  }
+  for (std::uint32_t i = 0; i < nodes; ++i) {
+    if (below(3) == 0) continue;
+    for (std::uint32_t domain = 0; domain < 4; ++domain) {
+      if (below(4) == 0) made_up.row(i, domain * domain, below(1U << 24), below(1000));
+    }
+  }
+  std::shuffle(made_up.rows.begin(), made_up.rows.end(), random);
+  for (std::int64_t time = 1; time < below(50); ++time) {
+    made_up.timeline.push_back({time * 1000000, below(1 << 30)});
+  }
+  return made_up;
+}
+
+TEST_CASE("random data") {
+  std::mt19937_64 random(20261121);
+  for (const std::uint32_t nodes : {1U, 2U, 3U, 10U, 30U, 100U, 300U, 1000U, 3000U}) {
+    for (int round = 0; round < 10; ++round) check_written(random_data(random, nodes));
+  }
+}
+
+TEST_CASE("more than a section holds") {
+  std::mt19937_64 random(1);
+  check_written(random_data(random, 600000));
+}
+
+// --- files ---
+
+TEST_CASE("the file has the rights that any new file has, and replaces what is there") {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("a.zst", "old");
+  const mode_t mask = umask(027);
+  CHECK(runtime::write_snapshot(MadeUp().data(), path.c_str()));
+  umask(mask);
+  struct stat status {};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0640);
+  CHECK(folder.files() == 1);
+  CHECK(read_snapshot(path).rows.size() == 0);
+}
+
+TEST_CASE("what cannot be written is an error, and leaves nothing") {
+  const TemporaryFolder folder;
+  int error = 0;
+  CHECK_FALSE(runtime::write_snapshot(MadeUp().data(), folder.file("no/a.zst").c_str(), &error));
+  CHECK(error == ENOENT);
+  CHECK_FALSE(runtime::write_snapshot(MadeUp().data(), "/dev/full", &error));
+  CHECK(error == ENOSPC);
+  const std::string self = folder.file("folder");
+  REQUIRE(mkdir(self.c_str(), 0777) == 0);
+  CHECK_FALSE(runtime::write_snapshot(MadeUp().data(), self.c_str(), &error));
+  CHECK(error == EISDIR);
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a device is written, not replaced") {
+  CHECK(runtime::write_snapshot(MadeUp().data(), "/dev/null"));
+  struct stat status {};
+  REQUIRE(stat("/dev/null", &status) == 0);
+  CHECK(S_ISCHR(status.st_mode));
+}
+
+}  // namespace
+}  // namespace memtrace::test
