@@ -84,6 +84,28 @@ void subtract(Amount& from, const Amount& amount) {
   from.count -= amount.count;
 }
 
+using Sides = std::array<Accumulated<Variance>, 2>;
+
+Variance variance_of(const Sides& sides, GroupId group) {
+  Variance variance;
+  for (const Accumulated<Variance>& side : sides) {
+    if (!side.groups.empty()) add(variance, side.groups[group]);
+  }
+  return variance;
+}
+
+// What is left of the totals when the ranked groups are taken off; groups that overlap leave
+// nothing that means anything.
+void set_rest(DiffReport& report, bool cumulative) {
+  if (cumulative) return;
+  report.rest_before = report.total_before;
+  report.rest_after = report.total_after;
+  for (const StatisticDiff& statistic : report.statistics) {
+    subtract(report.rest_before, statistic.before);
+    subtract(report.rest_after, statistic.after);
+  }
+}
+
 }  // namespace
 
 Change StatisticDiff::change() const {
@@ -113,20 +135,18 @@ DiffReport diff(const Snapshot& before, const Snapshot& after, const Selection& 
   const ReportBuilder builder(std::array{&before, &after}, selection);
   const Accumulated<Amount> sums_before = builder.accumulate(0);
   const Accumulated<Amount> sums_after = builder.accumulate(1);
-  const std::array variances = {builder.accumulate_variances(0), builder.accumulate_variances(1)};
+  const Sides variances = {builder.accumulate_variances(0), builder.accumulate_variances(1)};
 
   DiffReport report;
   report.metadata_before = before.metadata;
   report.metadata_after = after.metadata;
-  report.total_before = report.rest_before = sums_before.total;
-  report.total_after = report.rest_after = sums_after.total;
+  report.total_before = sums_before.total;
+  report.total_after = sums_after.total;
   for (const Accumulated<Variance>& side : variances) add(report.total_variance, side.total);
   std::uint64_t groups = 0;
   for (const GroupId group : ids_of(sums_after.groups)) {
-    StatisticDiff diff{group, sums_before.groups[group], sums_after.groups[group]};
-    for (const Accumulated<Variance>& side : variances) {
-      if (!side.groups.empty()) add(diff.variance, side.groups[group]);
-    }
+    const StatisticDiff diff{group, sums_before.groups[group], sums_after.groups[group],
+                             variance_of(variances, group)};
     if (diff.before == Amount() && diff.after == Amount()) continue;
     ++groups;
     const Change change = diff.change();
@@ -138,12 +158,7 @@ DiffReport diff(const Snapshot& before, const Snapshot& after, const Selection& 
   rank(report.statistics, ranking.limit, DiffOrder(builder.grouping(), ranking));
 
   report.rest_groups = groups - report.statistics.size();
-  if (selection.cumulative) report.rest_before = report.rest_after = Amount();
-  for (const StatisticDiff& statistic : report.statistics) {
-    if (selection.cumulative) break;
-    subtract(report.rest_before, statistic.before);
-    subtract(report.rest_after, statistic.after);
-  }
+  set_rest(report, selection.cumulative);
   builder.describe(report, ranking, groups);
   return report;
 }
