@@ -8,7 +8,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <libunwind.h>
-#include <pthread.h>
+#include <link.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,8 +20,6 @@
 #include "runtime/unwind/loaded_module.hpp"
 #include "runtime/unwind/row_cache.hpp"
 #include "runtime/unwind/unwinder.hpp"
-
-#include <link.h>
 
 namespace {
 
@@ -64,16 +62,13 @@ void say(const char* format, ...) {
   if (size > 0 && write(report_file, line, static_cast<std::size_t>(size)) < 0) abort();
 }
 
+// The main thread's only, so that both are tried, known and unknown bounds. Not by
+// pthread_getattr_np(): a program may be in the middle of it, holding its lock, when it allocates.
 void find_bounds() {
   state.bounds_known = true;
-  pthread_attr_t attributes;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
-  void* low = nullptr;
-  std::size_t size = 0;
-  pthread_attr_getstack(&attributes, &low, &size);
-  pthread_attr_destroy(&attributes);
-  state.bounds.low = reinterpret_cast<std::uintptr_t>(low);
-  state.bounds.high = state.bounds.low + size;
+  if (getpid() != gettid()) return;
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  state.bounds = {here - 65536, reinterpret_cast<std::uintptr_t>(environ)};
 }
 
 std::size_t expected_frames(const runtime::Registers& start) {

@@ -4,14 +4,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <csetjmp>
 #include <csignal>
 #include <cstdio>
@@ -30,7 +28,6 @@ extern "C" [[gnu::weak]] void unwind_compare_here();
 namespace {
 
 #define NOT_A_TAIL_CALL asm volatile("")
-
 [[gnu::noinline]] void here() {
   if (unwind_compare_here != nullptr) unwind_compare_here();
   NOT_A_TAIL_CALL;
@@ -142,10 +139,7 @@ void callbacks() {
     if (i > 0) plain(i);
   };
   function(3);
-  char line[100];
-  FILE* memory = fmemopen(line, sizeof line, "w");
-  fprintf(memory, "%d %f\n", 1, 2.5);
-  fclose(memory);
+  fclose(fmemopen(nullptr, 100, "w"));
 }
 
 // --- other stacks ---
@@ -273,40 +267,6 @@ void signals(unsigned milliseconds) {
 extern "C" void call_with_cfa_in_rbx(void (*)());
 extern "C" void call_with_cfa_by_expression(void (*)());
 extern "C" void call_with_frame_pointer_only(void (*)());
-asm(R"(
-  .text
-call_with_cfa_in_rbx:
-  .cfi_startproc
-  pushq %rbx
-  .cfi_def_cfa_offset 16
-  .cfi_offset %rbx, -16
-  movq %rsp, %rbx
-  .cfi_def_cfa_register %rbx
-  subq $256, %rsp
-  andq $-64, %rsp
-  call *%rdi
-  movq %rbx, %rsp
-  .cfi_def_cfa_register %rsp
-  popq %rbx
-  .cfi_def_cfa_offset 8
-  ret
-  .cfi_endproc
-call_with_cfa_by_expression:
-  .cfi_startproc
-  subq $24, %rsp
-  .cfi_escape 0x0f, 3, 0x77, 32, 0x96   # DW_CFA_def_cfa_expression: breg7 32; nop
-  call *%rdi
-  addq $24, %rsp
-  .cfi_def_cfa %rsp, 8
-  ret
-  .cfi_endproc
-call_with_frame_pointer_only:
-  pushq %rbp
-  movq %rsp, %rbp
-  call *%rdi
-  popq %rbp
-  ret
-)");
 
 void in_assembly() {
   plain(2);

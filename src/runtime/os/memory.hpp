@@ -1,0 +1,25 @@
+// The tracer's own memory: pages straight from the kernel, never the heap that is traced.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace memtrace::runtime {
+
+// Address space of `size` bytes (rounded up to pages), zeroed, backed by memory page by page as it
+// is touched. nullptr where the kernel refuses. Any thread, also inside a signal handler.
+void* map_memory(std::size_t size);
+void unmap_memory(void* memory, std::size_t size);
+// Makes whole pages zero again and gives their memory back; the address space stays.
+void clear_memory(void* memory, std::size_t size);
+// Bytes of it that are backed by memory.
+std::size_t resident_memory(const void* memory, std::size_t size);
+
+// Bytes of address space that are mapped now by map_memory(). What of it is in use is for
+// whoever knows what it touched.
+std::uint64_t mapped_memory();
+
+// Whether reading the byte at `address` would not fault: one system call.
+bool is_readable(const void* address);
+
+}  // namespace memtrace::runtime
