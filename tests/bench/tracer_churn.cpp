@@ -4,6 +4,7 @@
 //   tracer_churn THREADS ROUNDS [CROSSING-PERCENT [LIVE-BLOCKS]]
 //
 // Prints the nanoseconds that a pair of malloc and free took on average.
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>

@@ -1,0 +1,67 @@
+// Tracing one's own memory: libmtrace_rt, for C++17. See mtrace/mtrace.h, of which this is a thin
+// cover; the namespace is not `mtrace`, because <mcheck.h> declares a function of that name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mtrace/mtrace.h"
+
+namespace memtrace {
+
+inline constexpr unsigned kDefaultTracebackLimit = 32;
+
+inline bool start(unsigned nframe = kDefaultTracebackLimit) {
+  return mtrace_start(nframe) != 0;
+}
+inline void stop() {
+  mtrace_stop();
+}
+inline bool is_tracing() {
+  return mtrace_is_tracing() != 0;
+}
+
+inline bool take_snapshot(const std::string& path) {
+  return mtrace_take_snapshot(path.c_str()) != 0;
+}
+
+struct TracedMemory {
+  std::uint64_t current = 0;  // bytes
+  std::uint64_t peak = 0;     // bytes
+};
+inline TracedMemory get_traced_memory() {
+  TracedMemory memory;
+  mtrace_get_traced_memory(&memory.current, &memory.peak);
+  return memory;
+}
+inline void reset_peak() {
+  mtrace_reset_peak();
+}
+inline void clear_traces() {
+  mtrace_clear_traces();
+}
+
+inline unsigned get_traceback_limit() {
+  return mtrace_get_traceback_limit();
+}
+inline std::uint64_t get_tracer_memory() {
+  return mtrace_get_tracer_memory();
+}
+
+// Return addresses, most recent first; none where the block is not traced.
+inline std::vector<std::uintptr_t> get_block_traceback(const void* pointer) {
+  std::vector<std::uintptr_t> frames(mtrace_get_block_traceback(pointer, nullptr, 0));
+  frames.resize(mtrace_get_block_traceback(pointer, frames.data(), frames.size()));
+  return frames;
+}
+
+inline bool track(std::uint32_t domain, const void* pointer, std::size_t size) {
+  return mtrace_track(domain, reinterpret_cast<std::uintptr_t>(pointer), size) != 0;
+}
+inline bool untrack(std::uint32_t domain, const void* pointer) {
+  return mtrace_untrack(domain, reinterpret_cast<std::uintptr_t>(pointer)) != 0;
+}
+
+}  // namespace memtrace

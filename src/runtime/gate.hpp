@@ -1,0 +1,60 @@
+// The gate in front of everything that changes counters: shut while tracing is off, and while
+// somebody needs the whole program to stand still.
+//
+// A hook announces itself with a plain store and then looks at the gate; whoever shuts the gate
+// makes every core execute a barrier (membarrier) and then looks at the announcements. One of the
+// two sees the other, and the hook pays neither a lock prefix nor a fence.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace memtrace::runtime {
+
+// The gate's bits.
+inline constexpr std::uint32_t kGateOpen = 0;
+inline constexpr std::uint32_t kGateHeld = 1;     // wait until it is let go
+inline constexpr std::uint32_t kGateStopped = 2;  // tracing is off
+inline constexpr std::uint32_t kGateFenced =
+    4;  // the kernel has no membarrier: entries need a fence
+
+alignas(64) extern constinit std::atomic<std::uint32_t> gate;
+
+inline bool is_gate_stopped() {
+  return (gate.load(std::memory_order_relaxed) & kGateStopped) != 0;
+}
+
+// What a thread shows to whoever shuts the gate.
+class Announcement {
+ public:
+  // Waits while the gate is held. false, and not entered, where tracing is off.
+  bool enter() {
+    inside_.store(1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (gate.load(std::memory_order_acquire) == kGateOpen) [[likely]]
+      return true;
+    return enter_slowly();
+  }
+  void leave() { inside_.store(0, std::memory_order_release); }
+
+  [[nodiscard]] bool is_inside() const { return inside_.load(std::memory_order_acquire) != 0; }
+  // In the child of a fork, for threads that are no more.
+  void forget() { inside_.store(0, std::memory_order_relaxed); }
+
+ private:
+  [[gnu::noinline, gnu::cold]] bool enter_slowly();
+
+  std::atomic<std::uint32_t> inside_{0};
+};
+
+// Asks the kernel for membarrier; without it the gate is fenced. Once, before tracing starts.
+void prepare_gate();
+// Shuts the gate for all but the calling thread, and opens it. One caller at a time, who then waits
+// for each other thread's announcement with wait_until_outside().
+void hold_gate();
+void release_gate();
+void wait_until_outside(const Announcement& announcement);
+void open_gate_for_tracing();
+void shut_gate_for_tracing();
+
+}  // namespace memtrace::runtime

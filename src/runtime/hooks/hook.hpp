@@ -1,0 +1,127 @@
+// What every hook does first and last.
+//
+// The guard is set while the tracer or the real function works, so that what they call passes
+// through: an allocation in between (a signal handler's) is counted as dropped, unless it is the
+// very block that the outer hook returns.
+#pragma once
+
+#include <cstddef>
+
+#include "runtime/events.hpp"
+#include "runtime/hook_mode.hpp"
+#include "runtime/sampled_events.hpp"
+#include "runtime/thread_state.hpp"
+#include "runtime/tracer.hpp"
+
+namespace memtrace::runtime {
+
+// The registers of whoever called the function that this is written in.
+[[gnu::always_inline]] inline Registers caller_registers() {
+  // Frame pointers are on: the caller's rbp and the return address lie there.
+  constexpr std::uintptr_t kSavedWords = 2 * sizeof(std::uintptr_t);
+  const auto frame = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  return {reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), frame + kSavedWords,
+          *reinterpret_cast<const std::uintptr_t*>(frame)};
+}
+
+enum class HookEntry : std::uint8_t {
+  traced,
+  nested,    // inside of another hook
+  sampling,  // not entered: most blocks do not matter
+  off,       // nothing is traced, or there is no memory for it
+};
+
+[[gnu::noinline]] ThreadState* attach_in_hook();
+[[gnu::noinline]] void leave_hook_slowly(ThreadState& thread);
+// Where hooks are not exact: begins the tracing if the environment wants it and nobody has looked.
+[[gnu::noinline]] HookMode other_hook_mode();
+
+// The second half of entering, whatever the mode.
+[[gnu::always_inline]] inline HookEntry enter_traced_hook(ThreadState*& thread) {
+  if (local.guard) [[unlikely]]
+    return HookEntry::nested;
+  local.guard = true;
+  thread = local.state;
+  if (thread != nullptr) [[likely]]
+    return HookEntry::traced;
+  thread = attach_in_hook();
+  return thread == nullptr ? HookEntry::off : HookEntry::traced;
+}
+
+// With HookEntry::traced, `thread` is the calling thread's and leave_hook() must follow.
+[[gnu::always_inline]] inline HookEntry enter_hook(ThreadState*& thread) {
+  HookMode mode = current_hook_mode();
+  if (mode != HookMode::exact) [[unlikely]] {
+    if (mode == HookMode::first) mode = other_hook_mode();
+    if (mode == HookMode::sampling) return HookEntry::sampling;
+    if (mode == HookMode::off) return HookEntry::off;
+  }
+  return enter_traced_hook(thread);
+}
+
+[[gnu::always_inline]] inline void leave_hook(ThreadState& thread) {
+  const bool is_due = --thread.until_tick == 0;
+  if (is_due || thread.has_more_to_do() || attention.load(std::memory_order_relaxed)) [[unlikely]] {
+    leave_hook_slowly(thread);
+  }
+  local.guard = false;
+}
+
+// An allocation inside of another hook.
+void* note_nested_allocation(void* pointer);
+
+// The outer hook's real function has returned `pointer`.
+[[gnu::always_inline]] inline void count_nested_allocations(ThreadState& thread, void* pointer) {
+  if (local.nested_allocations == 0) [[likely]]
+    return;
+  thread.losses.dropped_blocks +=
+      local.nested_allocations - (local.last_nested == pointer ? 1U : 0U);
+  local.nested_allocations = 0;
+}
+
+// Sampling: the block matters if it is longer than what is left until the next sample.
+[[gnu::always_inline]] inline void sample_allocation(void* pointer, std::size_t size) {
+  local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
+  if (local.until_sample >= 0 || pointer == nullptr) [[likely]]
+    return;
+  ThreadState* thread = nullptr;
+  if (enter_traced_hook(thread) != HookEntry::traced) return;
+  on_distance_passed(*thread, pointer, size, caller_registers());
+  leave_hook(*thread);
+}
+
+[[gnu::noinline]] void release_sample(void* pointer);
+
+// The whole of a hook that allocates `size` bytes by calling `allocate`.
+template <class Allocate>
+[[gnu::always_inline]] inline void* traced_allocation(std::size_t size, Allocate allocate) {
+  ThreadState* thread = nullptr;
+  const HookEntry entry = enter_hook(thread);
+  void* const pointer = allocate();
+  if (entry == HookEntry::traced) [[likely]] {
+    count_nested_allocations(*thread, pointer);
+    if (pointer != nullptr) on_allocation(*thread, pointer, size, caller_registers());
+    leave_hook(*thread);
+  } else if (entry == HookEntry::sampling) {
+    sample_allocation(pointer, size);
+  } else if (entry == HookEntry::nested) {
+    note_nested_allocation(pointer);
+  }
+  return pointer;
+}
+
+// The whole of a hook that frees, but for the freeing.
+[[gnu::always_inline]] inline void traced_release(void* pointer) {
+  ThreadState* thread = nullptr;
+  const HookEntry entry = enter_hook(thread);
+  if (entry == HookEntry::traced) [[likely]] {
+    on_release(*thread, pointer);
+    leave_hook(*thread);
+  } else if (entry == HookEntry::sampling) {
+    if (sampled_blocks.may_hold(reinterpret_cast<std::uintptr_t>(pointer))) release_sample(pointer);
+  } else if (entry == HookEntry::nested) {
+    on_nested_release(pointer);
+  }
+}
+
+}  // namespace memtrace::runtime

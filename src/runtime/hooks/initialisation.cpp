@@ -1,0 +1,14 @@
+// What happens when the library is initialised, if no hook was called before.
+#include "runtime/hooks/real_functions.hpp"
+#include "runtime/start.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+[[gnu::constructor(101)]] void initialise() {
+  find_real_functions();
+  start_runtime();
+}
+
+}  // namespace
+}  // namespace memtrace::runtime

@@ -1,0 +1,79 @@
+// malloc and its relatives, as the program sees them.
+#include <cerrno>
+#include <cstdlib>
+
+#include "runtime/hooks/hook.hpp"
+#include "runtime/hooks/real_functions.hpp"
+
+// glibc's headers declare them with attributes that definitions must repeat; a hook is none of what
+// these attributes promise to a compiler that sees into it.
+#define MTRACE_HOOK extern "C" __attribute__((visibility("default")))
+
+using namespace memtrace::runtime;  // NOLINT: the functions that stand here are the program's
+
+MTRACE_HOOK void* malloc(std::size_t size) {
+  return traced_allocation(size, [=] { return real.malloc(size); });
+}
+
+MTRACE_HOOK void* calloc(std::size_t count, std::size_t size) {
+  // Where it overflows, the real one fails.
+  return traced_allocation(count * size, [=] { return real.calloc(count, size); });
+}
+
+MTRACE_HOOK void free(void* pointer) {
+  if (pointer == nullptr) return;
+  traced_release(pointer);
+  real_free(pointer);
+}
+
+MTRACE_HOOK void free_sized(void* pointer, std::size_t /*size*/) {
+  if (pointer == nullptr) return;
+  traced_release(pointer);
+  real_free(pointer);
+}
+
+MTRACE_HOOK void free_aligned_sized(void* pointer, std::size_t /*alignment*/,
+                                    std::size_t /*size*/) {
+  if (pointer == nullptr) return;
+  traced_release(pointer);
+  real_free(pointer);
+}
+
+// glibc has not declared it since 2.26; old programs may still call it.
+MTRACE_HOOK void cfree(void* pointer) {
+  if (pointer == nullptr) return;
+  traced_release(pointer);
+  real_free(pointer);
+}
+
+MTRACE_HOOK int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
+  int error = 0;
+  void* const pointer = traced_allocation(size, [&]() -> void* {
+    error = real.posix_memalign(result, alignment, size);
+    return error == 0 ? *result : nullptr;
+  });
+  static_cast<void>(pointer);
+  return error;
+}
+
+MTRACE_HOOK void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  return traced_allocation(size, [=] { return real.aligned_alloc(alignment, size); });
+}
+
+MTRACE_HOOK void* memalign(std::size_t alignment, std::size_t size) {
+  return traced_allocation(size, [=] { return real.memalign(alignment, size); });
+}
+
+MTRACE_HOOK void* valloc(std::size_t size) {
+  return traced_allocation(size, [=] { return real.valloc(size); });
+}
+
+MTRACE_HOOK void* pvalloc(std::size_t size) {
+  return traced_allocation(size, [=] { return real.pvalloc(size); });
+}
+
+// A block's usable size is more than what was asked for and is traced; whoever asks may use it.
+MTRACE_HOOK std::size_t malloc_usable_size(void* pointer) {
+  if (is_bootstrap_memory(pointer)) return bootstrap_size(pointer);
+  return real.malloc_usable_size(pointer);
+}

@@ -1,0 +1,149 @@
+// include/mtrace/mtrace.h
+#include <algorithm>
+
+#include "mtrace/mtrace.h"
+#include "runtime/events.hpp"
+#include "runtime/hooks/hook.hpp"
+#include "runtime/lock.hpp"
+#include "runtime/snapshot_writer.hpp"
+#include "runtime/tracer.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+// The domains whose blocks are told by track(), in the order in which they appeared.
+class TrackedSpaces {
+ public:
+  static constexpr std::uint32_t kNone = 0;
+
+  [[nodiscard]] std::uint32_t find(std::uint32_t domain) const {
+    for (std::uint32_t space = 0; space < domains_.size(); ++space) {
+      if (domains_[space] == domain) return space + 1;
+    }
+    return kNone;
+  }
+  // kNone where there are too many.
+  std::uint32_t find_or_add(std::uint32_t domain) {
+    const std::uint32_t known = find(domain);
+    if (known != kNone) return known;
+    const Locked locked(lock_);
+    const std::uint32_t meanwhile = find(domain);
+    if (meanwhile != kNone) return meanwhile;
+    return domains_.push_back(domain) ? domains_.size() : kNone;
+  }
+
+ private:
+  static constexpr std::uint32_t kMostSpaces = (1U << 16) - 1;
+  Lock lock_;
+  AppendOnly<std::uint32_t> domains_{kMostSpaces};
+};
+constinit TrackedSpaces spaces;
+
+// Keeps hooks of this thread from tracing what the tracer's own work allocates.
+class Guarded {
+ public:
+  Guarded() : was_(local.guard) { local.guard = true; }
+  ~Guarded() { local.guard = was_; }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+ private:
+  bool was_;
+};
+
+std::size_t copy_traceback(RecordId record, std::uintptr_t* frames, std::size_t count) {
+  TracebackTable& tracebacks = tables.tracebacks;
+  const Locked locked(tracebacks.lock());
+  std::size_t depth = 0;
+  for (std::uint32_t node = tracebacks.records()[record].node; node != 0; ++depth) {
+    const NodeRecord& frame = tracebacks.nodes()[node];
+    if (depth < count) {
+      frames[depth] = tracebacks.modules().address_of(tracebacks.locations()[frame.location]);
+    }
+    node = frame.parent;
+  }
+  return depth;
+}
+
+}  // namespace
+}  // namespace memtrace::runtime
+
+using namespace memtrace::runtime;  // NOLINT: what stands here is the public C interface
+
+int mtrace_start(unsigned nframe) {
+  Settings settings;
+  if (nframe != 0) settings.frames = nframe;
+  return start_tracing(settings) ? 1 : 0;
+}
+
+void mtrace_stop(void) {
+  stop_tracing();
+}
+
+int mtrace_is_tracing(void) {
+  return is_tracing() ? 1 : 0;
+}
+
+int mtrace_take_snapshot(const char* path) {
+  const Guarded guarded;
+  SnapshotData data;
+  if (!take_snapshot_data(data)) return 0;
+  const bool written = write_snapshot(data, path);
+  release_snapshot_data(data);
+  return written ? 1 : 0;
+}
+
+void mtrace_get_traced_memory(uint64_t* current, uint64_t* peak) {
+  const TracedMemory memory = traced_memory();
+  if (current != nullptr) *current = memory.current;
+  if (peak != nullptr) *peak = memory.peak;
+}
+
+void mtrace_reset_peak(void) {
+  reset_peak();
+}
+
+void mtrace_clear_traces(void) {
+  clear_traces();
+}
+
+unsigned mtrace_get_traceback_limit(void) {
+  return is_tracing() ? current_settings().frames : 0;
+}
+
+uint64_t mtrace_get_tracer_memory(void) {
+  return tracer_memory();
+}
+
+size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames, size_t count) {
+  const Guarded guarded;
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  Block block = tables.shadow.peek(address);
+  if (block.record == kNoRecord) tables.blocks.peek(block_key(address, kNativeSpace), block);
+  SampledBlock sampled;
+  if (block.record == kNoRecord && sampled_blocks.peek(address, sampled)) {
+    block.record = sampled.record;
+  }
+  return block.record == kNoRecord ? 0 : copy_traceback(block.record, frames, count);
+}
+
+int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {
+  ThreadState* thread = nullptr;
+  // What is told is told of every block, also while the heap is sampled.
+  if (!is_tracing() || enter_traced_hook(thread) != HookEntry::traced) return 0;
+  const std::uint32_t space = spaces.find_or_add(domain);
+  const bool tracked = space != TrackedSpaces::kNone &&
+                       on_track(*thread, space, domain, pointer, size, caller_registers());
+  leave_hook(*thread);
+  return tracked ? 1 : 0;
+}
+
+int mtrace_untrack(uint32_t domain, uintptr_t pointer) {
+  ThreadState* thread = nullptr;
+  const std::uint32_t space = spaces.find(domain);
+  if (space == TrackedSpaces::kNone || !is_tracing()) return 0;
+  if (enter_traced_hook(thread) != HookEntry::traced) return 0;
+  const bool tracked = on_untrack(*thread, space, pointer);
+  leave_hook(*thread);
+  return tracked ? 1 : 0;
+}

@@ -1,0 +1,24 @@
+// What the tracer tells `mtrace run`, which waits outside: one line at a time.
+#pragma once
+
+#include <string_view>
+
+namespace memtrace::runtime {
+
+// Kinds of lines. Each line is "KIND PID NUMBER PATH\n"; the number is an error's, or 0.
+enum class ReportKind : char {
+  started = 's',    // tracing has begun; PATH is the program
+  temporary = 't',  // a file of this name may exist until the next line of this process
+  written = 'w',    // a snapshot has its name
+  failed = 'f',     // a snapshot could not be written
+};
+
+// `descriptor_path` names a file that lines are appended to ("/proc/PID/fd/N" of `mtrace run`);
+// empty: nobody listens. The text is copied.
+void report_to(std::string_view descriptor_path);
+std::string_view report_target();
+
+// Where the listener cannot be reached, nothing happens.
+void report(ReportKind kind, std::string_view path, int error = 0);
+
+}  // namespace memtrace::runtime

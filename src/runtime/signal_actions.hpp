@@ -1,0 +1,41 @@
+// The signals that the tracer handles where the program leaves them alone. The program does not see
+// it: what it asks for the action of such a signal, it is told what it has set itself.
+#pragma once
+
+#include <csignal>
+
+namespace memtrace::runtime {
+
+using SignalHandler = void (*)(int, siginfo_t*, void*);
+
+// Before anything else here, as long as there is one thread.
+void find_real_signal_functions();
+
+// From now on `handler` runs where the program has the default action for `signal`: also where it
+// sets the default action later. It runs with all signals blocked. false where the program has an
+// action of its own now.
+bool handle_by_default(int signal, SignalHandler handler);
+
+// Never blocked by the program from now on; 0: none.
+void keep_unblocked(int signal);
+
+// The program's own actions again, for all signals: the tracer ends here.
+void restore_signals();
+
+// The default action for `signal`, now: in a handler, for the same thread and with the same
+// information, as soon as the handler returns. Async-signal-safe.
+void meet_default_action(int signal, siginfo_t* information);
+
+// Blocks all signals while it lives.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  unsigned long mask_ = 0;  // the kernel's: 64 signals
+};
+
+}  // namespace memtrace::runtime

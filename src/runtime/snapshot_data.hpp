@@ -1,0 +1,89 @@
+// What a snapshot is written from: the tracer's tables, and a copy of its counters at one moment.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace memtrace::runtime {
+
+inline constexpr std::uint32_t kNoModule = 0xFFFFFFFF;
+
+// A shared object that is or was loaded.
+struct ModuleRecord {
+  const char* path = nullptr;  // NUL-terminated, the tracer's own copy
+  std::array<std::uint8_t, 32> build_id{};
+  std::uint8_t build_id_size = 0;  // bytes; 0: it has none
+};
+
+// An instruction in a module, by its address in the module's file (pc - load bias), so that it
+// means the same after a dlclose. Without a module `offset` is the bare address.
+struct CodeLocation {
+  std::uint64_t offset = 0;
+  std::uint32_t module = kNoModule;
+  bool exact = false;  // the instruction itself (interrupted by a signal), not where a call returns
+};
+
+// Tracebacks are a tree: a node is its caller's node and its own location. Node 0 is the root, and
+// a parent always has a smaller index than its children.
+struct NodeRecord {
+  std::uint32_t parent = 0;
+  std::uint32_t location = 0;
+};
+
+struct Counter {
+  std::int64_t size = 0;   // bytes
+  std::int64_t count = 0;  // blocks
+};
+
+// Of an estimate from samples, in bytes squared and blocks squared; zero where all was counted.
+struct Variance {
+  double size = 0;
+  double count = 0;
+};
+
+// What one traceback holds in one domain.
+struct SnapshotRow {
+  std::uint32_t node = 0;
+  std::uint32_t domain = 0;  // the domain's number
+  Counter live;
+  Counter peak;
+  Counter total;
+  Variance live_variance;
+  Variance peak_variance;
+  Variance total_variance;
+};
+
+struct TimelinePoint {
+  std::int64_t time = 0;    // nanoseconds since the Unix epoch
+  std::int64_t traced = 0;  // bytes
+};
+
+// Numbers of the domains that the tracer itself knows; track() may bring others. Python's are
+// tracemalloc's.
+inline constexpr std::uint32_t kPythonDomain = 0;
+inline constexpr std::uint32_t kNativeDomain = 1;
+inline constexpr std::uint32_t kMmapDomain = 2;
+
+// The tables are append-only and may grow while it is written; the spans end where they ended at
+// the moment of the snapshot. Rows are a copy, in any order, each (node, domain) at most once.
+struct SnapshotData {
+  std::span<const ModuleRecord> modules;
+  std::span<const CodeLocation> locations;
+  std::span<const NodeRecord> nodes;
+  std::span<const SnapshotRow> rows;
+  std::span<const TimelinePoint> timeline;  // oldest first
+  std::int64_t created = 0;                 // nanoseconds since the Unix epoch
+  std::uint64_t started = 0;                // the same, of the tracing
+  std::uint64_t traceback_limit = 0;        // frames
+  std::uint64_t current = 0;                // traced bytes
+  std::uint64_t peak = 0;                   // traced bytes
+  std::uint64_t tracer_memory = 0;          // bytes
+  std::uint64_t sampling_rate = 0;          // mean bytes between samples; 0: exact
+  std::uint64_t truncated_tracebacks = 0;   // blocks
+  std::uint64_t dropped_blocks = 0;         // allocations that could not be recorded
+  std::uint64_t unknown_frees = 0;          // frees of blocks that were never seen
+};
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""What tracing costs: each program untraced, traced, and under heaptrack, turn by turn.
+
+Machines do other things meanwhile, so that single runs say nothing. Each round runs every variant once; shown are
+medians of processor seconds, and of each round's ratio to the untraced run. The goal and the floors (a hook that only
+counts; one that walks 14 frame pointers) stand beside.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(command, environment):
+    """Processor seconds of the command and its children, and its peak memory in KiB where it is known."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env={**os.environ, **environment}, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def compile_program(source, target, *options):
+    subprocess.run(["g++", "-std=c++20", "-O2", "-o", target, source, *options], check=True)
+
+
+def make_json(path):
+    random.seed(1)
+    rows = [{"id": i, "name": f"n{i}", "v": [random.random() for _ in range(5)], "t": {"a": i % 7, "b": str(i)}}
+            for i in range(60000)]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+
+
+SQL = """
+create table t(a integer primary key, b text, c real);
+with recursive n(x) as (select 1 union all select x+1 from n where x<300000)
+  insert into t select x, 'name'||(x*7919%100003), x*1.5 from n;
+create index i on t(b);
+select count(*), sum(c) from t where b like 'name1%';
+select b, count(*) from t group by b order by 2 desc limit 3;
+"""
+
+
+def programs(folder, names):
+    """(name, command, goal) of the programs that are there."""
+    churn, containers = folder / "churn", folder / "containers"
+    # With frame pointers, so that there is something to walk along for that floor.
+    compile_program(HERE / "tracer_churn.cpp", churn, "-pthread", "-fno-omit-frame-pointer")
+    compile_program(HERE / "tracer_containers.cpp", containers, "-fno-omit-frame-pointer")
+    (folder / "query.sql").write_text(SQL, encoding="utf-8")
+    make_json(folder / "rows.json")
+    all_programs = [
+        ("churn-1", [churn, "1", "3000000"], 2.0),
+        ("churn-2", [churn, "2", "1500000"], 2.0),
+        ("churn-4", [churn, "4", "750000"], 2.0),
+        ("containers", [containers, "5000000"], 1.45),
+        ("jq", ["jq", "[.[]|select(.t.a==3)|.v|add]|add", folder / "rows.json"], 1.4),
+        ("sqlite3", ["sqlite3", ":memory:", "-init", folder / "query.sql", ".quit"], 1.4),
+    ]
+    compiler = subprocess.run(["g++", "-print-prog-name=cc1plus"], stdout=subprocess.PIPE, text=True, check=True)
+    source = folder / "source.ii"
+    subprocess.run(["g++", "-std=c++20", "-E", "-o", source, HERE / "tracer_containers.cpp"], check=True)
+    cc1plus = [compiler.stdout.strip(), "-quiet", "-std=c++20", "-O2", source, "-o", "/dev/null"]
+    all_programs.append(("cc1plus", cc1plus, 1.4))
+    for name, command, goal in all_programs:
+        if shutil.which(str(command[0])) and (not names or name in names):
+            yield name, [str(part) for part in command], goal
+
+
+def variants(folder, runtime, with_heaptrack):
+    """name: (words before the command, environment)."""
+    found = {"untraced": ([], {})}
+    for floor in ("COUNT", "WALK"):
+        library = folder / f"floor_{floor.lower()}.so"
+        compile_program(HERE / "tracer_floor.cpp", library, f"-DFLOOR_{floor}", "-shared", "-fPIC",
+                        "-ftls-model=initial-exec", "-fno-omit-frame-pointer")
+        found[f"floor: {floor.lower()}"] = ([], {"LD_PRELOAD": str(library)})
+    found["exact"] = ([], {"LD_PRELOAD": runtime, "MTRACE": "32"})
+    found["sampling"] = ([], {"LD_PRELOAD": runtime, "MTRACE": "32,sample=524288"})
+    if with_heaptrack:
+        if shutil.which("heaptrack"):
+            found["heaptrack"] = (["heaptrack", "--record-only", "-o", str(folder / "heaptrack")], {})
+        else:
+            print("heaptrack is not there: left out", file=sys.stderr)
+    return found
+
+
+def measure(name, command, goal, kinds, rounds):
+    seconds = {kind: [] for kind in kinds}
+    for _ in range(rounds):
+        for kind, (prefix, environment) in kinds.items():
+            seconds[kind].append(run([*prefix, *command], environment))
+    base = seconds["untraced"]
+    for kind, own in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(own, base))
+        note = f"   goal {goal}" if kind == "exact" else "   goal 1.03" if kind == "sampling" else ""
+        print(f"{name:11} {kind:13} {statistics.median(own):8.2f} s {ratio:7.2f}x{note}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runtime", required=True, help="libmtrace_rt.so")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--heaptrack", action="store_true", help="compare with heaptrack too: takes several times as long")
+    parser.add_argument("program", nargs="*", help="only these")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kinds = variants(folder, str(Path(options.runtime).resolve()), options.heaptrack)
+        for program, command, goal in programs(folder, options.program):
+            measure(program, command, goal, kinds, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+// Names of snapshots, and what MTRACE says.
+#include "runtime/snapshot_name.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "runtime/start_options.hpp"
+
+namespace memtrace::test {
+namespace {
+
+using runtime::SnapshotName;
+using runtime::StartOptions;
+
+struct Names {
+  std::string newest, earlier;
+};
+
+Names names(const char* pattern, bool is_first = true) {
+  const SnapshotName name(pattern, "server", 42, is_first);
+  runtime::PathBuffer newest, earlier;
+  name.write(newest, 7);
+  name.write_earlier(earlier, 7);
+  return {newest.c_str(), earlier.c_str()};
+}
+
+TEST_CASE("patterns") {
+  CHECK(names("a.zst").newest == "a.zst");
+  CHECK(names("a.zst").earlier == "a.7.zst");
+  CHECK(names("a").earlier == "a.7");
+  CHECK(names("a.zst", false).newest == "a.42.zst");
+  CHECK(names("a.zst", false).earlier == "a.42.7.zst");
+  CHECK(names("/x/%e.%p.zst", false).newest == "/x/server.42.zst");
+  CHECK(names("/x/%e.%p.zst", false).earlier == "/x/server.42.7.zst");
+  CHECK(names("%n-%%n-%x-%", false).newest == "7-%n-%x-%.42");
+  CHECK(names("%n.zst").earlier == "7.zst");
+  CHECK(names("%%n.zst").earlier == "%n.7.zst");
+}
+
+TEST_CASE("MTRACE") {
+  StartOptions options;
+  CHECK(parse_start_options("25", options));
+  CHECK(options.settings.frames == 25);
+  CHECK(options.output.empty());
+  StartOptions all;
+  CHECK(
+      parse_start_options("7,interval=300,keep=3,signal=12,exit=no,sample=4096,follow-fork,mmap,"
+                          "run=5/6,report=/proc/1/fd/3,output=/a,b=c",
+                          all));
+  CHECK(all.settings.frames == 7);
+  CHECK(all.settings.sampling_rate == 4096);
+  CHECK(all.settings.mmap);
+  CHECK(all.interval == 300);
+  CHECK(all.keep == 3);
+  CHECK(all.signal == 12);
+  CHECK_FALSE(all.at_exit);
+  CHECK(all.follow_fork);
+  CHECK(all.by_run);
+  CHECK(all.first_process == 5);
+  CHECK(all.snapshots_so_far == 6);
+  CHECK(all.report == "/proc/1/fd/3");
+  CHECK(all.output == "/a,b=c");
+  for (const char* const wrong :
+       {"0", "1025", "1x", "no", "25,interval=", "25,signal=99", "25,output=", "-1"}) {
+    StartOptions ignored;
+    CHECK_FALSE_MESSAGE(parse_start_options(wrong, ignored), wrong);
+  }
+}
+
+TEST_CASE("MTRACE for a program that is executed") {
+  runtime::StartValue value;
+  write_start_value(value, "32,mmap,run=0/0,report=/x,output=/a,run=b", 12, 3);
+  CHECK(value.text() == "32,mmap,run=12/3,report=/x,output=/a,run=b");
+}
+
+}  // namespace
+}  // namespace memtrace::test
