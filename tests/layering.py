@@ -16,7 +16,8 @@ BASICS = {"mtrace/error.hpp", "mtrace/export.hpp"}
 MODEL = BASICS | {"mtrace/ids.hpp", "mtrace/snapshot.hpp", "mtrace/string_table.hpp"}
 ANALYSIS = MODEL | {"mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp"}
 READ, WRITE = MODEL | {"mtrace/read.hpp"}, MODEL | {"mtrace/write.hpp"}
-ALL = ANALYSIS | READ | WRITE
+SYMBOLIZE = MODEL | {"mtrace/symbolize.hpp"}
+ALL = ANALYSIS | READ | WRITE | SYMBOLIZE
 
 # Folder: (public headers, folders of src beside itself, libraries). Data flows one way:
 # file -> read -> model -> analysis -> render, and nothing looks back.
@@ -27,11 +28,13 @@ FOLDERS = {
     "analysis": (ANALYSIS, {"model", "base"}, {"fmt", "tsl"}),
     "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl", "zstd"}),
     "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),
+    "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils"}),
+    "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
     "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
 # What the public headers include: each other and the standard library.
-PUBLIC = (ALL, set(), set())
+PUBLIC = (ALL | {"mtrace/mtrace.h"}, set(), set())
 
 # A header of another project, by how it is included; what is not here is the system's.
 LIBRARIES = {
@@ -42,6 +45,10 @@ LIBRARIES = {
     "zlib.h": "zlib",
     "xxhash.h": "xxhash",
     "utf8proc.h": "utf8proc",
+    "elfutils/": "elfutils",
+    "libelf.h": "elfutils",
+    "gelf.h": "elfutils",
+    "dwarf.h": "elfutils",
     "nlohmann/": "nlohmann",
     "doctest": "doctest",
 }

@@ -105,13 +105,16 @@ IdVector<FrameId, char> match_system(const Tracebacks& tables) {
   OncePerString is_system_file(tables.strings, ask_file);
   OncePerString is_system_object(tables.strings, ask_module);
   return for_each_frame(tables, [&](const Frame& frame) {
-    if (frame.filename != kNone<StringId>) return is_system_file(frame.filename);
+    if (frame.filename != kNone<StringId> && is_system_file(frame.filename)) return true;
+    // A library's sources are not the user's because they were compiled somewhere else.
     return frame.module != kNone<ModuleId> && is_system_object(tables.modules[frame.module].name);
   });
 }
 
 IdVector<FrameId, char> match_machinery(const Tracebacks& tables) {
-  const auto ask = [](std::string_view name) { return is_allocation_machinery(name); };
+  const auto ask = [](std::string_view name) {
+    return is_allocation_machinery(name) || is_container_internal(name);
+  };
   OncePerString is_machinery(tables.strings, ask);
   return for_each_frame(tables, [&](const Frame& frame) {
     return frame.function != kNone<StringId> && is_machinery(frame.function) &&

@@ -19,26 +19,110 @@ constexpr std::array<std::string_view, 3> kSystemFolderParts = {"/.cargo/registr
                                                                 "/include/c++/"};
 
 // Allocation functions by their whole name.
-constexpr std::array<std::string_view, 19> kAllocationFunctions = {
-    "malloc",        "calloc",         "realloc",       "reallocarray",   "posix_memalign",
-    "aligned_alloc", "memalign",       "valloc",        "pvalloc",        "strdup",
-    "strndup",       "__libc_malloc",  "__libc_calloc", "__libc_realloc", "__libc_memalign",
-    "operator new",  "operator new[]", "__rust_alloc",  "__rust_realloc"};
+constexpr std::array kAllocationFunctions = std::to_array<std::string_view>({"malloc",
+                                                                             "calloc",
+                                                                             "realloc",
+                                                                             "reallocarray",
+                                                                             "posix_memalign",
+                                                                             "aligned_alloc",
+                                                                             "memalign",
+                                                                             "valloc",
+                                                                             "pvalloc",
+                                                                             "strdup",
+                                                                             "strndup",
+                                                                             "__libc_malloc",
+                                                                             "__libc_calloc",
+                                                                             "__libc_realloc",
+                                                                             "__libc_memalign",
+                                                                             "__libc_valloc",
+                                                                             "__libc_pvalloc",
+                                                                             "__posix_memalign",
+                                                                             "__strdup",
+                                                                             "__strndup",
+                                                                             "_int_malloc",
+                                                                             "_int_memalign",
+                                                                             "_int_realloc",
+                                                                             "sysmalloc",
+                                                                             "tcache_init",
+                                                                             "malloc_hook_ini",
+                                                                             "operator new",
+                                                                             "operator new[]",
+                                                                             "__rust_alloc",
+                                                                             "__rust_realloc",
+                                                                             "__rdl_alloc",
+                                                                             "__rdl_realloc",
+                                                                             "__rg_alloc",
+                                                                             "__rg_realloc",
+                                                                             "exchange_malloc",
+                                                                             "__rust_alloc_zeroed",
+                                                                             "__rdl_alloc_zeroed"});
 
 // … and by what their name begins with.
-constexpr std::array<std::string_view, 13> kAllocationPrefixes = {"operator new(",
-                                                                  "operator new[](",
-                                                                  "std::allocator<",
-                                                                  "std::allocator_traits<",
-                                                                  "std::__allocate_guarded<",
-                                                                  "std::__new_allocator<",
-                                                                  "__gnu_cxx::new_allocator<",
-                                                                  "__gnu_cxx::__alloc_traits<",
-                                                                  "std::__1::allocator<",
-                                                                  "std::__1::__libcpp_",
-                                                                  "alloc::alloc::",
-                                                                  "<alloc::alloc::Global as ",
-                                                                  "std::__allocate"};
+constexpr std::array kAllocationPrefixes = std::to_array<std::string_view>(
+    {"operator new(", "operator new[](",
+     // C++
+     "std::allocator<", "std::allocator_traits<", "std::__allocate", "std::__new_allocator<",
+     "std::pmr::", "__gnu_cxx::new_allocator<", "__gnu_cxx::malloc_allocator<",
+     "__gnu_cxx::__alloc_traits<", "__gnu_cxx::__mt_alloc<", "__gnu_cxx::__pool_alloc<",
+     "std::__1::allocator<", "std::__1::allocator_traits<", "std::__1::__allocate",
+     "std::__1::__libcpp_", "std::__1::pmr::",
+     // Rust
+     "alloc::alloc::", "<alloc::alloc::Global as ", "<std::alloc::System as ",
+     "std::alloc::", "std::sys::alloc::", "__rustc::"});
+
+// The containers of C++ and what is built like them, in namespace std: their code runs on behalf of
+// the line that calls it.
+constexpr std::array kContainers = std::to_array<std::string_view>({"vector",
+                                                                    "deque",
+                                                                    "list",
+                                                                    "forward_list",
+                                                                    "map",
+                                                                    "multimap",
+                                                                    "set",
+                                                                    "multiset",
+                                                                    "unordered_map",
+                                                                    "unordered_multimap",
+                                                                    "unordered_set",
+                                                                    "unordered_multiset",
+                                                                    "stack",
+                                                                    "queue",
+                                                                    "priority_queue",
+                                                                    "basic_string",
+                                                                    "string",
+                                                                    "basic_stringbuf",
+                                                                    "basic_stringstream",
+                                                                    "basic_ostringstream",
+                                                                    "function",
+                                                                    "any",
+                                                                    "valarray",
+                                                                    "shared_ptr",
+                                                                    "unique_ptr",
+                                                                    "make_shared",
+                                                                    "make_unique",
+                                                                    "allocate_shared",
+                                                                    "make_unique_for_overwrite",
+                                                                    "make_shared_for_overwrite",
+                                                                    "construct_at",
+                                                                    "uninitialized_copy",
+                                                                    "uninitialized_fill",
+                                                                    "back_insert_iterator",
+                                                                    "insert_iterator",
+                                                                    "front_insert_iterator",
+                                                                    "pair",
+                                                                    "tuple",
+                                                                    "optional",
+                                                                    "variant",
+                                                                    "operator+",
+                                                                    "to_string"});
+
+// Namespaces that versions and modes of the libraries put around them.
+constexpr std::array kInnerNamespaces = std::to_array<std::string_view>(
+    {"__cxx11::", "__1::", "__debug::", "__cxx1998::", "_V2::", "__ndk1::"});
+
+constexpr std::array kRustContainerPrefixes = std::to_array<std::string_view>(
+    {"alloc::vec::", "alloc::raw_vec::", "alloc::string::", "alloc::boxed::", "alloc::rc::",
+     "alloc::sync::", "alloc::collections::", "alloc::slice::", "alloc::str::", "alloc::borrow::",
+     "hashbrown::", "std::collections::hash::"});
 
 template <class Table>
 bool begins_with_any(std::string_view text, const Table& prefixes) {
@@ -80,6 +164,17 @@ std::string_view below_package_folder(std::string_view filename) {
   return {};
 }
 
+// What follows "std::" and the like, else empty.
+std::string_view below_standard_namespace(std::string_view function) {
+  if (function.starts_with("__gnu_cxx::")) return function.substr(11);
+  if (!function.starts_with("std::")) return {};
+  function.remove_prefix(5);
+  for (const std::string_view inner : kInnerNamespaces) {
+    if (function.starts_with(inner)) function.remove_prefix(inner.size());
+  }
+  return function;
+}
+
 // The first component; of a file, without what follows its first dot.
 std::string_view first_component(std::string_view path) {
   const std::size_t slash = path.find('/');
@@ -113,6 +208,16 @@ bool is_allocation_machinery(std::string_view function) {
   return std::find(kAllocationFunctions.begin(), kAllocationFunctions.end(), function) !=
              kAllocationFunctions.end() ||
          begins_with_any(function, kAllocationPrefixes);
+}
+
+bool is_container_internal(std::string_view function) {
+  const std::string_view rust = function.substr(function.starts_with('<') ? 1 : 0);
+  if (begins_with_any(rust, kRustContainerPrefixes)) return true;
+  const std::string_view inner = below_standard_namespace(function);
+  const std::string_view name = inner.substr(0, inner.find_first_of("<(:["));
+  // Names that begin like this are the library's own: nobody else may call them.
+  if (name.size() > 1 && name.front() == '_') return true;
+  return std::find(kContainers.begin(), kContainers.end(), name) != kContainers.end();
 }
 
 }  // namespace memtrace

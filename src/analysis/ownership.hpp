@@ -18,5 +18,8 @@ bool is_system_module(std::string_view module);
 // The allocation machinery: functions that stand between the line that wants memory and the
 // allocator. `function` is a native function's demangled name.
 bool is_allocation_machinery(std::string_view function);
+// The second, wider class: what containers and strings of the C++ and Rust standard libraries
+// consist of. Their memory is asked for by whoever uses them.
+bool is_container_internal(std::string_view function);
 
 }  // namespace memtrace

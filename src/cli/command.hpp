@@ -19,10 +19,13 @@ struct Command {
 
 std::span<const Command> commands();
 
+void add_run(CLI::App& app);
+void add_snapshot(CLI::App& app);
 void add_top(CLI::App& app);
 void add_diff(CLI::App& app);
 void add_info(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_merge(CLI::App& app);
+void add_symbolize(CLI::App& app);
 
 }  // namespace memtrace

@@ -5,7 +5,7 @@
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
 #include "cli/output_options.hpp"
-#include "cli/progress.hpp"
+#include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
 #include "mtrace/error.hpp"
 
@@ -40,8 +40,8 @@ void run_diff(const DiffOptions& options) {
   }
   const Selection selection = options.selection.selection();
   const Ranking ranking = options.output.ranking();
-  const Snapshot before = read_with_progress(options.before, read_options_for(selection));
-  const Snapshot after = read_with_progress(options.after, read_options_for(selection));
+  const Snapshot before = read_resolved(options.before, read_options_for(selection));
+  const Snapshot after = read_resolved(options.after, read_options_for(selection));
   const DiffReport report = diff(before, after, selection, ranking);
   warn_of_different_settings(before.metadata, after.metadata);
   print(options.output, [&](const Style& style, Sink& sink) {

@@ -6,7 +6,6 @@
 #include <exception>
 #include <memory>
 #include <new>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "cli/complaint.hpp"
 #include "cli/help_formatter.hpp"
 #include "cli/suggestion.hpp"
+#include "cli/traced_command.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {
@@ -77,22 +77,20 @@ int print_text(const std::string& text) {
   return kExitDone;
 }
 
-// As the parser takes them, last one first. "help [COMMAND]" is "[COMMAND] --help", and "--option="
-// has an empty value, where the parser would take the next word.
-std::vector<std::string> arguments_of(int argc, char** argv) {
+// "help [COMMAND]" is "[COMMAND] --help", and "--option=" has an empty value, where the parser
+// would take the next word.
+std::vector<std::string> arguments_of(const std::vector<std::string>& words) {
   std::vector<std::string> arguments;
-  for (std::string argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
-    const bool empty_value =
-        argument.starts_with("--") && argument.find('=') == argument.size() - 1;
-    if (empty_value) argument.pop_back();
-    arguments.push_back(std::move(argument));
+  for (std::string word : words) {
+    const bool empty_value = word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (empty_value) word.pop_back();
+    arguments.push_back(std::move(word));
     if (empty_value) arguments.emplace_back();
   }
   if (!arguments.empty() && arguments.front() == "help") {
     arguments.erase(arguments.begin());
     arguments.emplace_back("--help");
   }
-  std::reverse(arguments.begin(), arguments.end());
   return arguments;
 }
 
@@ -100,8 +98,13 @@ int run(int argc, char** argv) {
   CLI::App program("Which line holds the memory, and what grew between two moments.", "mtrace");
   program.formatter(std::make_shared<HelpFormatter>());
   add_commands(program);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  join_traced_command(program, words);
+  std::vector<std::string> arguments = arguments_of(words);
+  // As the parser takes them.
+  std::reverse(arguments.begin(), arguments.end());
   try {
-    program.parse(arguments_of(argc, argv));
+    program.parse(std::move(arguments));
     if (program.get_subcommands().empty()) return fail("which command? (see mtrace --help)");
     return kExitDone;
   } catch (const CLI::CallForHelp&) {

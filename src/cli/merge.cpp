@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
-#include "cli/progress.hpp"
+#include "cli/resolved_input.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/write.hpp"
 
@@ -18,7 +18,7 @@ struct MergeOptions {
 void run_merge(const MergeOptions& options) {
   Merger merger;
   for (const std::string& path : options.inputs) {
-    const Snapshot snapshot = read_with_progress(path, {});
+    const Snapshot snapshot = read_resolved(path, {});
     try {
       merger.add(snapshot);
     } catch (const Error& error) {

@@ -14,7 +14,6 @@ namespace {
 constexpr auto kPatience = std::chrono::milliseconds(500);
 constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr std::uint64_t kWidth = 30;
-constexpr double kMebibyte = 1 << 20;
 
 // A progress bar that cannot be drawn is no reason to fail.
 void draw_line(const std::string& text) {
@@ -23,8 +22,9 @@ void draw_line(const std::string& text) {
 
 }  // namespace
 
-ProgressBar::ProgressBar(const std::string& title)
+ProgressBar::ProgressBar(const std::string& title, const ProgressUnit& unit)
     : title_(escaped(title)),
+      unit_(unit),
       watched_(isatty(STDERR_FILENO) == 1),
       next_draw_(Clock::now() + kPatience) {}
 
@@ -42,14 +42,15 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
 
 void ProgressBar::draw(std::uint64_t done, std::uint64_t total) {
   drawn_ = true;
-  const double read = static_cast<double>(done) / kMebibyte;
+  const double shown = static_cast<double>(done) / unit_.size;
   if (total == 0) {
-    draw_line(fmt::format("reading {}: {:.0f} MiB", title_, read));
+    draw_line(fmt::format("{} {}: {:.0f} {}", unit_.verb, title_, shown, unit_.name));
     return;
   }
   const std::uint64_t filled = std::min(done, total) * kWidth / total;
-  draw_line(fmt::format("reading {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} MiB", title_, "", filled, "",
-                        kWidth - filled, read, static_cast<double>(total) / kMebibyte));
+  draw_line(fmt::format("{} {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} {}", unit_.verb, title_, "",
+                        filled, "", kWidth - filled, shown, static_cast<double>(total) / unit_.size,
+                        unit_.name));
 }
 
 Snapshot read_with_progress(const std::string& path, ReadOptions options) {

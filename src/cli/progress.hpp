@@ -9,11 +9,20 @@
 
 namespace memtrace {
 
-// Appears when a read takes longer than half a second and a person is watching; disappears in the
-// end. Costs a look at the clock for each piece read.
+// What goes on, and what it counts: "reading", bytes to a mebibyte, "MiB".
+struct ProgressUnit {
+  const char* verb;
+  double size;
+  const char* name;
+};
+inline constexpr ProgressUnit kReadingBytes = {"reading", 1 << 20, "MiB"};
+inline constexpr ProgressUnit kLookingUpAddresses = {"looking up", 1, "addresses"};
+
+// Appears when something takes longer than half a second and a person is watching; disappears in
+// the end. Costs a look at the clock for each piece.
 class ProgressBar {
  public:
-  explicit ProgressBar(const std::string& title);
+  explicit ProgressBar(const std::string& title, const ProgressUnit& unit = kReadingBytes);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -26,6 +35,7 @@ class ProgressBar {
   void draw(std::uint64_t done, std::uint64_t total);
 
   std::string title_;
+  ProgressUnit unit_;
   bool watched_;
   bool drawn_ = false;
   Clock::time_point next_draw_;

@@ -2,7 +2,7 @@
 
 #include "cli/command.hpp"
 #include "cli/output_options.hpp"
-#include "cli/progress.hpp"
+#include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
 
 namespace memtrace {
@@ -17,7 +17,7 @@ struct TopOptions {
 void run_top(const TopOptions& options) {
   const Selection selection = options.selection.selection();
   const Ranking ranking = options.output.ranking();
-  const Snapshot snapshot = read_with_progress(options.snapshot, read_options_for(selection));
+  const Snapshot snapshot = read_resolved(options.snapshot, read_options_for(selection));
   const TopReport report = top(snapshot, selection, ranking);
   print(options.output, [&](const Style& style, Sink& sink) {
     options.output.renderer().top(report, options.snapshot, style, sink);

@@ -35,8 +35,40 @@ TEST_CASE("the allocation machinery") {
         "alloc::alloc::alloc"}) {
     CHECK_MESSAGE(is_allocation_machinery(function), function);
   }
+  for (const char* const function :
+       {"__rustc::__rust_alloc", "_int_malloc", "operator new[](unsigned long, std::align_val_t)",
+        "std::allocator_traits<std::allocator<int> >::allocate(std::allocator<int>&, unsigned "
+        "long)",
+        "std::__1::__libcpp_allocate[abi:v160006](unsigned long, unsigned long)",
+        "__gnu_cxx::new_allocator<char>::allocate(unsigned long, void const*)",
+        "<alloc::alloc::Global as core::alloc::Allocator>::allocate"}) {
+    CHECK_MESSAGE(is_allocation_machinery(function), function);
+  }
+  CHECK_FALSE(is_allocation_machinery("operator new_shape(int)"));
   CHECK_FALSE(is_allocation_machinery("malloc_config"));
   CHECK_FALSE(is_allocation_machinery("main"));
+}
+
+TEST_CASE("the insides of containers") {
+  for (const char* const function :
+       {"std::vector<int, std::allocator<int> >::push_back(int&&)",
+        "std::_Vector_base<int, std::allocator<int> >::_M_allocate(unsigned long)",
+        "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::_M_create"
+        "(unsigned long&, unsigned long)",
+        "std::__1::vector<int>::__push_back_slow_path", "std::__1::__tree<int>::__insert_unique",
+        "std::make_unique<Shape>()", "std::__detail::_Hashtable_alloc<X>::_M_allocate_node",
+        "alloc::raw_vec::RawVec<T,A>::grow_one",
+        "<alloc::vec::Vec<T> as core::clone::Clone>::clone",
+        "hashbrown::raw::RawTable<T,A>::reserve_rehash"}) {
+    CHECK_MESSAGE(is_container_internal(function), function);
+  }
+  for (const char* const function :
+       {"main", "vector<int>::push_back(int)", "mine::vector::push_back(int)",
+        "stdx::vector::push_back(int)", "std::regex_compiler", "std::vectorize()",
+        "std::getline<char>(std::istream&)", "std::__cxx11::", "std::", "<mine::Store as Clone>::x",
+        "mine::f(std::vector<int>)", ""}) {
+    CHECK_MESSAGE(!is_container_internal(function), function);
+  }
 }
 
 }  // namespace

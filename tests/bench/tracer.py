@@ -89,7 +89,7 @@ def variants(folder, runtime, with_heaptrack):
     found["sampling"] = ([], {"LD_PRELOAD": runtime, "MTRACE": "32,sample=524288"})
     if with_heaptrack:
         if shutil.which("heaptrack"):
-            found["heaptrack"] = (["heaptrack", "--record-only", "-o", str(folder / "heaptrack")], {})
+            found["heaptrack"] = (["heaptrack", "--raw", "-o", str(folder / "heaptrack")], {})
         else:
             print("heaptrack is not there: left out", file=sys.stderr)
     return found

@@ -1,0 +1,12 @@
+// Durations as people write them.
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+namespace memtrace {
+
+// "90", "90s", "5m", "2h", "1d": whole seconds, more than none. Throws Error.
+std::chrono::seconds parse_duration(std::string_view text);
+
+}  // namespace memtrace

@@ -1,0 +1,52 @@
+#include "cli/resolved_input.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "cli/complaint.hpp"
+#include "cli/progress.hpp"
+
+namespace memtrace {
+namespace {
+
+constexpr auto kLong = std::chrono::milliseconds(500);
+
+// One line for all modules: `mtrace symbolize` has one for each.
+void warn_in_one_line(const SymbolizeResult& result) {
+  if (result.warnings.empty()) return;
+  const std::size_t others = result.warnings.size() - 1;
+  const std::string more = others == 0 ? ""
+                                       : fmt::format(
+                                             "; and {} more modules (mtrace symbolize "
+                                             "lists them)",
+                                             others);
+  complain(fmt::format("warning: {}{}", result.warnings.front(), more));
+}
+
+}  // namespace
+
+SymbolizeResult symbolize_with_progress(Snapshot& snapshot, const std::string& path,
+                                        SymbolizeOptions options) {
+  ProgressBar bar(path, kLookingUpAddresses);
+  options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+  return symbolize(snapshot, options);
+}
+
+Snapshot read_resolved(const std::string& path, const ReadOptions& options) {
+  Snapshot snapshot = read_with_progress(path, options);
+  if (!has_addresses(snapshot)) return snapshot;
+  const auto start = std::chrono::steady_clock::now();
+  warn_in_one_line(symbolize_with_progress(snapshot, path, {}));
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  if (elapsed > kLong && isatty(STDERR_FILENO) == 1) {
+    complain(
+        fmt::format("looking up addresses took {:.1f} s: mtrace symbolize {} -o FILE keeps "
+                    "the result",
+                    std::chrono::duration<double>(elapsed).count(), path));
+  }
+  return snapshot;
+}
+
+}  // namespace memtrace

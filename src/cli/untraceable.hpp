@@ -1,0 +1,12 @@
+// Programs into which nothing can be preloaded.
+#pragma once
+
+#include <string>
+
+namespace memtrace {
+
+// Why the program that a shell would find as `name` cannot be traced ("it is statically linked");
+// empty where nothing speaks against it.
+std::string why_untraceable(const std::string& name);
+
+}  // namespace memtrace

@@ -1,0 +1,39 @@
+// A module's debug information, shared by the threads that look things up in it.
+#pragma once
+
+#include <elfutils/libdw.h>
+
+#include <memory>
+#include <mutex>
+
+#include "symbolize/elf_file.hpp"
+
+namespace memtrace {
+
+struct DwarfEnd {
+  void operator()(Dwarf* dwarf) const { dwarf_end(dwarf); }
+};
+using DwarfPointer = std::unique_ptr<Dwarf, DwarfEnd>;
+
+// One thread's own view of the debug information. It remembers all that was ever asked of it.
+struct DwarfView {
+  DwarfPointer shared;  // what several modules share (dwz); ends after `dwarf`
+  DwarfPointer dwarf;
+};
+
+// Sections are unpacked once, for all views.
+class DebugInfo {
+ public:
+  // `shared` may be nullptr. Both must outlive this and its views.
+  DebugInfo(const ElfFile& file, const ElfFile* shared) : file_(file), shared_(shared) {}
+
+  // Throws Error where the debug information is damaged. Cheap, but for the first one.
+  DwarfView view();
+
+ private:
+  const ElfFile& file_;
+  const ElfFile* shared_;
+  std::mutex mutex_;  // for the ELF files
+};
+
+}  // namespace memtrace

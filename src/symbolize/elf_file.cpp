@@ -1,0 +1,89 @@
+#include "symbolize/elf_file.hpp"
+
+#include <elfutils/libdwelf.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "mtrace/error.hpp"
+
+namespace memtrace {
+
+ElfFile::ElfFile(std::string path) : path_(std::move(path)) {
+  // A pipe that nobody writes to must not stop everything.
+  file_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file_ < 0) throw Error(std::strerror(errno));
+  begin();
+}
+
+ElfFile::ElfFile(std::string path, int file) : path_(std::move(path)), file_(file) {
+  begin();
+}
+
+ElfFile::~ElfFile() {
+  elf_end(elf_);
+  close(file_);
+}
+
+void ElfFile::begin() {
+  static_cast<void>(elf_version(EV_CURRENT));
+  struct stat status {};
+  if (fstat(file_, &status) == 0 && S_ISREG(status.st_mode)) {
+    elf_ = elf_begin(file_, ELF_C_READ_MMAP, nullptr);
+  }
+  if (elf_ == nullptr || elf_kind(elf_) != ELF_K_ELF) {
+    elf_end(elf_);
+    close(file_);
+    throw Error("it is not an ELF file");
+  }
+  const char* const identification = elf_getident(elf_, nullptr);
+  if (identification == nullptr || identification[EI_DATA] != ELFDATA2LSB) {
+    elf_end(elf_);
+    close(file_);
+    throw Error("it is for processors of another byte order");
+  }
+}
+
+std::string ElfFile::build_id() const {
+  const void* bytes = nullptr;
+  const ssize_t size = dwelf_elf_gnu_build_id(elf_, &bytes);
+  return size <= 0 ? std::string()
+                   : std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
+Elf_Scn* ElfFile::section(const char* name) const {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_, &names) != 0) return nullptr;
+  for (Elf_Scn* scn = elf_nextscn(elf_, nullptr); scn != nullptr; scn = elf_nextscn(elf_, scn)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(scn, &header) == nullptr || header.sh_type == SHT_NOBITS) continue;
+    const char* const found = elf_strptr(elf_, names, header.sh_name);
+    if (found != nullptr && std::strcmp(found, name) == 0) return scn;
+  }
+  return nullptr;
+}
+
+bool ElfFile::has_debug_information() const {
+  return section(".debug_info") != nullptr || section(".zdebug_info") != nullptr;
+}
+
+std::vector<AddressRange> ElfFile::code() const {
+  std::vector<AddressRange> ranges;
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0) return ranges;
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr header;
+    if (gelf_getphdr(elf_, static_cast<int>(i), &header) == nullptr) break;
+    if (header.p_type != PT_LOAD || (header.p_flags & PF_X) == 0) continue;
+    if (header.p_vaddr + header.p_memsz < header.p_vaddr) continue;
+    ranges.push_back({header.p_vaddr, header.p_vaddr + header.p_memsz});
+  }
+  return ranges;
+}
+
+}  // namespace memtrace

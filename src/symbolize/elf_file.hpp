@@ -1,0 +1,52 @@
+// An ELF file, open for reading.
+#pragma once
+
+#include <libelf.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace memtrace {
+
+struct AddressRange {
+  std::uint64_t low = 0, high = 0;  // high is the first address behind it
+  [[nodiscard]] bool contains(std::uint64_t address) const {
+    return low <= address && address < high;
+  }
+};
+
+// Maps the file: only what is looked at is read. Not for several threads at once.
+class ElfFile {
+ public:
+  // Throws Error, without the path: the system's reason, or that it is no ELF file.
+  explicit ElfFile(std::string path);
+  // Takes the file descriptor.
+  ElfFile(std::string path, int file);
+  ~ElfFile();
+  ElfFile(const ElfFile&) = delete;
+  ElfFile& operator=(const ElfFile&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int file() const { return file_; }
+  [[nodiscard]] Elf* elf() const { return elf_; }
+
+  // Raw bytes; empty where there is none.
+  [[nodiscard]] std::string build_id() const;
+  // nullptr where there is no such section, or only its header.
+  [[nodiscard]] Elf_Scn* section(const char* name) const;
+  [[nodiscard]] bool has_debug_information() const;
+  // The segments that hold code, as addresses of the file.
+  [[nodiscard]] std::vector<AddressRange> code() const;
+
+ private:
+  void begin();
+
+  std::string path_;
+  int file_ = -1;
+  Elf* elf_ = nullptr;
+};
+
+}  // namespace memtrace

@@ -1,0 +1,120 @@
+#include "symbolize/module_lookup.hpp"
+
+#include <elfutils/libdwelf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "mtrace/error.hpp"
+#include "symbolize/demangle.hpp"
+#include "symbolize/symbol_table.hpp"
+#include "symbolize/unit_resolver.hpp"
+
+namespace memtrace {
+namespace {
+
+// A view of the debug information remembers every unit that it was asked about (libdw keeps them
+// until the end), so it serves a limited number of them.
+constexpr std::size_t kUnitsInPart = 16;
+
+}  // namespace
+
+void ModuleLookup::warn(const std::string& message) {
+  const std::scoped_lock lock(warning_mutex_);
+  if (request_.warning.empty()) request_.warning = request_.path + ": " + message;
+}
+
+std::vector<ModuleLookup::Part> ModuleLookup::open() {
+  try {
+    files_ = find_module_files(request_.path, request_.build_id, options_);
+    if (files_.debug_information().has_debug_information()) index_units();
+  } catch (const Error& error) {
+    warn(error.what());
+  }
+  std::vector<Part> parts;
+  for (std::size_t first = 0; first < units_.size(); first += kUnitsInPart) {
+    parts.push_back({first, std::min(first + kUnitsInPart, units_.size())});
+  }
+  return parts;
+}
+
+void ModuleLookup::index_units() {
+  const ElfFile& file = files_.debug_information();
+  find_shared();
+  info_ = std::make_unique<DebugInfo>(file, shared_.get());
+  const DwarfView view = info_->view();
+  const auto code = files_.main ? files_.main->code() : file.code();
+  std::string warning;
+  units_ = addresses_by_unit(*view.dwarf, request_.addresses, code, warning);
+  if (!warning.empty()) warn(warning);
+}
+
+void ModuleLookup::find_shared() {
+  const ElfFile& file = files_.debug_information();
+  if (file.section(".gnu_debugaltlink") == nullptr) return;
+  const DwarfView view = DebugInfo(file, nullptr).view();
+  const char* name = nullptr;
+  const void* id = nullptr;
+  const ssize_t size = dwelf_dwarf_gnu_debugaltlink(view.dwarf.get(), &name, &id);
+  if (size <= 0) return;
+  const std::string build_id(static_cast<const char*>(id), static_cast<std::size_t>(size));
+  shared_ = find_shared_debug_file(file, name, build_id, options_);
+  if (!shared_) warn(fmt::format("its debug information needs {}, which is not there", name));
+}
+
+void ModuleLookup::resolve(Part part) {
+  try {
+    const DwarfView view = info_->view();
+    FunctionNames names(intern_);
+    for (std::size_t i = part.first; i < part.last; ++i) {
+      resolve_one(*view.dwarf, units_[i], names);
+    }
+  } catch (const Error& error) {
+    warn(error.what());
+  }
+}
+
+void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, FunctionNames& names) {
+  std::vector<std::uint64_t> addresses;
+  addresses.reserve(unit.addresses.size());
+  for (const std::uint32_t i : unit.addresses) addresses.push_back(request_.addresses[i]);
+  std::vector<FrameChain> chains(addresses.size());
+  const UnitProblem problem = resolve_unit(dwarf, unit.unit, addresses, chains, names, intern_);
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    request_.chains[unit.addresses[i]] = std::move(chains[i]);
+  }
+  if (problem.is_damaged) warn("its debug information is damaged");
+  if (!problem.missing.empty()) {
+    warn(fmt::format("a part of its debug information is not there: {}", problem.missing));
+  }
+}
+
+void ModuleLookup::finish() {
+  const auto lacks_name = [](const FrameChain& chain) {
+    return chain.empty() || chain.back().function == kNone<StringId>;
+  };
+  if (!files_.main && !files_.debug) return;
+  if (std::none_of(request_.chains.begin(), request_.chains.end(), lacks_name)) return;
+  SymbolTable symbols;
+  // A separate file has the whole table; what it was taken from may have only what it exports.
+  const bool separate = files_.debug && files_.debug->section(".symtab") != nullptr;
+  symbols.add(separate || !files_.main ? *files_.debug : *files_.main);
+  symbols.finish((files_.main ? *files_.main : *files_.debug).code());
+  for (std::size_t i = 0; i < request_.chains.size(); ++i) {
+    FrameChain& chain = request_.chains[i];
+    if (!lacks_name(chain)) continue;
+    const char* const symbol = symbols.find(request_.addresses[i]);
+    if (symbol == nullptr) continue;
+    if (chain.empty()) chain.emplace_back();
+    chain.back().function = intern_(demangled(symbol));
+  }
+}
+
+std::uint64_t ModuleLookup::addresses_in(Part part) const {
+  std::uint64_t count = 0;
+  for (std::size_t i = part.first; i < part.last; ++i) count += units_[i].addresses.size();
+  return count;
+}
+
+}  // namespace memtrace

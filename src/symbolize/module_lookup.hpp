@@ -1,0 +1,64 @@
+// Looking up a module's addresses, in parts that several threads can work on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mtrace/symbolize.hpp"
+#include "symbolize/debug_files.hpp"
+#include "symbolize/debug_info.hpp"
+#include "symbolize/frame_chain.hpp"
+#include "symbolize/function_names.hpp"
+#include "symbolize/unit_index.hpp"
+
+namespace memtrace {
+
+// What is asked of a module, and the answers.
+struct ModuleRequest {
+  std::string path;
+  std::string build_id;
+  std::vector<std::uint64_t> addresses;  // sorted, each once
+  std::vector<FrameChain> chains;        // one for each address
+  std::string warning;
+};
+
+// open() comes first and finish() last, each on one thread; in between, any thread resolves parts.
+class ModuleLookup {
+ public:
+  // Units of [first, last) of those that have addresses.
+  struct Part {
+    std::size_t first = 0, last = 0;
+  };
+
+  ModuleLookup(ModuleRequest& request, const SymbolizeOptions& options, const Intern& intern)
+      : request_(request), options_(options), intern_(intern) {}
+
+  // Finds the files and which addresses are in which units. The parts are about equally large.
+  std::vector<Part> open();
+  void resolve(Part part);
+  // What no debug information tells may still be in the symbol table.
+  void finish();
+
+  [[nodiscard]] std::uint64_t addresses_in(Part part) const;
+
+ private:
+  void index_units();
+  void find_shared();
+  void resolve_one(Dwarf& dwarf, const UnitAddresses& unit, FunctionNames& names);
+  void warn(const std::string& message);
+
+  ModuleRequest& request_;
+  const SymbolizeOptions& options_;
+  const Intern& intern_;
+  ModuleFiles files_;
+  std::unique_ptr<ElfFile> shared_;
+  std::unique_ptr<DebugInfo> info_;
+  std::vector<UnitAddresses> units_;
+  std::mutex warning_mutex_;
+};
+
+}  // namespace memtrace

@@ -1,0 +1,114 @@
+#include "symbolize/unit_scopes.hpp"
+
+#include <dwarf.h>
+
+#include <algorithm>
+
+namespace memtrace {
+namespace {
+
+constexpr int kDeepest = 200;
+// How often an address may be inside of something: far more than the deepest inlining.
+constexpr std::uint64_t kMostMarks = 4096;
+
+}  // namespace
+
+UnitScopes::UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses)
+    : addresses_(addresses), reader_(unit) {
+  const Position begin = reader_.first_child();
+  for (const bool thorough : {false, true}) {
+    thorough_ = thorough;
+    innermost_.assign(addresses.size(), kNoScope);
+    scopes_.clear();
+    marks_ = (addresses.size() + 1) * kMostMarks;
+    if (begin != nullptr) walk(begin, kNoScope, 0);
+    const auto unknown = std::find(innermost_.begin(), innermost_.end(), kNoScope);
+    if (unknown == innermost_.end()) break;
+  }
+}
+
+UnitScopes::Position UnitScopes::walk(Position position, std::uint32_t enclosing, int depth) {
+  while (!reader_.at_end(position)) {
+    const std::optional<DieReader::Die> die = reader_.read(position);
+    if (!die) break;
+    position = depth < kDeepest ? visit(*die, enclosing, depth + 1) : reader_.behind_children(*die);
+  }
+  return position;
+}
+
+UnitScopes::Position UnitScopes::visit(const DieReader::Die& die, std::uint32_t enclosing,
+                                       int depth) {
+  if (!die.abbreviation->has_children && die.abbreviation->tag != DW_TAG_subprogram &&
+      die.abbreviation->tag != DW_TAG_inlined_subroutine) {
+    return die.behind;
+  }
+  switch (die.abbreviation->tag) {
+    case DW_TAG_subprogram:
+      return visit_scope(die, kNoScope, depth);
+    case DW_TAG_inlined_subroutine:
+      return visit_scope(die, enclosing, depth);
+    case DW_TAG_lexical_block:
+    case DW_TAG_try_block:
+    case DW_TAG_catch_block:
+    case DW_TAG_with_stmt:
+      if (!thorough_ && claim(die, kNoScope) == Claim::nothing) break;
+      return walk(die.behind, enclosing, depth);
+    case DW_TAG_namespace:
+    case DW_TAG_module:
+      return walk(die.behind, kNoScope, depth);
+    case DW_TAG_class_type:
+    case DW_TAG_structure_type:
+    case DW_TAG_union_type:
+    case DW_TAG_enumeration_type:
+    case DW_TAG_interface_type:
+      // Older Rust compilers put functions here.
+      if (!thorough_) break;
+      return walk(die.behind, kNoScope, depth);
+    default:
+      break;
+  }
+  return reader_.behind_children(die);
+}
+
+UnitScopes::Position UnitScopes::visit_scope(const DieReader::Die& die, std::uint32_t caller,
+                                             int depth) {
+  const auto scope = static_cast<std::uint32_t>(scopes_.size());
+  const bool has_children = die.abbreviation->has_children;
+  if (claim(die, scope) == Claim::some) {
+    Dwarf_Die opened{};
+    reader_.open(die, opened);
+    scopes_.push_back({opened, caller});
+    return has_children ? walk(die.behind, scope, depth) : die.behind;
+  }
+  // Functions inside of functions are looked for only where all else failed.
+  return thorough_ && has_children ? walk(die.behind, kNoScope, depth)
+                                   : reader_.behind_children(die);
+}
+
+UnitScopes::Claim UnitScopes::claim(const DieReader::Die& die, std::uint32_t scope) {
+  if (die.has_other_ranges) {
+    Dwarf_Die opened;
+    if (!reader_.open(die, opened)) return Claim::no_ranges;
+    Claim result = Claim::no_ranges;
+    Dwarf_Addr base = 0, low = 0, high = 0;
+    for (ptrdiff_t at = 0; (at = dwarf_ranges(&opened, at, &base, &low, &high)) > 0;) {
+      if (result == Claim::no_ranges) result = Claim::nothing;
+      if (claim_range(low, high, scope)) result = Claim::some;
+    }
+    return result;
+  }
+  if (!die.has_plain_range) return Claim::no_ranges;
+  return claim_range(die.low, die.high, scope) ? Claim::some : Claim::nothing;
+}
+
+bool UnitScopes::claim_range(std::uint64_t low, std::uint64_t high, std::uint32_t scope) {
+  const auto begin = std::lower_bound(addresses_.begin(), addresses_.end(), low);
+  auto address = begin;
+  for (; address != addresses_.end() && *address < high && marks_ > 0; ++address, --marks_) {
+    if (scope == kNoScope) return true;
+    innermost_[static_cast<std::size_t>(address - addresses_.begin())] = scope;
+  }
+  return address != begin;
+}
+
+}  // namespace memtrace

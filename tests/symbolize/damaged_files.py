@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""ELF files with bytes changed at random: looking up addresses in them ends, quickly and without a crash.
+
+    tests/symbolize/damaged_files.py --driver PATH [--files N]
+
+The same files in every run. Damage to one compilation unit must not keep others from being read: see
+check_rest().
+"""
+
+import argparse
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+SECONDS = 10  # for one file; it takes some milliseconds
+WAYS = (["-gdwarf-5", "-O2"], ["-gdwarf-4", "-O1"], ["-gdwarf-5", "-O2", "-gz"], ["-gdwarf-5", "-O1", "-gsplit-dwarf"])
+
+
+def run(*command, folder):
+    return subprocess.run([str(word) for word in command], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def built(folder, number, flags):
+    """The file, its sections to damage as (name, begin, size), and its code as (begin, end)."""
+    path = folder / f"program{number}"
+    run("g++", "-std=c++17", "-g", *flags, "-c", PROGRAMS / "main.cpp", "-o", "main.o", folder=folder)
+    run("gcc", "-g", *flags, "-c", PROGRAMS / "say.c", "-o", "say.o", folder=folder)
+    run("g++", "-g", *flags, "main.o", "say.o", "-Wl,--build-id", "-o", path, folder=folder)
+    headers = run("readelf", "--section-headers", "--wide", path, folder=folder)
+    sections = {
+        match[1]: (int(match[2], 16), int(match[3], 16), int(match[4], 16))
+        for match in re.finditer(r"\] (\.\S+)\s+\S+\s+(\w{16}) (\w+) (\w+)", headers)
+    }
+    damaged = [(begin, size) for name, (_, begin, size) in sections.items()
+               if size and name.startswith((".debug", ".symtab", ".strtab"))]  # fmt: skip
+    address, _, size = sections[".text"]
+    return path, sections, damaged, range(address, address + size, 3)
+
+
+def build_id(path, folder):
+    return run("readelf", "--notes", path, folder=folder).split("Build ID: ")[1].split()[0]
+
+
+def damage(content, places, chance):
+    content = bytearray(content)
+    for _ in range(chance.choice((1, 2, 5, 20, 200))):
+        begin, size = chance.choice(places)
+        if chance.random() < 0.15:  # the headers at both ends of the file
+            begin, size = (0, 64) if chance.random() < 0.3 else (len(content) - 3000, 3000)
+        at = begin + chance.randrange(size)
+        content[at] = chance.choice((0, 255, 127, 128, content[at] ^ 1 << chance.randrange(8), chance.randrange(256)))
+    return content[: chance.randrange(len(content))] if chance.random() < 0.05 else content
+
+
+def look_up(driver, path, identity, addresses):
+    """Standard output and standard error; raises what went wrong."""
+    done = subprocess.run([driver, "--build-id", identity, path], input="".join(f"{at:#x}\n" for at in addresses),
+                          capture_output=True, text=True, errors="replace", timeout=SECONDS, check=True)  # fmt: skip
+    return done.stdout, done.stderr
+
+
+def check_rest(driver, folder, program):
+    """The second unit's abbreviations are destroyed: the first one is answered, and one warning says it."""
+    path, sections, _, addresses = program
+    content = bytearray(path.read_bytes())
+    identity = build_id(path, folder)
+    whole, _ = look_up(driver, path, identity, addresses)
+    _, begin, size = sections[".debug_abbrev"]
+    content[begin + size - 60 : begin + size] = b"\xff" * 60
+    damaged = folder / "damaged"
+    damaged.write_bytes(content)
+    rest, errors = look_up(driver, damaged, identity, addresses)
+    if errors.count("warning:") != 1 or "damaged" not in errors:
+        return [f"one warning was to be expected: {errors}"]
+    lines = whole.count("main.cpp:")
+    if lines == 0 or rest.count("main.cpp:") != lines:
+        return [f"of {lines} frames in the unit that is whole, {rest.count('main.cpp:')} are left"]
+    return []
+
+
+def check_random(driver, folder, program, files):
+    path, _, places, addresses = program
+    content, identity = path.read_bytes(), build_id(path, folder)
+    problems = []
+    for number in range(files):
+        damaged = folder / "damaged"
+        damaged.write_bytes(damage(content, places, random.Random(f"{path.name} {number}")))
+        try:
+            look_up(driver, damaged, identity, addresses)
+        except subprocess.SubprocessError as error:
+            problems.append(f"{path.name}, number {number}: {error}: {error.stderr}")
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--driver", required=True, type=lambda path: Path(path).resolve())
+    parser.add_argument("--files", type=int, default=60, help="for each way of building")
+    arguments = parser.parse_args()
+    problems = []
+    with tempfile.TemporaryDirectory(prefix="mtrace-test-") as name:
+        folder = Path(name)
+        for number, flags in enumerate(WAYS):
+            program = built(folder, number, flags)
+            if number == 0:
+                problems += check_rest(arguments.driver, folder, program)
+            problems += check_random(arguments.driver, folder, program, arguments.files)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(WAYS) * arguments.files} damaged files, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
