@@ -168,11 +168,6 @@ std::size_t thread_state_memory(const ThreadState& state) {
   return resident_memory(state.stacks, sizeof(StateMemory));
 }
 
-std::uint32_t attached_threads() {
-  const Locked locked(threads_lock);
-  return attached;
-}
-
 bool prepare_threads() {
   if (!has_key) has_key = pthread_key_create(&key, detach) == 0;
   return has_key;

@@ -80,9 +80,6 @@ void return_shared_state(ThreadState& state);
 // Bytes that one state and its caches use.
 std::size_t thread_state_memory(const ThreadState& state);
 
-// Whether several threads have a state: tests of the fork handler ask.
-std::uint32_t attached_threads();
-
 // Before tracing starts; false where the process has no thread-specific keys left.
 bool prepare_threads();
 

@@ -82,9 +82,12 @@ class UnitLines {
     return place->second;
   }
 
-  // A relative path is relative to the folder that the compiler ran in.
+  // A relative path is relative to the folder that the compiler ran in. Where that is relative
+  // itself, it may stand before the path already.
   [[nodiscard]] std::string whole_path(const char* path) const {
-    return tidy_path(*path == '/' ? path : folder_ + path);
+    std::string tidy = tidy_path(path);
+    const bool is_whole = tidy.starts_with('/') || tidy.starts_with(tidy_path(folder_) + '/');
+    return is_whole ? tidy : tidy_path(folder_ + path);
   }
 
   const Intern& intern_;

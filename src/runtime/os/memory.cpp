@@ -18,7 +18,15 @@ std::size_t whole_pages(std::size_t size) {
   return (size + kPage - 1) & ~(kPage - 1);
 }
 
-#ifdef __SANITIZE_THREAD__
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MTRACE_THREAD_SANITIZER
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define MTRACE_THREAD_SANITIZER
+#endif
+
+#ifdef MTRACE_THREAD_SANITIZER
 // ThreadSanitizer must learn that the same address is other memory now.
 long map_pages(std::size_t size) {
   return reinterpret_cast<long>(mmap(nullptr, size, PROT_READ | PROT_WRITE,
