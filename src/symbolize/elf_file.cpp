@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -13,6 +14,16 @@
 #include "mtrace/error.hpp"
 
 namespace memtrace {
+namespace {
+
+// Where variables are, how to unwind, macros, and indexes.
+constexpr std::array kUnusedSections = {
+    ".debug_loc",          ".debug_loclists", ".debug_loc.dwo",  ".debug_loclists.dwo",
+    ".debug_frame",        ".debug_macro",    ".debug_macinfo",  ".debug_macro.dwo",
+    ".debug_aranges",      ".debug_pubnames", ".debug_pubtypes", ".debug_gnu_pubnames",
+    ".debug_gnu_pubtypes", ".debug_names",    ".gdb_index"};
+
+}  // namespace
 
 ElfFile::ElfFile(std::string path) : path_(std::move(path)) {
   // A pipe that nobody writes to must not stop everything.
@@ -34,7 +45,7 @@ void ElfFile::begin() {
   static_cast<void>(elf_version(EV_CURRENT));
   struct stat status {};
   if (fstat(file_, &status) == 0 && S_ISREG(status.st_mode)) {
-    elf_ = elf_begin(file_, ELF_C_READ_MMAP, nullptr);
+    elf_ = elf_begin(file_, ELF_C_READ_MMAP_PRIVATE, nullptr);
   }
   if (elf_ == nullptr || elf_kind(elf_) != ELF_K_ELF) {
     elf_end(elf_);
@@ -70,6 +81,16 @@ Elf_Scn* ElfFile::section(const char* name) const {
 
 bool ElfFile::has_debug_information() const {
   return section(".debug_info") != nullptr || section(".zdebug_info") != nullptr;
+}
+
+void ElfFile::hide_unused_debug_information() {
+  for (const char* const name : kUnusedSections) {
+    Elf_Scn* const unused = section(name);
+    GElf_Shdr header;
+    if (unused == nullptr || gelf_getshdr(unused, &header) == nullptr) continue;
+    header.sh_type = SHT_NOBITS;
+    gelf_update_shdr(unused, &header);
+  }
 }
 
 std::vector<AddressRange> ElfFile::code() const {

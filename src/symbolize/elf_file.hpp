@@ -18,7 +18,7 @@ struct AddressRange {
   }
 };
 
-// Maps the file: only what is looked at is read. Not for several threads at once.
+// Maps the file: only what is looked at is read, and nothing is written to it. Not for several threads at once.
 class ElfFile {
  public:
   // Throws Error, without the path: the system's reason, or that it is no ELF file.
@@ -38,6 +38,9 @@ class ElfFile {
   // nullptr where there is no such section, or only its header.
   [[nodiscard]] Elf_Scn* section(const char* name) const;
   [[nodiscard]] bool has_debug_information() const;
+  // Debug information that tells nothing about lines and functions is not there from now on. It is
+  // half of all, and libdw would unpack it.
+  void hide_unused_debug_information();
   // The segments that hold code, as addresses of the file.
   [[nodiscard]] std::vector<AddressRange> code() const;
 

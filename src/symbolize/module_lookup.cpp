@@ -40,7 +40,8 @@ std::vector<ModuleLookup::Part> ModuleLookup::open() {
 }
 
 void ModuleLookup::index_units() {
-  const ElfFile& file = files_.debug_information();
+  ElfFile& file = files_.debug_information();
+  file.hide_unused_debug_information();
   find_shared();
   info_ = std::make_unique<DebugInfo>(file, shared_.get());
   const DwarfView view = info_->view();
@@ -60,6 +61,7 @@ void ModuleLookup::find_shared() {
   if (size <= 0) return;
   const std::string build_id(static_cast<const char*>(id), static_cast<std::size_t>(size));
   shared_ = find_shared_debug_file(file, name, build_id, options_);
+  if (shared_) shared_->hide_unused_debug_information();
   if (!shared_) warn(fmt::format("its debug information needs {}, which is not there", name));
 }
 
