@@ -18,7 +18,8 @@ struct AddressRange {
   }
 };
 
-// Maps the file: only what is looked at is read, and nothing is written to it. Not for several threads at once.
+// Maps the file: only what is looked at is read, and nothing is written to it. Not for several
+// threads at once.
 class ElfFile {
  public:
   // Throws Error, without the path: the system's reason, or that it is no ELF file.

@@ -20,7 +20,7 @@ ucontext_t main_context;
 ucontext_t coroutine_context;
 
 // Keeps the block, and the call from becoming a jump.
-void keep(void* volatile block) {
+void keep(void* block) {
   asm volatile("" : : "r"(block) : "memory");
 }
 

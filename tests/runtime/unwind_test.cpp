@@ -62,7 +62,13 @@ Stack unwind_again(const Registers& start) {
   return stack;
 }
 
-extern "C" [[gnu::noinline, gnu::optimize("no-omit-frame-pointer")]] void unwind_test_look() {
+#ifdef __clang__
+#define WITH_FRAME_POINTER [[gnu::noinline]]
+#else
+#define WITH_FRAME_POINTER [[gnu::noinline, gnu::optimize("no-omit-frame-pointer")]]
+#endif
+
+extern "C" WITH_FRAME_POINTER void unwind_test_look() {
   auto* const frame = static_cast<std::uintptr_t*>(__builtin_frame_address(0));
   request.start = {frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
   request.found = unwind_again(request.start);
@@ -78,7 +84,11 @@ std::unique_ptr<RowCache> begin_requests() {
 }
 
 // Not to be inlined, cloned or merged: what the frames are is what is tested.
+#ifdef __clang__
+#define ONE_FRAME [[gnu::noinline]]
+#else
 #define ONE_FRAME [[gnu::noinline, gnu::noclone]]
+#endif
 
 ONE_FRAME void recurse(int depth) {
   if (depth == 0) {
