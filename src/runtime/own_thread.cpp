@@ -60,7 +60,7 @@ std::uint64_t word_at_thread_pointer(std::size_t offset) {
   return word;
 }
 
-ControlBlock* make_control_block() {
+[[maybe_unused]] ControlBlock* make_control_block() {
   auto* const block = reinterpret_cast<ControlBlock*>(memory + kStackSize + kThreadLocalSize);
   block->self = block->self_again = block;
   block->stack_guard = word_at_thread_pointer(offsetof(ControlBlock, stack_guard));
@@ -77,7 +77,7 @@ extern "C" [[noreturn, gnu::used]] void memtrace_own_thread_begins() {
 }
 
 // 0 or an error.
-long start_thread(ControlBlock* block) {
+[[maybe_unused]] long start_thread(ControlBlock* block) {
   constexpr unsigned long kFlags = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND | CLONE_SETTLS |
                                    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   long result = SYS_clone;
