@@ -44,7 +44,7 @@ bool SectionBuffer::prepare() {
 }
 
 void SectionBuffer::bytes(std::string_view bytes) {
-  std::memcpy(next_, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(next_, bytes.data(), bytes.size());
   next_ += bytes.size();
 }
 

@@ -19,7 +19,7 @@ class TextBuffer {
       whole_ = false;
       return *this;
     }
-    std::memcpy(bytes_.data() + size_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(bytes_.data() + size_, text.data(), text.size());
     size_ += text.size();
     bytes_[size_] = '\0';
     return *this;
