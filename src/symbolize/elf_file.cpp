@@ -83,6 +83,7 @@ bool ElfFile::has_debug_information() const {
   return section(".debug_info") != nullptr || section(".zdebug_info") != nullptr;
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes what the others find
 void ElfFile::hide_unused_debug_information() {
   for (const char* const name : kUnusedSections) {
     Elf_Scn* const unused = section(name);
