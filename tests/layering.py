@@ -33,6 +33,8 @@ FOLDERS = {
     "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
+# The runtime's own folders, lowest first: each includes itself and what stands before it.
+RUNTIME = ["os", "container", "unwind", "tracer", "snapshot", "control", "hooks"]
 # What the public headers include: each other and the standard library.
 PUBLIC = (ALL | {"mtrace/mtrace.h"}, set(), set())
 
@@ -84,6 +86,16 @@ def own_offence(owner, header, public, folders):
     return None if folder == owner or folder in folders else f"{owner} must not include {folder}/"
 
 
+def runtime_offence(file, header):
+    """What is wrong with #include "header" between the runtime's own folders, or None."""
+    own, other = file.parent.name, header.split("/")[1]
+    if own not in RUNTIME or not header.startswith("runtime/"):
+        return None
+    if other in RUNTIME[: RUNTIME.index(own) + 1]:
+        return None
+    return f"runtime/{own} must not include runtime/{other}"
+
+
 def offences(file, owner, rules):
     public, folders, libraries = rules
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -93,7 +105,7 @@ def offences(file, owner, rules):
             if system:
                 message = system_offence(owner, system, libraries)
             else:
-                message = own_offence(owner, own, public, folders)
+                message = own_offence(owner, own, public, folders) or runtime_offence(file, own)
             if message:
                 yield number, message
     if len(lines) > LONGEST_FILE:

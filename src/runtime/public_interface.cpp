@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "mtrace/mtrace.h"
-#include "runtime/events.hpp"
 #include "runtime/hooks/hook.hpp"
-#include "runtime/lock.hpp"
-#include "runtime/snapshot_writer.hpp"
-#include "runtime/tracer.hpp"
+#include "runtime/os/lock.hpp"
+#include "runtime/snapshot/snapshot_writer.hpp"
+#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -1,5 +1,5 @@
 // Sampling is unbiased, and says how far off it may be.
-#include "runtime/sampler.hpp"
+#include "runtime/tracer/sampler.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,10 +8,10 @@
 #include <random>
 #include <vector>
 
+#include "runtime/container/keyed_hash.hpp"
 #include "runtime/hooks/hook.hpp"
-#include "runtime/keyed_hash.hpp"
-#include "runtime/sampled_events.hpp"
-#include "runtime/tracer.hpp"
+#include "runtime/tracer/sampled_events.hpp"
+#include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 namespace {

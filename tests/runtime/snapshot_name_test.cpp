@@ -1,11 +1,11 @@
 // Names of snapshots, and what MTRACE says.
-#include "runtime/snapshot_name.hpp"
+#include "runtime/snapshot/snapshot_name.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-#include "runtime/start_options.hpp"
+#include "runtime/control/start_options.hpp"
 
 namespace memtrace::test {
 namespace {

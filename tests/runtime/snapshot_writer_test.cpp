@@ -1,5 +1,5 @@
 // What the runtime writes is what the analysis half reads, to the byte as it would write it itself.
-#include "runtime/snapshot_writer.hpp"
+#include "runtime/snapshot/snapshot_writer.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

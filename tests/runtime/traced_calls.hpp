@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "runtime/events.hpp"
 #include "runtime/hooks/hook.hpp"
 #include "runtime/naive_model.hpp"
+#include "runtime/tracer/events.hpp"
 
 namespace memtrace::runtime {
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "mtrace/mtrace.h"
-#include "runtime/events.hpp"
 #include "runtime/naive_model.hpp"
 #include "runtime/traced_calls.hpp"
-#include "runtime/tracer.hpp"
+#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -7,11 +7,11 @@
 
 #include <cstddef>
 
-#include "runtime/events.hpp"
-#include "runtime/hook_mode.hpp"
-#include "runtime/sampled_events.hpp"
-#include "runtime/thread_state.hpp"
-#include "runtime/tracer.hpp"
+#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/hook_mode.hpp"
+#include "runtime/tracer/sampled_events.hpp"
+#include "runtime/tracer/thread_state.hpp"
+#include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "runtime/code_generation.hpp"
+#include "runtime/tracer/code_generation.hpp"
 
 // glibc finds out who called dlopen() by the return address, and looks along that library's
 // RUNPATH. So the hook must not be the caller: it notes the event and jumps.

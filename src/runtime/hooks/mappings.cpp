@@ -8,8 +8,8 @@
 #include <cstdarg>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/mapping_events.hpp"
 #include "runtime/os/system_call.hpp"
+#include "runtime/tracer/mapping_events.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "runtime/hooks/bootstrap_pool.hpp"
-#include "runtime/lock.hpp"
+#include "runtime/os/lock.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "runtime/lock.hpp"
+#include "runtime/os/lock.hpp"
 
 namespace memtrace::runtime {
 namespace {

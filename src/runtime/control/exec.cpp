@@ -1,0 +1,259 @@
+// The ways to execute another program, in front of libc's: what the tracer hid from the environment
+// is given back to a program that is to be traced.
+#include <dlfcn.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <alloca.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#include "runtime/control/control.hpp"
+#include "runtime/control/own_thread.hpp"
+#include "runtime/os/environment.hpp"
+#include "runtime/os/lock.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+using Strings = char* const*;
+using SpawnFunction = int (*)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                              const posix_spawnattr_t*, Strings, Strings);
+
+// More variables than this on a stack would be too many: such a program is not traced.
+constexpr std::size_t kMostEntries = std::size_t{1} << 14;
+
+struct RealExecFunctions {
+  int (*execve)(const char*, Strings, Strings);
+  int (*execvpe)(const char*, Strings, Strings);
+  int (*fexecve)(int, Strings, Strings);
+  int (*execveat)(int, const char*, Strings, Strings, int);
+  SpawnFunction posix_spawn, posix_spawnp;
+  int (*system)(const char*);
+  FILE* (*popen)(const char*, const char*);
+};
+constinit RealExecFunctions real_exec{};
+
+template <class Function>
+Function find(Function& function, const char* name) {
+  if (function == nullptr) function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+  return function;
+}
+
+// A child of vfork() must find all of them there.
+[[gnu::constructor(102)]] void find_real_exec_functions() {
+  find(real_exec.execve, "execve");
+  find(real_exec.execvpe, "execvpe");
+  find(real_exec.fexecve, "fexecve");
+  find(real_exec.execveat, "execveat");
+  find(real_exec.posix_spawn, "posix_spawn");
+  find(real_exec.posix_spawnp, "posix_spawnp");
+  find(real_exec.system, "system");
+  find(real_exec.popen, "popen");
+}
+
+// Calls execute(environment) with one that starts the tracer in the other program, or with `given`.
+template <class Execute>
+auto with_environment(bool is_other_process, Strings given, const Execute& execute) {
+  if (!follows_execution(is_other_process)) return execute(given);
+  const std::size_t count = TracedEnvironment::entries_for(given);
+  if (count > kMostEntries) return execute(given);
+  auto** const entries = static_cast<char**>(alloca(count * sizeof(char*)));
+  StartValue start;
+  write_start_value(start, is_other_process);
+  const TracedEnvironment traced(given, entries, start.text());
+  return execute(entries);
+}
+
+// What replaces this program; the snapshot that is being written must not be lost with it.
+template <class Execute>
+int replace_program(Strings given, const Execute& execute) {
+  const bool is_other_process = !is_traced_process();
+  if (!is_other_process) wait_for_own_thread();
+  return with_environment(is_other_process, given, execute);
+}
+
+// NOLINTNEXTLINE(readability-function-size): the parameters of posix_spawn, and which one
+int spawn(SpawnFunction real, pid_t* process, const char* program,
+          const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
+          Strings arguments, Strings given) {
+  return with_environment(true, given, [&](Strings environment) {
+    return real(process, program, actions, attributes, arguments, environment);
+  });
+}
+
+// As libc's, which would give the shell the environment that the program sees. Being cancelled in
+// the middle of it leaves the shell to itself.
+int run_shell(const char* command) {
+  const std::array<const char*, 4> arguments = {"sh", "-c", command, nullptr};
+  struct sigaction ignore {};
+  struct sigaction interrupt {};
+  struct sigaction quit {};
+  ignore.sa_handler = SIG_IGN;
+  sigset_t block, mask, defaults;
+  sigemptyset(&block);
+  sigaddset(&block, SIGCHLD);
+  sigaction(SIGINT, &ignore, &interrupt);
+  sigaction(SIGQUIT, &ignore, &quit);
+  pthread_sigmask(SIG_BLOCK, &block, &mask);
+  sigemptyset(&defaults);
+  if (interrupt.sa_handler != SIG_IGN) sigaddset(&defaults, SIGINT);
+  if (quit.sa_handler != SIG_IGN) sigaddset(&defaults, SIGQUIT);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &mask);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  pid_t process = 0;
+  constexpr int kNoShell = 127 << 8;
+  int status = kNoShell;
+  const int error = spawn(real_exec.posix_spawn, &process, "/bin/sh", nullptr, &attributes,
+                          const_cast<char**>(arguments.data()), environ);
+  if (error == 0) {
+    while (waitpid(process, &status, 0) < 0) {
+      if (errno == EINTR) continue;
+      status = -1;
+      break;
+    }
+  }
+  posix_spawnattr_destroy(&attributes);
+  sigaction(SIGINT, &interrupt, nullptr);
+  sigaction(SIGQUIT, &quit, nullptr);
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  if (error != 0) errno = error;
+  return status;
+}
+
+// libc takes the environment from `environ` here: for that moment all threads see the tracer's
+// variables in it.
+FILE* open_process(const char* command, const char* mode) {
+  static constinit Lock lock;
+  const Locked locked(lock);
+  char** const given = environ;
+  FILE* const file = with_environment(true, given, [&](Strings environment) {
+    environ = const_cast<char**>(environment);
+    return real_exec.popen(command, mode);
+  });
+  environ = given;
+  return file;
+}
+
+// The arguments of execl() and its kin: what a function of varying arguments was called with.
+std::size_t count_arguments(va_list arguments) {
+  std::size_t count = 1;
+  while (va_arg(arguments, char*) != nullptr) ++count;
+  return count;
+}
+
+void copy_arguments(const char* first, va_list arguments, char** to) {
+  *to = const_cast<char*>(first);
+  while (*to != nullptr) *++to = va_arg(arguments, char*);
+}
+
+}  // namespace
+}  // namespace memtrace::runtime
+
+// --- in front of libc's ---
+
+namespace runtime = memtrace::runtime;
+
+#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
+
+MTRACE_EXPORT int execve(const char* path, char* const arguments[],
+                         char* const variables[]) noexcept {
+  const auto real = runtime::find(runtime::real_exec.execve, "execve");
+  return runtime::replace_program(
+      variables, [&](runtime::Strings environment) { return real(path, arguments, environment); });
+}
+
+MTRACE_EXPORT int execv(const char* path, char* const arguments[]) noexcept {
+  return execve(path, arguments, environ);
+}
+
+MTRACE_EXPORT int execvpe(const char* file, char* const arguments[],
+                          char* const variables[]) noexcept {
+  const auto real = runtime::find(runtime::real_exec.execvpe, "execvpe");
+  return runtime::replace_program(
+      variables, [&](runtime::Strings environment) { return real(file, arguments, environment); });
+}
+
+MTRACE_EXPORT int execvp(const char* file, char* const arguments[]) noexcept {
+  return execvpe(file, arguments, environ);
+}
+
+MTRACE_EXPORT int fexecve(int file, char* const arguments[], char* const variables[]) noexcept {
+  const auto real = runtime::find(runtime::real_exec.fexecve, "fexecve");
+  return runtime::replace_program(
+      variables, [&](runtime::Strings environment) { return real(file, arguments, environment); });
+}
+
+MTRACE_EXPORT int execveat(int folder, const char* path, char* const arguments[],
+                           char* const variables[], int flags) noexcept {
+  const auto real = runtime::find(runtime::real_exec.execveat, "execveat");
+  return runtime::replace_program(variables, [&](runtime::Strings environment) {
+    return real(folder, path, arguments, environment, flags);
+  });
+}
+
+// Puts the arguments of a function of varying arguments into an array on its stack.
+#define MTRACE_COLLECT_ARGUMENTS(first, collected)                                   \
+  va_list list;                                                                      \
+  va_start(list, first);                                                             \
+  const std::size_t count = runtime::count_arguments(list);                          \
+  va_end(list);                                                                      \
+  auto** const collected = static_cast<char**>(alloca((count + 1) * sizeof(char*))); \
+  va_start(list, first);                                                             \
+  runtime::copy_arguments(first, list, collected)
+
+MTRACE_EXPORT int execl(const char* path, const char* first, ...) noexcept {
+  MTRACE_COLLECT_ARGUMENTS(first, arguments);
+  va_end(list);
+  return execve(path, arguments, environ);
+}
+
+MTRACE_EXPORT int execlp(const char* file, const char* first, ...) noexcept {
+  MTRACE_COLLECT_ARGUMENTS(first, arguments);
+  va_end(list);
+  return execvpe(file, arguments, environ);
+}
+
+MTRACE_EXPORT int execle(const char* path, const char* first, ...) noexcept {
+  MTRACE_COLLECT_ARGUMENTS(first, arguments);
+  auto** const variables = va_arg(list, char**);
+  va_end(list);
+  return execve(path, arguments, variables);
+}
+
+MTRACE_EXPORT int posix_spawn(pid_t* process, const char* path,
+                              const posix_spawn_file_actions_t* actions,
+                              const posix_spawnattr_t* attributes, char* const arguments[],
+                              char* const variables[]) {
+  const auto real = runtime::find(runtime::real_exec.posix_spawn, "posix_spawn");
+  return runtime::spawn(real, process, path, actions, attributes, arguments, variables);
+}
+
+MTRACE_EXPORT int posix_spawnp(pid_t* process, const char* file,
+                               const posix_spawn_file_actions_t* actions,
+                               const posix_spawnattr_t* attributes, char* const arguments[],
+                               char* const variables[]) {
+  const auto real = runtime::find(runtime::real_exec.posix_spawnp, "posix_spawnp");
+  return runtime::spawn(real, process, file, actions, attributes, arguments, variables);
+}
+
+MTRACE_EXPORT int system(const char* command) {
+  if (command == nullptr || !runtime::follows_execution(true)) {
+    return runtime::find(runtime::real_exec.system, "system")(command);
+  }
+  return runtime::run_shell(command);
+}
+
+MTRACE_EXPORT FILE* popen(const char* command, const char* mode) {
+  runtime::find(runtime::real_exec.popen, "popen");
+  if (!runtime::follows_execution(true)) return runtime::real_exec.popen(command, mode);
+  return runtime::open_process(command, mode);
+}

@@ -1,0 +1,93 @@
+#include "runtime/control/start_options.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+namespace memtrace::runtime {
+namespace {
+
+// The text up to `separator`, which `text` loses along with it.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  const std::string_view taken(text.data(), end == std::string_view::npos ? text.size() : end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return taken;
+}
+
+bool parse_number(std::string_view text, std::uint64_t& number) {
+  constexpr std::size_t kMostDigits = 18;  // of which none overflows
+  if (text.empty() || text.size() > kMostDigits) return false;
+  number = 0;
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9') return false;
+    number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  return true;
+}
+
+bool parse_frames(std::string_view text, Settings& settings) {
+  std::uint64_t frames = 0;
+  if (!parse_number(text, frames) || frames == 0 || frames > kMostFrames) return false;
+  settings.frames = static_cast<std::uint32_t>(frames);
+  return true;
+}
+
+bool parse_run(std::string_view text, StartOptions& options) {
+  options.by_run = true;
+  return parse_number(take_until(text, '/'), options.first_process) &&
+         parse_number(text, options.snapshots_so_far);
+}
+
+bool parse_option(std::string_view name, std::string_view value, StartOptions& options) {
+  if (name == "interval") return parse_number(value, options.interval);
+  if (name == "keep") return parse_number(value, options.keep);
+  if (name == "signal") return parse_number(value, options.signal) && options.signal < NSIG;
+  if (name == "sample") return parse_number(value, options.settings.sampling_rate);
+  if (name == "run") return parse_run(value, options);
+  if (name == "report") {
+    options.report = value;
+  } else if (name == "exit") {
+    options.at_exit = value != "no";
+  } else if (name == "follow-fork") {
+    options.follow_fork = true;
+  } else if (name == "mmap") {
+    options.settings.mmap = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool parse_start_options(std::string_view value, StartOptions& options) {
+  constexpr std::string_view kOutput = "output=";
+  for (bool first = true; !value.empty(); first = false) {
+    if (value.starts_with(kOutput)) {
+      value.remove_prefix(kOutput.size());
+      options.output = value;
+      return !value.empty();
+    }
+    std::string_view rest = take_until(value, ',');
+    if (first && !rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
+      if (!parse_frames(rest, options.settings)) return false;
+      continue;
+    }
+    const std::string_view name = take_until(rest, '=');
+    if (!parse_option(name, rest, options)) return false;
+  }
+  return true;
+}
+
+void write_start_value(StartValue& to, std::string_view value, std::uint64_t first_process,
+                       std::uint64_t snapshots_so_far) {
+  constexpr std::string_view kRun = ",run=";
+  const std::size_t begin = std::min(value.find(kRun), value.size());
+  to << std::string_view(value.data(), begin) << kRun << first_process << '/' << snapshots_so_far;
+  value.remove_prefix(std::min(begin + kRun.size(), value.size()));
+  const std::size_t end = std::min(value.find(','), value.size());
+  value.remove_prefix(end);
+  to << value;
+}
+
+}  // namespace memtrace::runtime

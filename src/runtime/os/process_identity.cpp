@@ -1,0 +1,110 @@
+#include "runtime/os/process_identity.hpp"
+
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <sys/auxv.h>
+#include <sys/utsname.h>
+
+#include <cstring>
+
+#include "runtime/os/mapped_array.hpp"
+#include "runtime/os/process_text.hpp"
+#include "runtime/os/system_call.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+// Longer command lines are cut: the kernel allows megabytes.
+constexpr std::size_t kMaxArguments = std::size_t{32} << 10;
+
+struct IdentityText {
+  char program[(2 * PATH_MAX) * kTextGrowth];
+  char arguments[kMaxArguments * kTextGrowth];
+  char host[sizeof(utsname::nodename) * kTextGrowth];
+};
+
+ProcessIdentity identity;
+bool known = false;
+
+// What fexecve() executed has no name; the kernel knows which file it was.
+std::string_view executed_file(std::span<char> buffer) {
+  const long size =
+      system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buffer.data(), buffer.size());
+  return is_error(size) ? std::string_view()
+                        : std::string_view(buffer.data(), static_cast<std::size_t>(size));
+}
+
+std::string_view executed_path(std::span<char> buffer) {
+  const auto* name = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+  if (name == nullptr) return {};
+  if (std::string_view(name).starts_with("/dev/fd/")) return executed_file(buffer);
+  if (name[0] == '.' && name[1] == '/') name += 2;
+  const std::size_t length = std::strlen(name);
+  if (length >= PATH_MAX) return {};
+  std::size_t size = 0;
+  if (name[0] != '/') {
+    const long got = system_call(SYS_getcwd, buffer.data(), PATH_MAX);  // counts the NUL
+    if (got > 1 && buffer[0] == '/') {
+      size = static_cast<std::size_t>(got) - 1;
+      if (buffer[size - 1] != '/') buffer[size++] = '/';
+    }
+  }
+  std::memcpy(buffer.data() + size, name, length);
+  return {buffer.data(), size + length};
+}
+
+// Whole arguments only.
+std::string_view command_line(std::span<char> buffer) {
+  const long file = system_call(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (is_error(file)) return {};
+  std::size_t size = 0;
+  while (size < buffer.size()) {
+    const long got = system_call(SYS_read, file, buffer.data() + size, buffer.size() - size);
+    if (got <= 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  system_call(SYS_close, file);
+  while (size > 0 && buffer[size - 1] != '\0') --size;
+  return {buffer.data(), size};
+}
+
+std::string_view host_name(utsname& system) {
+  if (is_error(system_call(SYS_uname, &system))) return {};
+  return system.nodename;
+}
+
+}  // namespace
+
+const ProcessIdentity& process_identity() {
+  if (known) return identity;
+  known = true;
+  auto* const text = static_cast<IdentityText*>(map_memory(sizeof(IdentityText)));
+  MappedArray<char> buffer;
+  if (text == nullptr || !buffer.allocate(kMaxArguments)) return identity;
+  utsname system{};
+  const auto copy = [](std::string_view bytes, char* to) {
+    return std::string_view(to, copy_as_text(bytes, to));
+  };
+  identity.program = copy(executed_path(buffer.items()), text->program);
+  identity.arguments = copy(command_line(buffer.items()), text->arguments);
+  identity.host = copy(host_name(system), text->host);
+  return identity;
+}
+
+std::string_view program_name() {
+  const std::string_view path = process_identity().program;
+  const char* begin = path.data();
+  for (const char& character : path) {
+    if (character == '/') begin = &character + 1;
+  }
+  return {begin, static_cast<std::size_t>(path.data() + path.size() - begin)};
+}
+
+int process_id() {
+  return static_cast<int>(system_call(SYS_getpid));
+}
+int thread_id() {
+  return static_cast<int>(system_call(SYS_gettid));
+}
+
+}  // namespace memtrace::runtime

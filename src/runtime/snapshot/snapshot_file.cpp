@@ -1,0 +1,124 @@
+#include "runtime/snapshot/snapshot_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/os/process_identity.hpp"
+#include "runtime/os/report.hpp"
+#include "runtime/os/system_call.hpp"
+#include "runtime/os/text_buffer.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+constexpr mode_t kNewFile = 0666;  // the umask takes from it
+
+// With its last slash; empty: the present folder.
+std::string_view folder_of(std::string_view path) {
+  std::size_t size = path.size();
+  while (size > 0 && path.data()[size - 1] != '/') --size;
+  return {path.data(), size};
+}
+
+// A device or a pipe cannot be replaced.
+bool is_special(const char* path) {
+  struct stat status {};
+  return !is_error(system_call(SYS_newfstatat, AT_FDCWD, path, &status, 0)) &&
+         !S_ISREG(status.st_mode);
+}
+
+TextBuffer<40> path_of_descriptor(int file) {
+  TextBuffer<40> path;
+  // The thread's own: it need not share the process' descriptors.
+  path << "/proc/thread-self/fd/" << static_cast<std::uint64_t>(file);
+  return path;
+}
+
+}  // namespace
+
+SnapshotFile::~SnapshotFile() {
+  if (file_ >= 0) system_call(SYS_close, file_);
+  if (named_) system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
+}
+
+bool SnapshotFile::ok(long result) {
+  if (is_error(result)) error_ = static_cast<int>(-result);
+  return !is_error(result);
+}
+
+bool SnapshotFile::create(const char* path) {
+  if (is_special(path)) return open_directly(path);
+  TextBuffer<PATH_MAX> name;
+  name << folder_of(path) << ".mtrace." << static_cast<std::uint64_t>(thread_id()) << ".tmp";
+  if (!name.is_whole()) {
+    error_ = ENAMETOOLONG;
+    return false;
+  }
+  std::memcpy(temporary_, name.c_str(), name.text().size() + 1);
+  TextBuffer<PATH_MAX> folder;
+  folder << folder_of(path) << ".";
+  return open_unnamed(folder.c_str()) || open_temporary();
+}
+
+bool SnapshotFile::open_directly(const char* path) {
+  direct_ = true;
+  const long file = system_call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+  if (ok(file)) file_ = static_cast<int>(file);
+  return file_ >= 0;
+}
+
+// Only where it can get a name later: that goes through /proc.
+bool SnapshotFile::open_unnamed(const char* folder) {
+  const long file =
+      system_call(SYS_openat, AT_FDCWD, folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, kNewFile);
+  if (is_error(file)) return false;
+  file_ = static_cast<int>(file);
+  if (!is_error(system_call(SYS_faccessat, AT_FDCWD, path_of_descriptor(file_).c_str(), F_OK))) {
+    return true;
+  }
+  system_call(SYS_close, file_);
+  file_ = -1;
+  return false;
+}
+
+bool SnapshotFile::open_temporary() {
+  report(ReportKind::temporary, temporary_);
+  // One that a thread of the same number left.
+  system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
+  const long file = system_call(SYS_openat, AT_FDCWD, temporary_,
+                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kNewFile);
+  if (!ok(file)) return false;
+  named_ = true;
+  file_ = static_cast<int>(file);
+  return true;
+}
+
+bool SnapshotFile::sync() {
+  return direct_ || ok(system_call(SYS_fdatasync, file_));
+}
+
+bool SnapshotFile::link_to(const char* path) {
+  return ok(system_call(SYS_linkat, AT_FDCWD, path_of_descriptor(file_).c_str(), AT_FDCWD, path,
+                        AT_SYMLINK_FOLLOW));
+}
+
+bool SnapshotFile::publish(const char* path) {
+  if (direct_) return true;
+  if (!named_) {
+    if (link_to(path)) return true;
+    if (error_ != EEXIST) return false;
+    // A name that is taken can only be replaced by renaming, so it needs one to come from.
+    report(ReportKind::temporary, temporary_);
+    system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
+    if (!link_to(temporary_)) return false;
+    named_ = true;
+  }
+  if (!ok(system_call(SYS_renameat, AT_FDCWD, temporary_, AT_FDCWD, path))) return false;
+  named_ = false;
+  return true;
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,42 @@
+// What a process calls its snapshots.
+#pragma once
+
+#include <linux/limits.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/os/text_buffer.hpp"
+
+namespace memtrace::runtime {
+
+inline constexpr std::string_view kDefaultPattern = "mtrace.%e.%p.zst";
+
+using PathBuffer = TextBuffer<PATH_MAX>;
+
+// A pattern, in which %e is the program's name, %p the process id, %n the snapshot's number, and %%
+// a percent sign.
+class SnapshotName {
+ public:
+  // `pattern` must live on. `is_first`: of all processes that write by this pattern.
+  SnapshotName(std::string_view pattern, std::string_view program, int process, bool is_first)
+      : pattern_(pattern), program_(program), process_(process), is_first_(is_first) {}
+
+  // Each snapshot has a name of its own.
+  [[nodiscard]] bool is_numbered() const { return contains('n'); }
+
+  // Of the snapshot `number`, or, where the pattern has no numbers, of the newest one.
+  void write(PathBuffer& path, std::uint64_t number) const;
+  // Of a snapshot that is not the newest any more: its number comes before ".zst".
+  void write_earlier(PathBuffer& path, std::uint64_t number) const;
+
+ private:
+  [[nodiscard]] bool contains(char conversion) const;
+  void expand(PathBuffer& path, std::uint64_t number) const;
+
+  std::string_view pattern_, program_;
+  int process_;
+  bool is_first_;
+};
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,260 @@
+#include "runtime/tracer/events.hpp"
+
+#include "runtime/tracer/code_generation.hpp"
+
+namespace memtrace::runtime {
+
+constinit TracerTables tables;
+
+namespace {
+
+std::uintptr_t address_of(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+std::uint64_t epoch_now() {
+  return traced_total.epoch.load(std::memory_order_relaxed);
+}
+
+// Adds to what a record holds. The total traced memory is the caller's.
+bool add_live(ThreadState& thread, RecordId id, Counter change) {
+  Record* const record = thread.records.find_or_add(id);
+  if (record == nullptr) return false;
+  record->touch(epoch_now());
+  record->live += change;
+  return true;
+}
+
+bool add_block(ThreadState& thread, const Block& block) {
+  Record* const record = thread.records.find_or_add(block.record);
+  if (record == nullptr) return false;
+  const Counter change{block.size, 1};
+  record->touch(epoch_now());
+  record->live += change;
+  record->total += change;
+  return true;
+}
+
+// While this thread may hold a lock of the table.
+class InBlockTable {
+ public:
+  InBlockTable() { local.in_block_table = true; }
+  ~InBlockTable() { local.in_block_table = false; }
+  InBlockTable(const InBlockTable&) = delete;
+  InBlockTable& operator=(const InBlockTable&) = delete;
+};
+
+bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
+  const InBlockTable in_table;
+  return tables.blocks.put(key, block, previous);
+}
+
+bool take_from_table(std::uint64_t key, Block& block) {
+  const InBlockTable in_table;
+  return tables.blocks.take(key, block);
+}
+
+// Remembers a block of the heap; false where there is no memory.
+bool remember(std::uintptr_t address, const Block& block, Block& previous) {
+  bool stored = false;
+  if (ShadowMap::takes(address, static_cast<std::size_t>(block.size))) {
+    previous = tables.shadow.put(address, block, stored);
+    return stored;
+  }
+  return put_in_table(block_key(address, kNativeSpace), block, previous);
+}
+
+Block forget(std::uintptr_t address) {
+  Block block = tables.shadow.take(address);
+  if (block.record == kNoRecord) take_from_table(block_key(address, kNativeSpace), block);
+  return block;
+}
+
+// A block's end was not told: it ends where its successor begins.
+void end_untold(ThreadState& thread, const Block& previous) {
+  add_live(thread, previous.record, {-previous.size, -1});
+  thread.traced.add(-previous.size);
+}
+
+RecordId unwind_stack(ThreadState& thread, const StackKey& key, bool cacheable) {
+  const std::uint32_t limit = tables.frame_limit.load(std::memory_order_relaxed);
+  const UnwindResult result =
+      unwind(key.registers, thread.bounds, *thread.rows, {thread.frames, limit},
+             {thread.words, cacheable ? StackEntry::kMostWords : 0});
+  const RecordId record =
+      tables.tracebacks.record_of({thread.frames, result.frames}, result.truncated, key.domain);
+  if (cacheable && result.repeatable && record != kNoRecord) {
+    thread.stacks->put(key, {thread.words, result.words}, result.used_rbp, record);
+  }
+  return record;
+}
+
+}  // namespace
+
+RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
+  const std::uint32_t generation = code_generation.stacks.load(std::memory_order_acquire);
+  if (thread.stack_generation != generation) [[unlikely]] {
+    thread.stacks->clear();
+    thread.stack_generation = generation;
+  }
+  const std::uintptr_t sp = key.registers.sp;
+  const bool cacheable = sp - thread.bounds.low < thread.bounds.high - thread.bounds.low;
+  if (cacheable) [[likely]] {
+    const RecordId known = thread.stacks->find(key);
+    if (known != kNoRecord) [[likely]]
+      return known;
+  }
+  return unwind_stack(thread, key, cacheable);
+}
+
+void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller) {
+  const RecordId record = record_of_stack(thread, {caller, kNativeDomain});
+  const Block block{record, static_cast<std::int64_t>(size)};
+  if (!thread.announcement.enter()) return;
+  Block previous;
+  if (record != kNoRecord && remember(address_of(pointer), block, previous)) [[likely]] {
+    if (previous.record != kNoRecord) [[unlikely]]
+      end_untold(thread, previous);
+    add_block(thread, block);
+    thread.traced.add(block.size);
+  } else {
+    ++thread.losses.dropped_blocks;
+  }
+  thread.announcement.leave();
+}
+
+bool on_release(ThreadState& thread, void* pointer) {
+  // The allocator is going to look at what lies before the block, which may take as long as our own
+  // look into the map: let both come at once.
+  __builtin_prefetch(static_cast<const std::uint8_t*>(pointer) - sizeof(std::uint64_t), 1);
+  if (!thread.announcement.enter()) return false;
+  const Block block = forget(address_of(pointer));
+  const bool known = block.record != kNoRecord;
+  if (known) [[likely]] {
+    add_live(thread, block.record, {-block.size, -1});
+    thread.traced.add(-block.size);
+  } else {
+    ++thread.losses.unknown_frees;
+  }
+  thread.announcement.leave();
+  return known;
+}
+
+MovingBlock begin_move(ThreadState& thread, void* pointer) {
+  if (!thread.announcement.enter()) return {};
+  const MovingBlock moving{forget(address_of(pointer)), tables.era.load(std::memory_order_relaxed)};
+  if (moving.block.record == kNoRecord) ++thread.losses.unknown_frees;
+  thread.announcement.leave();
+  return moving;
+}
+
+namespace {
+
+bool is_known(const MovingBlock& moving) {
+  return moving.block.record != kNoRecord &&
+         moving.era == tables.era.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::size_t size,
+              const Registers& caller) {
+  const RecordId record = record_of_stack(thread, {caller, kNativeDomain});
+  const Block block{record, static_cast<std::int64_t>(size)};
+  if (!thread.announcement.enter()) return;
+  std::int64_t change = 0;
+  if (is_known(moving)) {
+    add_live(thread, moving.block.record, {-moving.block.size, -1});
+    change -= moving.block.size;
+  }
+  Block previous;
+  if (record != kNoRecord && remember(address_of(to), block, previous)) [[likely]] {
+    if (previous.record != kNoRecord) [[unlikely]]
+      end_untold(thread, previous);
+    add_block(thread, block);
+    change += block.size;
+  } else {
+    ++thread.losses.dropped_blocks;
+  }
+  thread.traced.add(change);
+  thread.announcement.leave();
+}
+
+void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer) {
+  if (!thread.announcement.enter()) return;
+  Block previous;
+  if (is_known(moving) && !remember(address_of(pointer), moving.block, previous)) {
+    ++thread.losses.dropped_blocks;
+  }
+  thread.announcement.leave();
+}
+
+void end_move_released(ThreadState& thread, const MovingBlock& moving) {
+  if (!thread.announcement.enter()) return;
+  if (is_known(moving)) end_untold(thread, moving.block);
+  thread.announcement.leave();
+}
+
+bool on_track(ThreadState& thread, std::uint32_t space, std::uint32_t domain,
+              std::uintptr_t address, std::size_t size, const Registers& caller) {
+  const RecordId record = record_of_stack(thread, {caller, domain});
+  const Block block{record, static_cast<std::int64_t>(size)};
+  if (!thread.announcement.enter()) return false;
+  Block previous;
+  const bool stored =
+      record != kNoRecord && put_in_table(block_key(address, space), block, previous);
+  if (stored) {
+    std::int64_t change = block.size;
+    if (previous.record != kNoRecord) {
+      add_live(thread, previous.record, {-previous.size, -1});
+      change -= previous.size;
+    }
+    add_block(thread, block);
+    thread.traced.add(change);
+  } else {
+    ++thread.losses.dropped_blocks;
+  }
+  thread.announcement.leave();
+  return stored;
+}
+
+bool on_untrack(ThreadState& thread, std::uint32_t space, std::uintptr_t address) {
+  if (!thread.announcement.enter()) return false;
+  Block block;
+  const bool known = take_from_table(block_key(address, space), block);
+  if (known) end_untold(thread, block);
+  thread.announcement.leave();
+  return known;
+}
+
+void on_nested_release(void* pointer) {
+  ThreadState* const thread = local.state;
+  if (thread == nullptr) return;
+  Block block = tables.shadow.take(address_of(pointer));
+  if (block.record == kNoRecord) {
+    if (local.in_block_table) {
+      ++thread->losses.unknown_frees;
+      return;
+    }
+    tables.blocks.take(block_key(address_of(pointer), kNativeSpace), block);
+  }
+  if (block.record == kNoRecord) return;
+  DeferredReleases& deferred = thread->deferred;
+  if (deferred.count == DeferredReleases::kRoom) {
+    ++thread->losses.unknown_frees;
+    return;
+  }
+  deferred.blocks[deferred.count] = block;
+  deferred.count = deferred.count + 1;
+}
+
+void subtract_deferred(ThreadState& thread) {
+  if (!thread.announcement.enter()) return;
+  while (thread.deferred.count > 0) {
+    thread.deferred.count = thread.deferred.count - 1;
+    end_untold(thread, thread.deferred.blocks[thread.deferred.count]);
+  }
+  thread.announcement.leave();
+}
+
+}  // namespace memtrace::runtime

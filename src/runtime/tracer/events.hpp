@@ -1,0 +1,70 @@
+// What the tracer does per event: which traceback, how many bytes, add; later: subtract.
+//
+// Everything here is called inside of a hook (see hooks/hook.hpp), by the state's thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/tracer/block_table.hpp"
+#include "runtime/tracer/shadow_map.hpp"
+#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/tracer/stack_cache.hpp"
+#include "runtime/tracer/thread_state.hpp"
+#include "runtime/tracer/traceback_table.hpp"
+
+namespace memtrace::runtime {
+
+struct TracerTables {
+  ShadowMap shadow;
+  BlockTable<Block> blocks;  // by block_key()
+  TracebackTable tracebacks;
+  std::atomic<std::uint32_t> frame_limit{0};
+  // Changes when all blocks are forgotten: what was taken out of the maps before is void.
+  std::atomic<std::uint32_t> era{0};
+};
+extern constinit TracerTables tables;
+
+// The key of a block in the table. Domains are numbered anew in 16 bits, in the order in which they
+// appear; the program's own blocks are 0.
+inline constexpr std::uint32_t kNativeSpace = 0;
+inline std::uint64_t block_key(std::uintptr_t address, std::uint32_t space) {
+  constexpr unsigned kAddressBits = 48;
+  return address | std::uint64_t{space} << kAddressBits;
+}
+
+// The record of the stack that begins at `key`. kNoRecord where there is no memory.
+RecordId record_of_stack(ThreadState& thread, const StackKey& key);
+
+// A block of the program's heap came, in the traceback `caller`. Whatever was known of its address
+// ends.
+void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller);
+// It goes; false where it was not known.
+bool on_release(ThreadState& thread, void* pointer);
+
+// realloc: first the block is taken out of the maps, so that no other thread can get its address
+// first; then the allocator moves it; then it is put back somewhere, and the counters change in one
+// step.
+struct MovingBlock {
+  Block block;
+  std::uint32_t era = 0;
+};
+MovingBlock begin_move(ThreadState& thread, void* pointer);
+void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::size_t size,
+              const Registers& caller);
+// The allocator did nothing, or freed it.
+void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer);
+void end_move_released(ThreadState& thread, const MovingBlock& moving);
+
+// The same for blocks of other domains, in spaces of their own. A block that is tracked again is
+// replaced. false where tracing is off, or there is no memory.
+bool on_track(ThreadState& thread, std::uint32_t space, std::uint32_t domain,
+              std::uintptr_t address, std::size_t size, const Registers& caller);
+bool on_untrack(ThreadState& thread, std::uint32_t space, std::uintptr_t address);
+
+// From inside of another hook of the same thread: a signal handler frees. What cannot be done now
+// is done when that hook ends.
+void on_nested_release(void* pointer);
+void subtract_deferred(ThreadState& thread);
+
+}  // namespace memtrace::runtime

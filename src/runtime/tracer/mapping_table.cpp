@@ -1,0 +1,54 @@
+#include "runtime/tracer/mapping_table.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/os/memory.hpp"
+
+namespace memtrace::runtime {
+
+constinit MappingTable mapping_table;
+
+bool MappingTable::add(const Mapping& mapping) {
+  const Locked locked(lock_);
+  return insert(first_after(mapping.begin), mapping);
+}
+
+void MappingTable::clear() {
+  const Locked locked(lock_);
+  count_ = 0;
+}
+
+std::size_t MappingTable::first_after(std::uintptr_t address) const {
+  const Mapping* const found = std::upper_bound(
+      mappings_, mappings_ + count_, address,
+      [](std::uintptr_t wanted, const Mapping& mapping) { return wanted < mapping.end; });
+  return static_cast<std::size_t>(found - mappings_);
+}
+
+bool MappingTable::insert(std::size_t index, const Mapping& mapping) {
+  if (count_ == capacity_ && !make_room()) return false;
+  std::memmove(mappings_ + index + 1, mappings_ + index, (count_ - index) * sizeof(Mapping));
+  mappings_[index] = mapping;
+  ++count_;
+  return true;
+}
+
+void MappingTable::erase(std::size_t index) {
+  std::memmove(mappings_ + index, mappings_ + index + 1, (count_ - index - 1) * sizeof(Mapping));
+  --count_;
+}
+
+bool MappingTable::make_room() {
+  constexpr std::size_t kFirstCapacity = 1024;
+  const std::size_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
+  auto* const larger = static_cast<Mapping*>(map_memory(capacity * sizeof(Mapping)));
+  if (larger == nullptr) return false;
+  if (count_ > 0) std::memcpy(larger, mappings_, count_ * sizeof(Mapping));
+  unmap_memory(mappings_, capacity_ * sizeof(Mapping));
+  mappings_ = larger;
+  capacity_ = capacity;
+  return true;
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,118 @@
+#include "runtime/tracer/sampled_events.hpp"
+
+#include "runtime/container/keyed_hash.hpp"
+#include "runtime/os/clock.hpp"
+#include "runtime/tracer/events.hpp"
+
+namespace memtrace::runtime {
+
+constinit SampledBlocks sampled_blocks;
+constinit std::atomic<std::uint64_t> sampling_rate{0};
+
+namespace {
+
+std::uint64_t rate_now() {
+  return sampling_rate.load(std::memory_order_relaxed);
+}
+std::uint64_t epoch_now() {
+  return traced_total.epoch.load(std::memory_order_relaxed);
+}
+std::uintptr_t address_of(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+bool add_sample(ThreadState& thread, const SampledBlock& block) {
+  Record* const record = thread.records.find_or_add(block.record);
+  VarianceRecord* const variances = thread.variances.find_or_add(block.record);
+  if (record == nullptr || variances == nullptr) return false;
+  const Variance variance = sampling_variance(block.size, rate_now());
+  record->touch(epoch_now());
+  variances->touch(epoch_now());
+  record->live += block.weight;
+  record->total += block.weight;
+  variances->live += variance;
+  variances->total += variance;
+  thread.traced.add(block.weight.size);
+  return true;
+}
+
+void subtract_sample(ThreadState& thread, const SampledBlock& block) {
+  Record* const record = thread.records.find_or_add(block.record);
+  VarianceRecord* const variances = thread.variances.find_or_add(block.record);
+  if (record == nullptr || variances == nullptr) return;
+  record->touch(epoch_now());
+  variances->touch(epoch_now());
+  record->live = record->live - block.weight;
+  variances->live = variances->live - sampling_variance(block.size, rate_now());
+  thread.traced.add(-block.weight.size);
+}
+
+// Whether this block is sampled: the first distance of a thread is drawn here.
+bool passes_distance(ThreadState& thread, std::size_t size, std::uint64_t rate) {
+  const auto bytes = static_cast<std::int64_t>(size == 0 ? 1 : size);
+  if (!thread.sampler.is_seeded() || thread.sampler_rate != rate) {
+    thread.sampler.seed(scatter(address_of(&thread) ^ hash_keys[2],
+                                static_cast<std::uint64_t>(real_time()) ^ hash_keys[3]));
+    thread.sampler_rate = rate;
+    local.until_sample = thread.sampler.draw_distance(rate) - bytes;
+    if (local.until_sample >= 0) return false;
+  }
+  // What is left until the next sample does not depend on where in the block this one lay.
+  local.until_sample = thread.sampler.draw_distance(rate);
+  return true;
+}
+
+}  // namespace
+
+void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
+                        const Registers& caller) {
+  const std::uint64_t rate = rate_now();
+  if (rate == 0 || !passes_distance(thread, size, rate)) return;
+  SampledBlock block;
+  block.record = record_of_stack(thread, {caller, kNativeDomain});
+  block.size = size;
+  block.weight = thread.sampler.draw_weight(size, rate);
+  if (!thread.announcement.enter()) return;
+  SampledBlock previous;
+  if (block.record != kNoRecord && sampled_blocks.put(address_of(pointer), block, previous)) {
+    if (previous.record != kNoRecord) subtract_sample(thread, previous);
+    add_sample(thread, block);
+  } else {
+    thread.losses.dropped_blocks += static_cast<std::uint64_t>(block.weight.count);
+  }
+  thread.announcement.leave();
+}
+
+void on_sampled_release(ThreadState& thread, void* pointer) {
+  if (!thread.announcement.enter()) return;
+  SampledBlock block;
+  if (sampled_blocks.take(address_of(pointer), block)) subtract_sample(thread, block);
+  thread.announcement.leave();
+}
+
+MovingSample begin_sampled_move(ThreadState& thread, void* pointer) {
+  if (!thread.announcement.enter()) return {};
+  MovingSample moving{{}, tables.era.load(std::memory_order_relaxed)};
+  sampled_blocks.take(address_of(pointer), moving.block);
+  thread.announcement.leave();
+  return moving;
+}
+
+void end_sampled_move(ThreadState& thread, const MovingSample& moving) {
+  if (moving.block.record == kNoRecord || !thread.announcement.enter()) return;
+  if (moving.era == tables.era.load(std::memory_order_relaxed)) {
+    subtract_sample(thread, moving.block);
+  }
+  thread.announcement.leave();
+}
+
+void cancel_sampled_move(ThreadState& thread, const MovingSample& moving, void* pointer) {
+  if (moving.block.record == kNoRecord || !thread.announcement.enter()) return;
+  SampledBlock previous;
+  if (moving.era == tables.era.load(std::memory_order_relaxed)) {
+    sampled_blocks.put(address_of(pointer), moving.block, previous);
+  }
+  thread.announcement.leave();
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,31 @@
+// The events of the few blocks that are sampled.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/tracer/sampled_blocks.hpp"
+#include "runtime/tracer/thread_state.hpp"
+
+namespace memtrace::runtime {
+
+extern constinit SampledBlocks sampled_blocks;
+// Mean bytes between samples; 0: every block is traced.
+extern constinit std::atomic<std::uint64_t> sampling_rate;
+
+// The distance to the next sample has been passed: the block of `size` bytes is sampled, unless it
+// is the thread's first, which does not know its distance yet.
+[[gnu::noinline]] void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
+                                          const Registers& caller);
+// A block goes that the filter may hold.
+[[gnu::noinline]] void on_sampled_release(ThreadState& thread, void* pointer);
+
+// As with exact tracing: first out of the maps, then moved, then subtracted, or put back.
+struct MovingSample {
+  SampledBlock block;
+  std::uint32_t era = 0;
+};
+MovingSample begin_sampled_move(ThreadState& thread, void* pointer);
+void end_sampled_move(ThreadState& thread, const MovingSample& moving);
+void cancel_sampled_move(ThreadState& thread, const MovingSample& moving, void* pointer);
+
+}  // namespace memtrace::runtime

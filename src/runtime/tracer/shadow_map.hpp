@@ -1,0 +1,130 @@
+// Which traceback a small block belongs to: four bytes for each granule of 16 bytes of the heap.
+//
+//   slot of the block's first granule   bits 5-31 record, bits 0-4: the size if at most 16, else
+//                                       kSizeInNextSlot
+//   slot of its second granule          the size
+//
+// A block that is longer than a granule owns two slots, so that no size is rounded and malloc need
+// not be asked what it really gave. A slot belongs to whoever owns the block: it is written and
+// read without a lock, and neighbours in the heap are neighbours in the map.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+
+#include "runtime/container/append_only.hpp"
+#include "runtime/os/lock.hpp"
+#include "runtime/tracer/record_shard.hpp"
+
+namespace memtrace::runtime {
+
+struct Block {
+  RecordId record = kNoRecord;
+  std::int64_t size = 0;
+};
+
+class ShadowMap {
+ public:
+  // Before tracing starts; false where there is no address space.
+  bool prepare();
+
+  // Larger blocks would leave most of the map's pages almost empty.
+  static constexpr std::size_t kSmall = 1024;  // bytes
+
+  static bool takes(std::uintptr_t address, std::size_t size) {
+    return size < kSmall && address % kGranule == 0 && address >> kAddressBits == 0;
+  }
+
+  // Where takes(): remembers the block and returns the one that was remembered there, whose end
+  // nobody told. false in `stored` where there is no memory.
+  Block put(std::uintptr_t address, Block block, bool& stored) {
+    std::uint32_t* const slot = find_or_add(address);
+    stored = slot != nullptr;
+    if (!stored) return {};
+    const Block previous = read(slot);
+    if (block.size <= kLongestInFirstSlot) {
+      clear(slot);
+      *slot = block.record << kSizeBits | static_cast<std::uint32_t>(block.size);
+    } else {
+      write_both(slot, block.record << kSizeBits | kSizeInNextSlot,
+                 static_cast<std::uint32_t>(block.size));
+    }
+    return previous;
+  }
+  // Forgets the block and returns it; kNoRecord where none is remembered.
+  Block take(std::uintptr_t address) {
+    std::uint32_t* const slot = find(address);
+    if (slot == nullptr) return {};
+    const Block block = read(slot);
+    clear(slot);
+    return block;
+  }
+  // Lets the memory's latency pass beside something else's.
+  void prefetch(std::uintptr_t address) const {
+    const std::uint32_t* const slot = find(address);
+    if (slot != nullptr) __builtin_prefetch(slot, 1);
+  }
+  [[nodiscard]] Block peek(std::uintptr_t address) const {
+    const std::uint32_t* const slot = find(address);
+    return slot == nullptr ? Block{} : read(slot);
+  }
+
+  // Forgets all blocks. The gate must be held.
+  void clear_all();
+  [[nodiscard]] std::size_t used_memory() const;
+  // Around a fork.
+  Lock& lock() { return lock_; }
+
+ private:
+  static constexpr std::size_t kGranule = 16;
+  static constexpr unsigned kAddressBits = 47;
+  static constexpr unsigned kChunkBits = 26;  // a chunk maps 64 MiB of addresses
+  static constexpr std::size_t kChunkSlots = (std::size_t{1} << kChunkBits) / kGranule;
+  // The second granule of a chunk's last block is in the next chunk, its slot at the end of this.
+  static constexpr std::size_t kChunkMemory = (kChunkSlots + 1) * sizeof(std::uint32_t);
+  static constexpr std::size_t kChunks = std::size_t{1} << (kAddressBits - kChunkBits);
+  static constexpr unsigned kSizeBits = 5;
+  static constexpr std::uint32_t kSizeMask = (1U << kSizeBits) - 1;
+  static constexpr std::uint32_t kLongestInFirstSlot = kGranule;
+  static constexpr std::uint32_t kSizeInNextSlot = kSizeMask;
+  static_assert(kRecordIdBits + kSizeBits == 32);
+
+  static std::size_t slot_index(std::uintptr_t address) { return address / kGranule % kChunkSlots; }
+  [[nodiscard]] std::uint32_t* find(std::uintptr_t address) const {
+    if (chunks_ == nullptr || address >> kAddressBits != 0 || address % kGranule != 0) {
+      return nullptr;
+    }
+    std::uint32_t* const chunk = chunks_[address >> kChunkBits].load(std::memory_order_acquire);
+    return chunk == nullptr ? nullptr : chunk + slot_index(address);
+  }
+  std::uint32_t* find_or_add(std::uintptr_t address) {
+    std::uint32_t* const slot = find(address);
+    return slot != nullptr ? slot : add(address);
+  }
+  [[gnu::noinline, gnu::cold]] std::uint32_t* add(std::uintptr_t address);
+
+  static Block read(const std::uint32_t* slot) {
+    const std::uint32_t first = *slot;
+    const std::uint32_t size = first & kSizeMask;
+    if (size != kSizeInNextSlot) return {first >> kSizeBits, size};
+    return {first >> kSizeBits, slot[1]};
+  }
+  static void write_both(std::uint32_t* slot, std::uint32_t first, std::uint32_t second) {
+    const std::uint64_t both = std::uint64_t{second} << 32 | first;
+    std::memcpy(slot, &both, sizeof both);
+  }
+  static void clear(std::uint32_t* slot) {
+    if ((*slot & kSizeMask) == kSizeInNextSlot) {
+      write_both(slot, 0, 0);
+    } else if (*slot != 0) {
+      *slot = 0;
+    }
+  }
+
+  std::atomic<std::uint32_t*>* chunks_ = nullptr;  // [kChunks], committed as it is touched
+  AppendOnly<std::uint32_t*> present_{kChunks};    // those that are there
+  Lock lock_;                                      // of adding one
+};
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,137 @@
+// Copies the counters while the program stands still.
+#include <algorithm>
+#include <new>
+
+#include "runtime/os/clock.hpp"
+#include "runtime/os/memory.hpp"
+#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/timeline.hpp"
+#include "runtime/tracer/tracer_state.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+// One mapping: this, the rows, the points. Found again by the rows' address.
+struct CopyHeader {
+  std::size_t mapped;
+  std::size_t rows;
+
+  [[nodiscard]] SnapshotRow* row_memory() { return reinterpret_cast<SnapshotRow*>(this + 1); }
+  [[nodiscard]] TimelinePoint* point_memory() {
+    return reinterpret_cast<TimelinePoint*>(row_memory() + rows);
+  }
+};
+
+CopyHeader* make_copy(std::size_t rows) {
+  const std::size_t mapped = sizeof(CopyHeader) + rows * sizeof(SnapshotRow) +
+                             Timeline::kMostPoints * sizeof(TimelinePoint);
+  auto* const copy = static_cast<CopyHeader*>(map_memory(mapped));
+  if (copy == nullptr) return nullptr;
+  *copy = {mapped, rows};
+  // Touches the memory, so that no page fault holds up the program later.
+  new (copy->row_memory()) SnapshotRow[rows]{};
+  return copy;
+}
+
+void add_thread(const ThreadState& thread, std::uint64_t epoch, std::span<SnapshotRow> rows) {
+  thread.records.for_each(static_cast<RecordId>(rows.size()),
+                          [&](RecordId id, const Record& record) {
+                            SnapshotRow& row = rows[id];
+                            row.live += record.live;
+                            row.peak += record.peak_at(epoch);
+                            row.total += record.total;
+                          });
+  thread.variances.for_each(static_cast<RecordId>(rows.size()),
+                            [&](RecordId id, const VarianceRecord& record) {
+                              SnapshotRow& row = rows[id];
+                              row.live_variance += record.live;
+                              row.peak_variance += record.peak_at(epoch);
+                              row.total_variance += record.total;
+                            });
+}
+
+// What must be of one moment. Costs about a nanosecond a record and thread.
+// false where there are more records than rows by now.
+bool copy_counters(SnapshotData& data, std::span<SnapshotRow> rows) {
+  const ProgramHold hold;
+  if (tables.tracebacks.records().size() > rows.size()) return false;
+  for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
+  const std::uint64_t epoch = traced_total.epoch.load(std::memory_order_relaxed);
+  for_each_thread_state([&](const ThreadState& thread) {
+    add_thread(thread, epoch, rows);
+    data.dropped_blocks += thread.losses.dropped_blocks;
+    data.unknown_frees += thread.losses.unknown_frees;
+  });
+  const auto as_bytes = [](const std::atomic<std::int64_t>& bytes) {
+    return static_cast<std::uint64_t>(
+        std::max<std::int64_t>(bytes.load(std::memory_order_relaxed), 0));
+  };
+  data.current = as_bytes(traced_total.current);
+  data.peak = as_bytes(traced_total.peak);
+  data.created = real_time();
+  return true;
+}
+
+Variance at_least_zero(Variance variance) {
+  return {std::max(variance.size, 0.0), std::max(variance.count, 0.0)};
+}
+
+// Rows of tracebacks that never held anything go; the others learn what they count.
+std::size_t finish_rows(SnapshotData& data, std::span<SnapshotRow> rows) {
+  std::size_t kept = 0;
+  const std::size_t end = std::min<std::size_t>(rows.size(), tables.tracebacks.records().size());
+  for (std::size_t id = 1; id < end; ++id) {
+    SnapshotRow row = rows[id];
+    if (row.total.count == 0) continue;
+    const RecordKey& key = tables.tracebacks.records()[static_cast<RecordId>(id)];
+    // Sums of what was added and subtracted in different orders: nothing may remain below zero.
+    row.live_variance = at_least_zero(row.live_variance);
+    row.peak_variance = at_least_zero(row.peak_variance);
+    row.node = key.node;
+    row.domain = key.domain;
+    if (key.truncated != 0) {
+      data.truncated_tracebacks +=
+          static_cast<std::uint64_t>(std::max<std::int64_t>(row.live.count, 0));
+    }
+    rows[kept++] = row;
+  }
+  return kept;
+}
+
+}  // namespace
+
+bool take_snapshot_data(SnapshotData& data) {
+  constexpr std::size_t kRoomForMore = 1024;
+  const TracebackTable& tracebacks = tables.tracebacks;
+  if (!is_tracing()) return false;
+  data = SnapshotData{};
+  CopyHeader* copy = nullptr;
+  while (true) {
+    copy = make_copy(tracebacks.records().size() + kRoomForMore);
+    if (copy == nullptr) return false;
+    if (copy_counters(data, {copy->row_memory(), copy->rows})) break;
+    unmap_memory(copy, copy->mapped);
+  }
+  data.nodes = tracebacks.nodes().items();
+  data.locations = tracebacks.locations().items();
+  data.modules = tracebacks.modules().modules().items();
+  data.rows = {copy->row_memory(), finish_rows(data, {copy->row_memory(), copy->rows})};
+  TimelinePoint* const points = copy->point_memory();
+  data.timeline = {points, timeline.copy({points, Timeline::kMostPoints})};
+  const Settings settings = current_settings();
+  data.started = static_cast<std::uint64_t>(tracer.started);
+  data.traceback_limit = settings.frames;
+  data.sampling_rate = settings.sampling_rate;
+  data.tracer_memory = tracer_memory();
+  return true;
+}
+
+void release_snapshot_data(SnapshotData& data) {
+  if (data.rows.data() == nullptr) return;
+  auto* const rows = const_cast<SnapshotRow*>(data.rows.data());
+  auto* const copy = reinterpret_cast<CopyHeader*>(rows) - 1;
+  unmap_memory(copy, copy->mapped);
+  data = SnapshotData{};
+}
+
+}  // namespace memtrace::runtime

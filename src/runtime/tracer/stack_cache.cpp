@@ -1,0 +1,48 @@
+#include "runtime/tracer/stack_cache.hpp"
+
+#include <limits>
+
+#include "runtime/os/memory.hpp"
+
+namespace memtrace::runtime {
+
+void StackCache::put(const StackKey& key, std::span<const ReadWord> words, bool uses_rbp,
+                     RecordId record) {
+  if (words.empty() || words.size() > StackEntry::kMostWords) return;
+  StackEntry made;  // NOLINT: filled below
+  std::uint16_t count = 0;
+  for (const ReadWord& word : words) {
+    const std::uintptr_t distance = word.address - key.registers.sp;
+    const std::uintptr_t offset = distance / sizeof(std::uintptr_t);
+    if (distance % sizeof(std::uintptr_t) != 0) return;
+    if (offset > std::numeric_limits<std::uint16_t>::max()) return;
+    made.offsets[count++] = static_cast<std::uint16_t>(offset);
+  }
+  // They are hashed in pairs.
+  if (count % 2 != 0) {
+    made.offsets[count] = made.offsets[count - 1];
+    ++count;
+  }
+  made.words = count;
+  made.uses_rbp = uses_rbp ? 1 : 0;
+  made.sp = static_cast<std::uint32_t>(key.registers.sp);
+  made.record = record;
+  made.hash = hash_of(key, made);
+  nearest_[place_of(key.registers.pc)] = {static_cast<std::uint32_t>(key.registers.pc),
+                                          made.offsets[0]};
+  StackEntry* const set = &entries_[set_of(key) * kWays];
+  set[1] = set[0];
+  set[0] = made;
+}
+
+void StackCache::use_for(const StackBounds& bounds) {
+  if (bounds.low == bounds_.low && bounds.high == bounds_.high) return;
+  clear();
+  bounds_ = bounds;
+}
+
+void StackCache::clear() {
+  clear_memory(entries_.data(), sizeof entries_);
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,215 @@
+#include "runtime/tracer/thread_state.hpp"
+
+#include <pthread.h>
+#include <climits>
+
+#include <new>
+
+#include "runtime/os/memory.hpp"
+#include "runtime/tracer/tracer.hpp"
+#include "runtime/unwind/stack_bounds.hpp"
+
+namespace memtrace::runtime {
+
+constinit thread_local ThreadLocal local [[gnu::tls_model("initial-exec")]];
+
+namespace {
+
+constinit Lock threads_lock;  // of the list, and of holding the program
+constinit ThreadState* all_states = nullptr;
+constinit std::uint32_t attached = 0;
+constinit Lock ending_lock;  // of the state that ending threads share
+constinit ThreadState* ending_state = nullptr;
+constinit pthread_key_t key = 0;
+constinit bool has_key = false;
+
+// The caches are used as zeroed memory: constructing them would touch all of it.
+struct StateMemory {
+  StackCache stacks;
+  RowCache rows;
+  UnwoundFrame frames[kMostFrames];
+  ReadWord words[StackEntry::kMostWords];
+  alignas(64) std::byte state[sizeof(ThreadState)];
+};
+
+ThreadState* make_state() {
+  auto* const memory = static_cast<StateMemory*>(map_memory(sizeof(StateMemory)));
+  if (memory == nullptr) return nullptr;
+  auto* const state = new (memory->state) ThreadState;
+  state->stacks = &memory->stacks;
+  state->rows = &memory->rows;
+  state->frames = memory->frames;
+  state->words = memory->words;
+  state->until_tick = kEventsPerTick;
+  state->next = all_states;
+  all_states = state;
+  return state;
+}
+
+ThreadState* find_free_state() {
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    if (!state->attached && !state->shared) return state;
+  }
+  return nullptr;
+}
+
+void hold_others() {
+  hold_gate();
+  const ThreadState* const own = local.state;
+  for (const ThreadState* state = all_states; state != nullptr; state = state->next) {
+    if (state != own) wait_until_outside(state->announcement);
+  }
+}
+
+// While one thread only is attached, its share is exact.
+void set_alone(bool alone) {
+  hold_others();
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    state->traced.set_alone(false);
+  }
+  for (ThreadState* state = all_states; alone && state != nullptr; state = state->next) {
+    if (state->attached) state->traced.set_alone(true);
+  }
+  release_gate();
+}
+
+void count_attached(std::uint32_t now) {
+  const std::uint32_t before = attached;
+  attached = now;
+  if ((before == 1) != (now == 1)) set_alone(now == 1);
+}
+
+ThreadState* attach_own() {
+  const StackBounds bounds = this_thread_stack();
+  ThreadState* state = nullptr;
+  {
+    const Locked locked(threads_lock);
+    state = find_free_state();
+    if (state == nullptr) state = make_state();
+    if (state == nullptr) return nullptr;
+    state->stacks->use_for(bounds);
+    state->bounds = bounds;
+    state->attached = true;
+    state->key_rounds = 0;
+    state->sampler_rate = 0;
+    local.state = state;
+    count_attached(attached + 1);
+  }
+  if (has_key) {
+    local.guard = false;  // glibc allocates room for many keys, and frees it with the thread
+    pthread_setspecific(key, state);
+    local.guard = true;
+  }
+  return state;
+}
+
+ThreadState* borrow_shared() {
+  ending_lock.lock();
+  if (ending_state == nullptr) {
+    const Locked locked(threads_lock);
+    ending_state = make_state();
+    if (ending_state != nullptr) ending_state->shared = true;
+  }
+  if (ending_state == nullptr) {
+    ending_lock.unlock();
+    return nullptr;
+  }
+  // Whose stack it is, is not asked: nothing is cached.
+  local.state = ending_state;
+  return ending_state;
+}
+
+// Threads' other destructors may allocate after this one: it comes back until the last round.
+void detach(void* value) {
+  auto* const state = static_cast<ThreadState*>(value);
+  if (state != local.state) return;  // a fork's child has forgotten it
+  if (++state->key_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    pthread_setspecific(key, state);
+    return;
+  }
+  local.guard = true;
+  {
+    const Locked locked(threads_lock);
+    state->traced.fold();
+    state->attached = false;
+    local.state = nullptr;
+    local.ended = true;
+    count_attached(attached - 1);
+  }
+  local.guard = false;
+}
+
+}  // namespace
+
+ThreadState* attach_thread() {
+  if (local.ended) return borrow_shared();
+  ThreadState* const state = attach_own();
+  // Nobody misses what was allocated to find out where the stack is: it is gone.
+  local.nested_allocations = 0;
+  return state;
+}
+
+// What it did is folded in at once, into the share of the only thread where there is one.
+void return_shared_state(ThreadState& state) {
+  {
+    const Locked locked(threads_lock);
+    if (attached == 1) {
+      set_alone(true);
+    } else {
+      state.traced.fold();
+    }
+  }
+  local.state = nullptr;
+  ending_lock.unlock();
+}
+
+std::size_t thread_state_memory(const ThreadState& state) {
+  // The stack cache is what a state's memory begins with.
+  return resident_memory(state.stacks, sizeof(StateMemory));
+}
+
+bool prepare_threads() {
+  if (!has_key) has_key = pthread_key_create(&key, detach) == 0;
+  return has_key;
+}
+
+ProgramHold::ProgramHold() {
+  threads_lock.lock();
+  hold_others();
+}
+
+ProgramHold::~ProgramHold() {
+  release_gate();
+  threads_lock.unlock();
+}
+
+void hold_for_fork() {
+  ending_lock.lock();
+  threads_lock.lock();
+  hold_others();
+}
+
+void release_after_fork_in_parent() {
+  release_gate();
+  threads_lock.unlock();
+  ending_lock.unlock();
+}
+
+void release_after_fork_in_child() {
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    state->announcement.forget();
+    state->traced.set_alone(false);
+    state->attached = state == local.state;
+  }
+  attached = local.state == nullptr ? 0 : 1;
+  if (local.state != nullptr) local.state->traced.set_alone(true);
+  release_gate();
+  threads_lock.reset();
+  ending_lock.reset();
+}
+
+ThreadState* first_thread_state() {
+  return all_states;
+}
+
+}  // namespace memtrace::runtime

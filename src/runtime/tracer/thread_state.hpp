@@ -1,0 +1,110 @@
+// What the tracer keeps for each thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "runtime/os/lock.hpp"
+#include "runtime/tracer/gate.hpp"
+#include "runtime/tracer/record_shard.hpp"
+#include "runtime/tracer/sampler.hpp"
+#include "runtime/tracer/shadow_map.hpp"
+#include "runtime/tracer/stack_cache.hpp"
+#include "runtime/tracer/traced_total.hpp"
+#include "runtime/unwind/row_cache.hpp"
+#include "runtime/unwind/unwinder.hpp"
+
+namespace memtrace::runtime {
+
+// Everything that could not be recorded, by one thread.
+struct ThreadLosses {
+  std::uint64_t dropped_blocks = 0;
+  std::uint64_t unknown_frees = 0;
+};
+
+// What a signal handler freed while its thread was in a hook: already forgotten by the maps, not
+// yet subtracted.
+struct DeferredReleases {
+  static constexpr std::size_t kRoom = 64;
+  std::array<Block, kRoom> blocks;
+  volatile std::uint32_t count = 0;
+};
+
+// Made at a thread's first event, used by one thread at a time, handed to the next one.
+struct ThreadState {
+  Announcement announcement;
+  bool shared = false;    // the state of threads that are ending, used under a lock
+  bool attached = false;  // some thread's
+  std::uint8_t key_rounds = 0;
+  std::uint32_t until_tick = 0;
+  TracedShare traced;
+  RecordShard records;
+  VarianceShard variances;
+  Sampler sampler;
+  std::uint64_t sampler_rate = 0;  // that the distance to the next sample was drawn for
+  StackBounds bounds;
+  std::uint32_t stack_generation = 0;
+  ThreadLosses losses;
+  ThreadState* next = nullptr;  // of all states that were ever made
+  StackCache* stacks = nullptr;
+  RowCache* rows = nullptr;
+  // Room for one unwind: the stack that is traced may be a coroutine's and have none.
+  UnwoundFrame* frames = nullptr;  // [kMostFrames]
+  ReadWord* words = nullptr;       // [StackEntry::kMostWords]
+  DeferredReleases deferred;
+
+  [[nodiscard]] bool has_more_to_do() const { return shared || deferred.count > 0; }
+};
+
+struct ThreadLocal {
+  ThreadState* state = nullptr;
+  // Sampling: bytes that may be allocated before the next sample.
+  std::int64_t until_sample = 0;
+  // Inside of a hook. Volatile: a signal handler, or what is called between two writes of it
+  // without the compiler knowing that it allocates, may look at it.
+  volatile bool guard = false;
+  // Perhaps holding a lock of the block table: a signal handler must not want it then.
+  volatile bool in_block_table = false;
+  volatile bool ended = false;  // its state is somebody else's already
+  // Allocations that were made inside of a hook, and the last of them.
+  volatile std::uint32_t nested_allocations = 0;
+  void* volatile last_nested = nullptr;
+};
+extern constinit thread_local ThreadLocal local [[gnu::tls_model("initial-exec")]];
+
+// The calling thread's state, made or borrowed; nullptr where there is no memory. With the guard
+// set. A borrowed state is given back with return_state().
+ThreadState* attach_thread();
+void return_shared_state(ThreadState& state);
+
+// Bytes that one state and its caches use.
+std::size_t thread_state_memory(const ThreadState& state);
+
+// Before tracing starts; false where the process has no thread-specific keys left.
+bool prepare_threads();
+
+// Keeps all other threads outside of their counter sections, as long as it lives, and the set of
+// threads as it is.
+class ProgramHold {
+ public:
+  ProgramHold();
+  ~ProgramHold();
+  ProgramHold(const ProgramHold&) = delete;
+  ProgramHold& operator=(const ProgramHold&) = delete;
+};
+
+// Begin and end of a hold that spans a fork; in the child all other threads' states are free.
+void hold_for_fork();
+void release_after_fork_in_parent();
+void release_after_fork_in_child();
+
+// With the program held: calls visit(state) for every state that there is.
+ThreadState* first_thread_state();
+template <class Visit>
+void for_each_thread_state(Visit&& visit) {
+  for (ThreadState* state = first_thread_state(); state != nullptr; state = state->next) {
+    visit(*state);
+  }
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,176 @@
+#include "runtime/tracer/traceback_table.hpp"
+
+#include "runtime/container/keyed_hash.hpp"
+#include "runtime/tracer/code_generation.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+// The id of the equal item that is there, or of the appended one; kNotFound where there is no
+// memory.
+template <class Item, class IsEqual>
+std::uint32_t find_or_append(AppendOnly<Item>& items, IdIndex& index, std::uint64_t hash,
+                             const Item& item, IsEqual&& is_equal) {
+  const std::uint32_t known =
+      index.find(hash, [&](std::uint32_t id) { return is_equal(items[id]); });
+  if (known != IdIndex::kNotFound) return known;
+  const std::uint32_t id = items.size();
+  if (!items.push_back(item) || !index.add(hash, id)) return IdIndex::kNotFound;
+  return id;
+}
+
+std::uint64_t hash_of(std::span<const UnwoundFrame> frames, bool truncated, std::uint32_t domain,
+                      std::uint32_t generation) {
+  PairHash hash;
+  hash.add(std::uint64_t{domain} << 1 | (truncated ? 1U : 0U),
+           std::uint64_t{generation} << 32 | frames.size());
+  for (std::size_t frame = 0; frame < frames.size(); frame += 2) {
+    const bool pair = frame + 1 < frames.size();
+    // An address has 47 bits, so what is shifted out is nothing.
+    hash.add(frames[frame].pc << 1 | (frames[frame].exact ? 1U : 0U),
+             pair ? frames[frame + 1].pc << 1 | (frames[frame + 1].exact ? 1U : 0U) : 0);
+  }
+  return hash.finish() | 1;
+}
+
+}  // namespace
+
+bool TracebackTable::prepare() {
+  const Locked locked(lock_);
+  if (records_.size() != 0) return true;
+  constexpr std::size_t kFirstCapacity = 4096;
+  KnownTable* const first = make_table(kFirstCapacity);
+  if (first == nullptr) return false;
+  known_.store(first, std::memory_order_release);
+  // Node 0 is the root, record 0 is none.
+  return nodes_.push_back({}) && records_.push_back({});
+}
+
+RecordId TracebackTable::record_of(std::span<const UnwoundFrame> frames, bool truncated,
+                                   std::uint32_t domain) {
+  const std::uint32_t generation = code_generation.addresses.load(std::memory_order_acquire);
+  const std::uint64_t hash = hash_of(frames, truncated, domain, generation);
+  const RecordId known = find(known_.load(std::memory_order_acquire), hash);
+  if (known != kNoRecord) return known;
+  const Locked locked(lock_);
+  const RecordId meanwhile = find(known_.load(std::memory_order_relaxed), hash);
+  if (meanwhile != kNoRecord) return meanwhile;
+  const RecordId made = add(frames, truncated, domain, generation);
+  if (made == kNoRecord || !make_room(generation)) return kNoRecord;
+  put(known_.load(std::memory_order_relaxed), hash, made, generation);
+  return made;
+}
+
+RecordId TracebackTable::find(KnownTable* table, std::uint64_t hash) {
+  const std::size_t mask = table->capacity - 1;
+  for (std::size_t place = (hash >> 1) & mask;; place = (place + 1) & mask) {
+    const Known& known = table->items()[place];
+    const std::uint64_t present = known.hash.load(std::memory_order_acquire);
+    if (present == hash) return known.record;
+    if (present == 0) return kNoRecord;
+  }
+}
+
+TracebackTable::KnownTable* TracebackTable::make_table(std::size_t capacity) {
+  auto* const table =
+      static_cast<KnownTable*>(map_memory(sizeof(KnownTable) + capacity * sizeof(Known)));
+  if (table != nullptr) table->capacity = capacity;
+  return table;
+}
+
+void TracebackTable::put(KnownTable* table, std::uint64_t hash, RecordId record,
+                         std::uint32_t generation) {
+  const std::size_t mask = table->capacity - 1;
+  std::size_t place = (hash >> 1) & mask;
+  while (table->items()[place].hash.load(std::memory_order_relaxed) != 0) {
+    place = (place + 1) & mask;
+  }
+  Known& known = table->items()[place];
+  known.record = record;
+  known.generation = generation;
+  known.hash.store(hash, std::memory_order_release);
+  ++table->used;
+}
+
+// What belongs to another generation is not found any more and is left behind.
+bool TracebackTable::make_room(std::uint32_t generation) {
+  KnownTable* const table = known_.load(std::memory_order_relaxed);
+  if (table->used * 2 < table->capacity) return true;
+  std::size_t alive = 0;
+  for (std::size_t place = 0; place < table->capacity; ++place) {
+    if (table->items()[place].generation == generation) ++alive;
+  }
+  KnownTable* const larger =
+      make_table(alive * 4 < table->capacity ? table->capacity : table->capacity * 2);
+  if (larger == nullptr) return table->used + 1 < table->capacity;
+  for (std::size_t place = 0; place < table->capacity; ++place) {
+    const Known& known = table->items()[place];
+    const std::uint64_t hash = known.hash.load(std::memory_order_relaxed);
+    if (hash != 0 && known.generation == generation) put(larger, hash, known.record, generation);
+  }
+  known_.store(larger, std::memory_order_release);
+  return true;
+}
+
+RecordId TracebackTable::add(std::span<const UnwoundFrame> frames, bool truncated,
+                             std::uint32_t domain, std::uint32_t generation) {
+  if (latest_.generation != generation) latest_.depth = 0;
+  latest_.generation = generation;
+  std::uint32_t node = 0;
+  bool is_same = true;
+  for (std::size_t depth = 0; depth < frames.size(); ++depth) {
+    const UnwoundFrame& frame = frames[frames.size() - 1 - depth];
+    Step& latest = latest_.steps[depth];
+    is_same = is_same && depth < latest_.depth && latest.frame.pc == frame.pc &&
+              latest.frame.exact == frame.exact;
+    if (!is_same) {
+      const std::uint32_t location = location_of(frame, generation);
+      if (location == IdIndex::kNotFound) return kNoRecord;
+      latest_.depth = depth;
+      latest = {frame, node_of(node, location)};
+      if (latest.node == IdIndex::kNotFound) return kNoRecord;
+      latest_.depth = depth + 1;
+    }
+    node = latest.node;
+  }
+  return record_of({.node = node, .domain = domain & 0x7FFFFFFF, .truncated = truncated ? 1U : 0U});
+}
+
+std::uint32_t TracebackTable::location_of(const UnwoundFrame& frame, std::uint32_t generation) {
+  KnownLocation& known = known_locations_[scatter(frame.pc) % known_locations_.size()];
+  if (known.pc == frame.pc && known.generation == generation && !frame.exact) return known.location;
+  const CodeLocation location = modules_.locate(frame.pc, frame.exact, generation);
+  const std::uint64_t hash =
+      scatter(location.offset, std::uint64_t{location.module} << 1 | (location.exact ? 1U : 0U));
+  const std::uint32_t id = find_or_append(
+      locations_, locations_by_content_, hash, location, [&](const CodeLocation& other) {
+        return other.offset == location.offset && other.module == location.module &&
+               other.exact == location.exact;
+      });
+  if (!frame.exact && id != IdIndex::kNotFound) known = {frame.pc, generation, id};
+  return id;
+}
+
+std::uint32_t TracebackTable::node_of(std::uint32_t parent, std::uint32_t location) {
+  return find_or_append(nodes_, nodes_by_content_, scatter(parent, location),
+                        NodeRecord{parent, location}, [&](const NodeRecord& other) {
+                          return other.parent == parent && other.location == location;
+                        });
+}
+
+RecordId TracebackTable::record_of(const RecordKey& key) {
+  const std::uint32_t id = find_or_append(
+      records_, records_by_content_, scatter(key.node, key.domain), key,
+      [&](const RecordKey& other) { return other.node == key.node && other.domain == key.domain; });
+  return id == IdIndex::kNotFound ? kNoRecord : id;
+}
+
+std::size_t TracebackTable::used_memory() const {
+  const KnownTable* const known = known_.load(std::memory_order_relaxed);
+  return (known == nullptr ? 0 : 2 * known->capacity * sizeof(Known)) + modules_.used_memory() +
+         locations_.used_memory() + nodes_.used_memory() + records_.used_memory() +
+         locations_by_content_.used_memory() + nodes_by_content_.used_memory() +
+         records_by_content_.used_memory();
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,104 @@
+// Every traceback that was ever seen, each once: as a path in a tree, with a record for each domain
+// that it allocated in.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "runtime/container/append_only.hpp"
+#include "runtime/container/id_index.hpp"
+#include "runtime/os/lock.hpp"
+#include "runtime/tracer/module_table.hpp"
+#include "runtime/tracer/record_shard.hpp"
+#include "runtime/tracer/tracer.hpp"
+#include "runtime/unwind/unwinder.hpp"
+
+namespace memtrace::runtime {
+
+// What a record counts.
+struct RecordKey {
+  std::uint32_t node = 0;
+  std::uint32_t domain : 31 = 0;
+  std::uint32_t truncated : 1 = 0;  // the stack has more frames than were kept
+};
+
+class TracebackTable {
+ public:
+  // Before tracing starts; false where there is no memory.
+  bool prepare();
+
+  // The record of a traceback (most recent frame first) in a domain. Known ones are found without a
+  // lock, by a 64-bit keyed hash of their addresses; a new one costs about a microsecond. kNoRecord
+  // where there is no memory.
+  RecordId record_of(std::span<const UnwoundFrame> frames, bool truncated, std::uint32_t domain);
+
+  [[nodiscard]] const ModuleTable& modules() const { return modules_; }
+  [[nodiscard]] const AppendOnly<CodeLocation>& locations() const { return locations_; }
+  [[nodiscard]] const AppendOnly<NodeRecord>& nodes() const { return nodes_; }
+  [[nodiscard]] const AppendOnly<RecordKey>& records() const { return records_; }
+  [[nodiscard]] std::size_t used_memory() const;
+
+  // Around a fork.
+  Lock& lock() { return lock_; }
+
+ private:
+  static constexpr std::uint32_t kMostLocations = 1U << 28;
+  static constexpr std::uint32_t kMostNodes = 1U << 28;
+
+  // Of the hash table of known tracebacks, which is replaced by a larger one as it fills. Those
+  // that are replaced stay: somebody may be reading them. All together are twice the last.
+  struct Known {
+    std::atomic<std::uint64_t> hash;  // 0: empty; written last
+    RecordId record;
+    std::uint32_t generation;
+  };
+  struct KnownTable {
+    std::size_t capacity;  // a power of two
+    std::size_t used;
+    [[nodiscard]] Known* items() { return reinterpret_cast<Known*>(this + 1); }
+  };
+
+  [[nodiscard]] static RecordId find(KnownTable* table, std::uint64_t hash);
+  static KnownTable* make_table(std::size_t capacity);
+  static void put(KnownTable* table, std::uint64_t hash, RecordId record, std::uint32_t generation);
+  bool make_room(std::uint32_t generation);
+
+  // The latest new traceback, outermost frame first: the next one most often begins like it.
+  struct Step {
+    UnwoundFrame frame;
+    std::uint32_t node = 0;
+  };
+  struct Path {
+    std::uint32_t generation = 0;
+    std::size_t depth = 0;
+    std::array<Step, kMostFrames> steps;
+  };
+  // A call's location by its address.
+  struct KnownLocation {
+    std::uintptr_t pc = 0;
+    std::uint32_t generation = 0;
+    std::uint32_t location = 0;
+  };
+
+  RecordId add(std::span<const UnwoundFrame> frames, bool truncated, std::uint32_t domain,
+               std::uint32_t generation);
+  std::uint32_t location_of(const UnwoundFrame& frame, std::uint32_t generation);
+  std::uint32_t node_of(std::uint32_t parent, std::uint32_t location);
+  RecordId record_of(const RecordKey& key);
+
+  Lock lock_;
+  Path latest_{};
+  std::array<KnownLocation, 2048> known_locations_{};
+  std::atomic<KnownTable*> known_{nullptr};
+  ModuleTable modules_;
+  AppendOnly<CodeLocation> locations_{kMostLocations};
+  IdIndex locations_by_content_;
+  AppendOnly<NodeRecord> nodes_{kMostNodes};
+  IdIndex nodes_by_content_;
+  AppendOnly<RecordKey> records_{1U << kRecordIdBits};
+  IdIndex records_by_content_;
+};
+
+}  // namespace memtrace::runtime

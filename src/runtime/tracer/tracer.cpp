@@ -1,0 +1,126 @@
+#include "runtime/tracer/tracer.hpp"
+
+#include <algorithm>
+
+#include "runtime/container/keyed_hash.hpp"
+#include "runtime/os/clock.hpp"
+#include "runtime/tracer/code_generation.hpp"
+#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/gate.hpp"
+#include "runtime/tracer/hook_mode.hpp"
+#include "runtime/tracer/mapping_events.hpp"
+#include "runtime/tracer/mapping_table.hpp"
+#include "runtime/tracer/sampled_events.hpp"
+#include "runtime/tracer/timeline.hpp"
+#include "runtime/tracer/tracer_state.hpp"
+
+namespace memtrace::runtime {
+
+constinit std::atomic<bool> attention{false};
+constinit std::atomic<std::int64_t> attention_due{kNever};
+constinit std::atomic<HookMode> hook_mode{HookMode::first};
+constinit TracerState tracer;
+
+namespace {
+
+bool prepare_tables() {
+  static constinit bool is_prepared = false;
+  if (is_prepared) return true;
+  prepare_hash_keys();
+  prepare_gate();
+  is_prepared = prepare_threads() && tables.shadow.prepare() && tables.tracebacks.prepare();
+  return is_prepared;
+}
+
+// With the program held.
+void forget_everything() {
+  tables.era.fetch_add(1, std::memory_order_relaxed);
+  tables.shadow.clear_all();
+  tables.blocks.clear();
+  sampled_blocks.clear();
+  mapping_table.clear();
+  for_each_thread_state([](ThreadState& thread) {
+    thread.traced.fold();
+    thread.records.clear();
+    thread.variances.clear();
+    thread.losses = {};
+    thread.deferred.count = 0;
+  });
+  traced_total.current.store(0, std::memory_order_relaxed);
+  traced_total.peak.store(0, std::memory_order_relaxed);
+  for_each_thread_state([](ThreadState& thread) { thread.traced.refresh(); });
+  timeline.clear();
+}
+
+}  // namespace
+
+bool start_tracing(const Settings& settings) {
+  const Locked locked(tracer.lock);
+  if (!is_gate_stopped()) return true;
+  if (!prepare_tables()) return false;
+  tracer.settings = settings;
+  tracer.settings.frames = std::clamp(settings.frames, 1U, kMostFrames);
+  tables.frame_limit.store(tracer.settings.frames, std::memory_order_relaxed);
+  tracer.started = real_time();
+  tracebacks_may_differ();
+  sampling_rate.store(settings.sampling_rate, std::memory_order_relaxed);
+  traces_mappings.store(settings.mmap, std::memory_order_relaxed);
+  open_gate_for_tracing();
+  hook_mode.store(settings.sampling_rate == 0 ? HookMode::exact : HookMode::sampling,
+                  std::memory_order_release);
+  return true;
+}
+
+void stop_tracing() {
+  const Locked locked(tracer.lock);
+  if (is_gate_stopped()) return;
+  hook_mode.store(HookMode::off, std::memory_order_relaxed);
+  const ProgramHold hold;
+  shut_gate_for_tracing();
+  forget_everything();
+}
+
+bool is_tracing() {
+  return !is_gate_stopped();
+}
+
+Settings current_settings() {
+  const Locked locked(tracer.lock);
+  return tracer.settings;
+}
+
+TracedMemory traced_memory() {
+  const ProgramHold hold;
+  for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
+  const std::int64_t current = traced_total.current.load(std::memory_order_relaxed);
+  const std::int64_t peak = traced_total.peak.load(std::memory_order_relaxed);
+  return {static_cast<std::uint64_t>(std::max<std::int64_t>(current, 0)),
+          static_cast<std::uint64_t>(std::max<std::int64_t>(peak, 0))};
+}
+
+void reset_peak() {
+  const ProgramHold hold;
+  for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
+  traced_total.peak.store(traced_total.current.load(std::memory_order_relaxed),
+                          std::memory_order_relaxed);
+  traced_total.epoch.fetch_add(1, std::memory_order_relaxed);
+  for_each_thread_state([](ThreadState& thread) { thread.traced.refresh(); });
+}
+
+void clear_traces() {
+  const ProgramHold hold;
+  forget_everything();
+}
+
+// Nobody stands still for it: it asks the kernel about many pages.
+std::uint64_t tracer_memory() {
+  std::uint64_t used = tables.shadow.used_memory() + tables.blocks.used_memory() +
+                       sampled_blocks.used_memory() + tables.tracebacks.used_memory();
+  for_each_thread_state([&](const ThreadState& thread) {
+    used +=
+        thread.records.used_memory() + thread.variances.used_memory() + thread_state_memory(thread);
+  });
+  return used;
+}
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,61 @@
+// The tracer as a whole: switched on and off, held still, copied.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/tracer/snapshot_data.hpp"
+
+namespace memtrace::runtime {
+
+inline constexpr std::uint32_t kDefaultFrames = 32;
+inline constexpr std::uint32_t kMostFrames = 1024;
+
+struct Settings {
+  std::uint32_t frames = kDefaultFrames;  // most of a traceback that are kept; at most kMostFrames
+  std::uint64_t sampling_rate = 0;        // mean bytes between samples; 0: every block
+  bool mmap = false;                      // anonymous mappings too, as a domain of their own
+};
+
+// false where the kernel gives no memory. Where tracing is on already, nothing changes.
+bool start_tracing(const Settings& settings);
+// Forgets all that was traced.
+void stop_tracing();
+bool is_tracing();
+Settings current_settings();
+
+// The counters' owners stand still for as long as it takes to copy them; the copy is in memory of
+// its own until release_snapshot_data(). false where nothing is traced or there is no memory.
+bool take_snapshot_data(SnapshotData& data);
+void release_snapshot_data(SnapshotData& data);
+
+struct TracedMemory {
+  std::uint64_t current = 0;  // bytes
+  std::uint64_t peak = 0;     // bytes
+};
+TracedMemory traced_memory();
+void reset_peak();
+// Forgets the blocks, not the tracing.
+void clear_traces();
+// Bytes of memory that the tracer uses for itself.
+std::uint64_t tracer_memory();
+
+// Somebody wants attend() to be called: set by a signal handler, a request, or, where
+// `attention_due` is not kNever, by the first event at which CLOCK_MONOTONIC_COARSE has passed it
+// (checked every kEventsPerTick events of a thread). Any hook then clears it and calls attend(),
+// outside of the counters' critical section: attend() may take a snapshot. What it allocates is
+// not traced.
+extern std::atomic<bool> attention;
+extern std::atomic<std::int64_t> attention_due;  // nanoseconds
+inline constexpr std::int64_t kNever = INT64_MAX;
+inline constexpr std::uint32_t kEventsPerTick = 1024;
+
+// --- defined in control.cpp ---
+
+void attend();
+// In the child of a fork, when the tracer works again: new file names, or stop_tracing().
+void child_after_fork();
+// Reads MTRACE and MTRACE_*, and starts as they say. Called once, as early as possible.
+void start_from_environment();
+
+}  // namespace memtrace::runtime

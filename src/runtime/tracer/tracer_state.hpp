@@ -1,0 +1,18 @@
+// What there is once, beside the tables.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/os/lock.hpp"
+#include "runtime/tracer/tracer.hpp"
+
+namespace memtrace::runtime {
+
+struct TracerState {
+  Lock lock;  // of starting and stopping; before the program is held
+  Settings settings;
+  std::int64_t started = 0;  // nanoseconds since the Unix epoch
+};
+extern constinit TracerState tracer;
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,103 @@
+#include "runtime/unwind/stack_bounds.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "runtime/os/system_call.hpp"
+
+extern "C" {
+// Where the dynamic loader found the program's arguments: the first stack's bottom but for them.
+extern void* __libc_stack_end;  // NOLINT(readability-identifier-naming): glibc's name
+}
+
+namespace memtrace::runtime {
+namespace {
+
+// The first stack grows as it is used, so that its mapping does not tell how far it may.
+StackBounds first_stack() {
+  constexpr std::uintptr_t kPage = 4096;
+  constexpr std::uintptr_t kDeepest = std::uintptr_t{1} << 30;  // where the limit is none
+  rlimit limit{};
+  const long asked = system_call(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
+  const std::uintptr_t depth =
+      is_error(asked) || limit.rlim_cur > kDeepest ? kDeepest : limit.rlim_cur;
+  const auto bottom = reinterpret_cast<std::uintptr_t>(__libc_stack_end);
+  const std::uintptr_t high = (bottom + kPage) & ~(kPage - 1);
+  return {high - depth, high};
+}
+
+// Reads /proc/self/maps byte by byte, a small piece at a time: a thread's stack may have little
+// room.
+class MapsReader {
+ public:
+  MapsReader()
+      : file_(system_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0)) {}
+  ~MapsReader() {
+    if (!is_error(file_)) system_call(SYS_close, file_);
+  }
+  MapsReader(const MapsReader&) = delete;
+  MapsReader& operator=(const MapsReader&) = delete;
+
+  // The next mapping's addresses; false behind the last one.
+  bool next(StackBounds& mapping) {
+    mapping.low = number();
+    mapping.high = number();
+    while (byte_ != '\n' && advance()) {
+    }
+    return mapping.high != 0;
+  }
+
+ private:
+  // A hexadecimal number and the character behind it.
+  std::uintptr_t number() {
+    std::uintptr_t value = 0;
+    while (advance()) {
+      const int digit = byte_ >= '0' && byte_ <= '9'   ? byte_ - '0'
+                        : byte_ >= 'a' && byte_ <= 'f' ? byte_ - 'a' + 10
+                                                       : -1;
+      if (digit < 0) break;
+      value = value << 4 | static_cast<std::uintptr_t>(digit);
+    }
+    return value;
+  }
+
+  bool advance() {
+    if (at_ == size_) {
+      const long got = system_call(SYS_read, file_, piece_.data(), piece_.size());
+      if (got <= 0) return false;
+      size_ = static_cast<std::size_t>(got);
+      at_ = 0;
+    }
+    byte_ = piece_[at_++];
+    return true;
+  }
+
+  long file_;
+  std::array<char, 1024> piece_;
+  std::size_t at_ = 0, size_ = 0;
+  char byte_ = 0;
+};
+
+// libc keeps a thread's descriptor at the top of its stack. pthread_getattr_np() would know the
+// stack too, but takes a lock that the thread may hold already: it allocates with it held.
+StackBounds other_stack() {
+  const auto descriptor = static_cast<std::uintptr_t>(pthread_self());
+  MapsReader maps;
+  for (StackBounds mapping; maps.next(mapping);) {
+    if (descriptor - mapping.low < mapping.high - mapping.low) return {mapping.low, descriptor};
+  }
+  return {};
+}
+
+}  // namespace
+
+StackBounds this_thread_stack() {
+  const bool is_first = system_call(SYS_gettid) == system_call(SYS_getpid);
+  return is_first ? first_stack() : other_stack();
+}
+
+}  // namespace memtrace::runtime
