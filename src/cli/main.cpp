@@ -43,7 +43,10 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
   const std::string name = &command == &program ? "mtrace" : "mtrace " + command.get_name();
   std::string message = error.what();
   const std::vector<std::string> extra = program.remaining(true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty()) {
+  // An option that nobody knows says more than that a word is missing.
+  const bool is_unknown_word = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                               dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (is_unknown_word && !extra.empty()) {
     const std::string word = extra.front().substr(0, extra.front().find('='));
     const std::string meant = nearest(word, known_words(command));
     const char* const kind = word.starts_with('-')  ? "option"

@@ -316,7 +316,7 @@ class Tests:
         os.kill(program, signal.SIGKILL)
         run.send_signal(signal.SIGCONT)  # it stopped with the program
         run.communicate(timeout=SECONDS)
-        check(b"not a PID" not in self.ask("0").stderr and self.ask("0").status == 2, "0")
+        says(self.ask("0"), b"mtrace: '0' is not a process id\n")
 
     # --- when it cannot be ---
 
@@ -347,6 +347,7 @@ class Tests:
             check(done.stderr.startswith(b"mtrace: ") and done.stderr.count(b"\n") == 1, done)
 
         refused(b"CMD is required")
+        refused(b"unknown option '--nfram', did you mean '--nframe'?", "--nfram")
         refused(b"unknown option '--nfram', did you mean '--nframe'?", "--nfram=3", "--", "true")
         refused(b"--nframe is from 1 to 1024", "--nframe=0", "--", "true")
         refused(b"'5 years' is no duration", "--interval=5 years", "--", "true")
