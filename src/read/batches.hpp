@@ -43,9 +43,11 @@ void reserve(Vector& items, std::size_t size) {
   advise_large_pages(std::to_address(items.begin()), size * sizeof(*items.begin()));
 }
 
-// Room for what the header declares, but never for more than 64 items a byte of real content.
+// Room for what the header declares, but never for more than 64 items a byte of real content, nor
+// for more than half a gigabyte of the largest items: the rest, if it comes, makes its own.
 inline std::size_t room(std::uint64_t declared, std::size_t payload_size) {
-  return std::min<std::uint64_t>(declared, 64 * payload_size);
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 24;
+  return std::min({declared, std::uint64_t{64} * payload_size, kMost});
 }
 
 }  // namespace memtrace

@@ -29,7 +29,8 @@ constexpr std::size_t kStackSize = std::size_t{256} << 10;
 // touched by mistake reads zero and harms nobody.
 constexpr std::size_t kThreadLocalSize = std::size_t{64} << 10;
 constexpr std::size_t kControlBlockSize = 4096;
-constexpr std::size_t kMappedSize = kStackSize + kThreadLocalSize + kControlBlockSize;
+[[maybe_unused]] constexpr std::size_t kMappedSize =
+    kStackSize + kThreadLocalSize + kControlBlockSize;
 
 // The kernel clears it, and wakes who waits, when the thread is gone.
 std::atomic<std::int32_t> running{0};
