@@ -23,7 +23,13 @@ extern "C" {
 #endif
 
 /* Starts tracing and keeps up to `nframe` frames of each traceback, the most recent ones (0: the
- * default, 32; at most 1024). Where tracing is on already, nothing changes. */
+ * default, 32; at most 1024). Where tracing is on already, nothing changes.
+ *
+ * From then on `mtrace snapshot PID` can ask the process for a snapshot, which goes to
+ * mtrace.PROGRAM.PID.zst in the present folder (MTRACE=output=PATTERN says otherwise). It asks with
+ * a real-time signal (SIGRTMIN + 21 or one near it) that the program leaves alone: one that it
+ * neither handles nor ignores nor blocks in this thread. Where the program begins to use that one,
+ * another one is taken. A child of fork() goes on tracing by itself. */
 MTRACE_PUBLIC int mtrace_start(unsigned nframe);
 /* Stops tracing and forgets all that was traced: take a snapshot before. */
 MTRACE_PUBLIC void mtrace_stop(void);

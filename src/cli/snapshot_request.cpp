@@ -72,14 +72,27 @@ class Request {
       if (at == std::string::npos) continue;
       int signal = 0;
       std::from_chars(line.data() + at + kMapping.size(), line.data() + line.size(), signal);
-      if (signal > 0 && signal <= SIGRTMAX) return signal;
+      if (signal > 0 && signal <= SIGRTMAX && is_caught(signal)) return signal;
     }
-    if (has_tracer) fail("it has the tracer, but does not trace now");
+    if (has_tracer) fail("it has the tracer, but takes no requests now");
     if (!is_readable && kill(process_, 0) != 0) fail(std::strerror(errno));
     if (!is_readable && access(fmt::format("/proc/{}/maps", process_).c_str(), R_OK) != 0) {
       fail(std::strerror(errno));
     }
     fail("it is not traced: start it with mtrace run");
+  }
+
+  // Otherwise it would end the process: one that has just executed another program, or that has
+  // taken the signal back in a way that the tracer cannot see.
+  [[nodiscard]] bool is_caught(int signal) const {
+    constexpr std::string_view kCaught = "SigCgt:\t";
+    std::ifstream status(fmt::format("/proc/{}/status", process_));
+    std::uint64_t mask = 0;
+    for (std::string line; std::getline(status, line);) {
+      if (!line.starts_with(kCaught)) continue;
+      std::from_chars(line.data() + kCaught.size(), line.data() + line.size(), mask, 16);
+    }
+    return (mask >> (signal - 1) & 1) != 0;
   }
 
   // Under a name that only the two of us know. Returns the number in it.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "mtrace/mtrace.h"
+#include "runtime/control/control.hpp"
 #include "runtime/hooks/hook.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
@@ -39,11 +40,15 @@ class TrackedSpaces {
 };
 constinit TrackedSpaces spaces;
 
-// Keeps hooks of this thread from tracing what the tracer's own work allocates.
+// Keeps hooks of this thread from tracing what the tracer's own work allocates, and signal handlers
+// from taking a snapshot in the middle of it: that is done afterwards.
 class Guarded {
  public:
   Guarded() : was_(local.guard) { local.guard = true; }
-  ~Guarded() { local.guard = was_; }
+  ~Guarded() {
+    if (!was_ && attention.exchange(false, std::memory_order_acq_rel)) attend();
+    local.guard = was_;
+  }
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
@@ -73,10 +78,14 @@ using namespace memtrace::runtime;  // NOLINT: what stands here is the public C 
 int mtrace_start(unsigned nframe) {
   Settings settings;
   if (nframe != 0) settings.frames = nframe;
-  return start_tracing(settings) ? 1 : 0;
+  const Guarded guarded;
+  if (!start_tracing(settings)) return 0;
+  accept_requests();
+  return 1;
 }
 
 void mtrace_stop(void) {
+  const Guarded guarded;
   stop_tracing();
 }
 
@@ -94,24 +103,29 @@ int mtrace_take_snapshot(const char* path) {
 }
 
 void mtrace_get_traced_memory(uint64_t* current, uint64_t* peak) {
+  const Guarded guarded;
   const TracedMemory memory = traced_memory();
   if (current != nullptr) *current = memory.current;
   if (peak != nullptr) *peak = memory.peak;
 }
 
 void mtrace_reset_peak(void) {
+  const Guarded guarded;
   reset_peak();
 }
 
 void mtrace_clear_traces(void) {
+  const Guarded guarded;
   clear_traces();
 }
 
 unsigned mtrace_get_traceback_limit(void) {
+  const Guarded guarded;
   return is_tracing() ? current_settings().frames : 0;
 }
 
 uint64_t mtrace_get_tracer_memory(void) {
+  const Guarded guarded;
   return tracer_memory();
 }
 

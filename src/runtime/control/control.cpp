@@ -25,8 +25,10 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 
 // The process' own copy of what MTRACE said.
 constinit TextBuffer<2 * PATH_MAX> start_text;
-constinit PathBuffer default_output;
+constinit TextBuffer<2 * PATH_MAX> output_pattern;
 constinit StartOptions options;
+// MTRACE said it; otherwise the program started the tracing itself.
+bool by_environment = false;
 
 int traced_process = 0;
 bool last_is_taken = false;
@@ -50,14 +52,10 @@ struct Pending {
 };
 constinit Pending pending;
 
-std::string_view output_pattern() {
-  return options.output.empty() ? default_output.text() : options.output;
-}
-
 SnapshotName snapshot_name() {
   const bool is_first = options.first_process == 0 ||
                         options.first_process == static_cast<std::uint64_t>(traced_process);
-  return {output_pattern(), program_name(), traced_process, is_first};
+  return {output_pattern.text(), program_name(), traced_process, is_first};
 }
 
 // On a thread of its own: system calls and the tracer's own memory only.
@@ -152,7 +150,8 @@ void on_snapshot_signal(int, siginfo_t*, void*) {
   attention = true;
 }
 
-void on_request(int, siginfo_t* information, void*) {
+void on_request(int signal, siginfo_t* information, void*) {
+  if (!is_request(*information)) return end_by_signal(signal, information, nullptr);
   const Requester requester = requester_of(*information);
   if (!is_traced_process() || requester.process == 0) return;
   if (!local.guard) return take_next_snapshot(Waiting::no, requester);
@@ -190,12 +189,13 @@ void attend() {
 
 namespace {
 
-// Relative to the folder in which the program started.
-void make_default_output() {
+// Relative to the folder in which the tracing began.
+void make_output_pattern() {
+  const std::string_view pattern = options.output.empty() ? kDefaultPattern : options.output;
   char folder[PATH_MAX];
   const long size = system_call(SYS_getcwd, folder, sizeof(folder));
-  if (size > 1 && folder[0] == '/') default_output << folder << '/';
-  default_output << kDefaultPattern;
+  if (size > 1 && folder[0] == '/' && !pattern.starts_with('/')) output_pattern << folder << '/';
+  output_pattern << pattern;
 }
 
 void install_triggers() {
@@ -209,8 +209,9 @@ void install_triggers() {
 }  // namespace
 
 void accept_requests() {
-  traced_process = process_id();
-  if (default_output.text().empty()) make_default_output();
+  static constinit std::atomic<bool> has_output{false};
+  if (!is_traced_process()) traced_process = process_id();
+  if (!has_output.exchange(true)) make_output_pattern();
   find_real_signal_functions();
   publish_request_signal(on_request);
 }
@@ -219,6 +220,7 @@ void start_from_environment() {
   start_text << start_variable();
   if (start_text.text().empty()) return;
   if (!start_text.is_whole() || !parse_start_options(start_text.text(), options)) return;
+  by_environment = true;
   if (options.by_run) hide_start_variables();
   traced_process = process_id();
   if (options.by_run && options.first_process == 0) {
@@ -235,7 +237,7 @@ void child_after_fork() {
   if (traced_process == 0) return;
   forget_own_thread();
   job_lock.reset();
-  if (options.follow_fork) {
+  if (options.follow_fork || !by_environment) {
     traced_process = process_id();
     options.snapshots_so_far = 0;
     last_is_taken = false;

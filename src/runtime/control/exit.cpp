@@ -57,7 +57,18 @@ bool can_take_inside_hook() {
   return true;
 }
 
-void on_fatal_signal(int signal, siginfo_t* information, void*) {
+[[gnu::destructor(101)]] void at_end() {
+  if (!local.guard) take_last_snapshot();
+}
+
+[[noreturn]] void exit_now(int status) {
+  if (!local.guard || (is_traced_process() && can_take_inside_hook())) take_last_snapshot();
+  while (true) system_call(SYS_exit_group, status);
+}
+
+}  // namespace
+
+void end_by_signal(int signal, siginfo_t* information, void*) {
   if (is_traced_process()) {
     if (!local.guard || (cannot_wait(signal, *information) && can_take_inside_hook())) {
       take_last_snapshot();
@@ -71,19 +82,8 @@ void on_fatal_signal(int signal, siginfo_t* information, void*) {
   meet_default_action(signal, information);
 }
 
-[[gnu::destructor(101)]] void at_end() {
-  if (!local.guard) take_last_snapshot();
-}
-
-[[noreturn]] void exit_now(int status) {
-  if (!local.guard || (is_traced_process() && can_take_inside_hook())) take_last_snapshot();
-  while (true) system_call(SYS_exit_group, status);
-}
-
-}  // namespace
-
 void watch_exits() {
-  for (const int signal : kFatalSignals) handle_by_default(signal, on_fatal_signal);
+  for (const int signal : kFatalSignals) handle_by_default(signal, end_by_signal);
   // The first to be registered is the last to be called.
   at_quick_exit(at_end);
 }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "runtime/os/lock.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/os/text_buffer.hpp"
 
@@ -17,12 +18,20 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 
-void* published = nullptr;
+struct Published {
+  void* mapping = nullptr;
+  int signal = 0;
+  SignalHandler handler = nullptr;
+};
+constinit Published published;
+constinit Lock
+    publishing;  // with all signals blocked: the program may call sigaction() in a handler
 
 // Free ones only, from the middle of the range: programs count from its ends.
-int choose_signal(SignalHandler handler) {
+int choose_signal(SignalHandler handler, int but_not = 0) {
   constexpr int kFirst = 55, kLast = 40;
   for (int signal = kFirst; signal >= kLast; --signal) {
+    if (signal == but_not || is_blocked(signal)) continue;
     if (handle_by_default(signal, handler)) return signal;
   }
   return 0;
@@ -39,23 +48,53 @@ void* map_named(const char* name) {
 
 }  // namespace
 
-void publish_request_signal(SignalHandler handler) {
-  if (published != nullptr) return;
-  const int signal = choose_signal(handler);
-  if (signal == 0) return;
-  keep_unblocked(signal);
+namespace {
+
+void unmap_name(void* mapping) {
+  if (mapping != nullptr) system_call(SYS_munmap, mapping, kPage);
+}
+
+void publish_another();
+
+void publish(int signal, SignalHandler handler) {
+  claim_signal(signal, publish_another);
   TextBuffer<32> name;
   name << kSignalMapping << static_cast<std::uint64_t>(signal);
-  published = map_named(name.c_str());
+  published = {signal == 0 ? nullptr : map_named(name.c_str()), signal, handler};
+}
+
+// The program is going to use the one that was chosen.
+void publish_another() {
+  const Published before = published;
+  const int other = choose_signal(before.handler, before.signal);
+  const SignalsBlocked blocked;
+  const Locked locked(publishing);
+  if (published.signal != before.signal) return;
+  publish(other, before.handler);
+  unmap_name(before.mapping);
+  restore_signal(before.signal);
+}
+
+}  // namespace
+
+void publish_request_signal(SignalHandler handler) {
+  const int signal = published.signal == 0 ? choose_signal(handler) : 0;
+  const SignalsBlocked blocked;
+  const Locked locked(publishing);
+  if (signal != 0 && published.signal == 0) publish(signal, handler);
 }
 
 void withdraw_request_signal() {
-  if (published != nullptr) system_call(SYS_munmap, published, kPage);
-  published = nullptr;
+  unmap_name(published.mapping);
+  published = {};
+  publishing.reset();
+}
+
+bool is_request(const siginfo_t& information) {
+  return information.si_code == SI_QUEUE;
 }
 
 Requester requester_of(const siginfo_t& information) {
-  if (information.si_code != SI_QUEUE) return {};
   return {.process = information.si_pid, .number = information.si_value.sival_int};
 }
 

@@ -13,12 +13,16 @@ namespace memtrace::runtime {
 // The mapping is of an unnamed file called this and the signal's number.
 inline constexpr std::string_view kSignalMapping = "mtrace-signal-";
 
-// Chooses a signal that the program does not use, and publishes it. Once until withdrawn.
+// Chooses a signal that the program does not use (its action is the default one and the calling
+// thread does not block it) and publishes it; another one when the program begins to use it. Where
+// none is left, nothing is published. Once until withdrawn.
 void publish_request_signal(SignalHandler handler);
 // In the child of a fork that does not trace.
 void withdraw_request_signal();
 
-// Who sent the signal.
+// Whether `mtrace snapshot` may have sent the signal: it comes with a value.
+bool is_request(const siginfo_t& information);
+// Who sent it.
 Requester requester_of(const siginfo_t& information);
 
 // Says where the snapshot is, or which error there was. Where nobody listens, nothing happens.

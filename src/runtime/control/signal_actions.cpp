@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 
+#include "runtime/control/control.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/system_call.hpp"
 
@@ -36,7 +37,8 @@ struct Cover {
   Action shown{};  // what the program has set: some form of the default action
 };
 std::array<Cover, NSIG> covers;
-std::atomic<int> unblocked{0};
+std::atomic<int> claimed{0};
+std::atomic<void (*)()> give_up_claimed{nullptr};
 
 Cover* cover_of(int signal) {
   if (signal <= 0 || signal >= NSIG) return nullptr;
@@ -69,8 +71,15 @@ void cover_again(int signal, const Cover& cover) {
   real_signals.sigaction(signal, &ours, nullptr);
 }
 
+// A child of vfork() has actions of its own, but our memory.
+void give_up(int signal) {
+  if (signal != claimed.load(std::memory_order_relaxed) || !is_traced_process()) return;
+  give_up_claimed.load(std::memory_order_relaxed)();
+}
+
 OldHandler set_handler(SetHandler set, int signal, OldHandler handler) {
   if (set == nullptr) return SIG_ERR;
+  if (handler != SIG_DFL) give_up(signal);
   Cover* const cover = cover_of(signal);
   if (cover == nullptr) return set(signal, handler);
   Action before{};
@@ -82,7 +91,7 @@ OldHandler set_handler(SetHandler set, int signal, OldHandler handler) {
 }
 
 int change_mask(ChangeMask change, int how, const sigset_t* set, sigset_t* old) {
-  const int signal = unblocked.load(std::memory_order_relaxed);
+  const int signal = claimed.load(std::memory_order_relaxed);
   if (set == nullptr || signal == 0 || how == SIG_UNBLOCK) return change(how, set, old);
   sigset_t without = *set;
   sigdelset(&without, signal);
@@ -102,7 +111,8 @@ void find_real_signal_functions() {
 
 bool handle_by_default(int signal, SignalHandler handler) {
   Cover& cover = covers[static_cast<std::size_t>(signal)];
-  if (cover.handler.load(std::memory_order_relaxed) != nullptr) return true;
+  const SignalHandler present = cover.handler.load(std::memory_order_relaxed);
+  if (present != nullptr) return present == handler;
   Action now{};
   if (real_signals.sigaction(signal, nullptr, &now) != 0 || !is_default(now)) return false;
   cover.shown = now;
@@ -111,20 +121,29 @@ bool handle_by_default(int signal, SignalHandler handler) {
   return real_signals.sigaction(signal, &ours, nullptr) == 0;
 }
 
-void keep_unblocked(int signal) {
-  unblocked.store(signal, std::memory_order_relaxed);
+void claim_signal(int signal, void (*give_up)()) {
+  give_up_claimed.store(give_up, std::memory_order_relaxed);
+  claimed.store(signal, std::memory_order_relaxed);
+}
+
+bool is_blocked(int signal) {
+  unsigned long mask = 0;
+  system_call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, kMaskSize);
+  return (mask >> (signal - 1) & 1) != 0;
+}
+
+void restore_signal(int signal) {
+  Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return;
+  Action now{};
+  real_signals.sigaction(signal, nullptr, &now);
+  if (is_ours(*cover, now)) real_signals.sigaction(signal, &cover->shown, nullptr);
+  cover->handler.store(nullptr, std::memory_order_relaxed);
 }
 
 void restore_signals() {
-  keep_unblocked(0);
-  for (int signal = 1; signal < NSIG; ++signal) {
-    Cover* const cover = cover_of(signal);
-    if (cover == nullptr) continue;
-    Action now{};
-    real_signals.sigaction(signal, nullptr, &now);
-    if (is_ours(*cover, now)) real_signals.sigaction(signal, &cover->shown, nullptr);
-    cover->handler.store(nullptr, std::memory_order_relaxed);
-  }
+  claim_signal(0, nullptr);
+  for (int signal = 1; signal < NSIG; ++signal) restore_signal(signal);
 }
 
 void meet_default_action(int signal, siginfo_t* information) {
@@ -158,6 +177,7 @@ MTRACE_EXPORT int sigaction(int signal, const struct sigaction* action,
                             struct sigaction* old) noexcept {
   runtime::find_real_signal_functions();
   const auto real = runtime::real_signals.sigaction;
+  if (action != nullptr && !runtime::is_default(*action)) runtime::give_up(signal);
   runtime::Cover* const cover = runtime::cover_of(signal);
   if (cover == nullptr) return real(signal, action, old);
   const struct sigaction shown = cover->shown;

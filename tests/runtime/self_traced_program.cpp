@@ -1,0 +1,90 @@
+// A program that traces itself: does what its standard input says, line by line, and answers each
+// line with a number.
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "mtrace/mtrace.h"
+
+namespace {
+
+std::atomic<int> handled{0};
+
+void count_signal(int /*signal*/) {
+  ++handled;
+}
+
+int handle(int signal) {
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = count_signal;
+  sigaction(signal, &action, &before);
+  // The program must find the default action, whatever the tracer has put there.
+  return before.sa_handler == SIG_DFL ? 1 : 0;
+}
+
+int ignore_all() {
+  int ignored = 0;
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
+    ignored += signal(number, SIG_IGN) == SIG_DFL ? 1 : 0;
+  }
+  return ignored;
+}
+
+int block_all() {
+  sigset_t all;
+  sigfillset(&all);
+  return sigprocmask(SIG_SETMASK, &all, nullptr);
+}
+
+// Whatever a request may interrupt, for so many milliseconds.
+int use_interface(int milliseconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  int rounds = 0;
+  std::vector<char> block(1000);
+  for (; std::chrono::steady_clock::now() < end; ++rounds) {
+    std::uint64_t current = 0;
+    mtrace_get_traced_memory(&current, nullptr);
+    mtrace_reset_peak();
+    mtrace_get_tracer_memory();
+    mtrace_get_traceback_limit();
+    mtrace_get_block_traceback(block.data(), nullptr, 0);
+    mtrace_clear_traces();
+  }
+  return rounds > 0 ? 1 : 0;
+}
+
+int fork_and_wait() {
+  const pid_t child = fork();
+  while (child == 0) pause();
+  return child;
+}
+
+int obey(const std::string& command, int number) {
+  if (command == "start") return mtrace_start(0);
+  if (command == "stop") return mtrace_stop(), 1;
+  if (command == "handle") return handle(number);
+  if (command == "handled") return handled;
+  if (command == "ignore-all") return ignore_all();
+  if (command == "block-all") return block_all();
+  if (command == "use") return use_interface(number);
+  if (command == "fork") return fork_and_wait();
+  if (command == "kill") return kill(getpid(), number);
+  return -1;
+}
+
+}  // namespace
+
+int main() {
+  std::string command;
+  for (int number = 0; std::cin >> command >> number;) {
+    std::cout << obey(command, number) << std::endl;
+  }
+  return 0;
+}
