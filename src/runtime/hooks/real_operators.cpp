@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/os/lock.hpp"
+#include "runtime/os/text_buffer.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -15,36 +16,24 @@ constinit RealOperators array_operators{};
 constinit Lock finding;
 
 template <class Function>
-void find(Function& function, const char* name) {
-  function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+void find(Function& function, std::string_view name, std::string_view parameters) {
+  TextBuffer<48> mangled;
+  mangled << name << parameters;
+  function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, mangled.c_str()));
 }
 
-void find_object_operators() {
-  RealOperators& found = object_operators;
-  find(found.make, "_Znwm");
-  find(found.make_nothrow, "_ZnwmRKSt9nothrow_t");
-  find(found.make_aligned, "_ZnwmSt11align_val_t");
-  find(found.make_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t");
-  find(found.destroy, "_ZdlPv");
-  find(found.destroy_sized, "_ZdlPvm");
-  find(found.destroy_nothrow, "_ZdlPvRKSt9nothrow_t");
-  find(found.destroy_aligned, "_ZdlPvSt11align_val_t");
-  find(found.destroy_sized_aligned, "_ZdlPvmSt11align_val_t");
-  find(found.destroy_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t");
-}
-
-void find_array_operators() {
-  RealOperators& found = array_operators;
-  find(found.make, "_Znam");
-  find(found.make_nothrow, "_ZnamRKSt9nothrow_t");
-  find(found.make_aligned, "_ZnamSt11align_val_t");
-  find(found.make_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t");
-  find(found.destroy, "_ZdaPv");
-  find(found.destroy_sized, "_ZdaPvm");
-  find(found.destroy_nothrow, "_ZdaPvRKSt9nothrow_t");
-  find(found.destroy_aligned, "_ZdaPvSt11align_val_t");
-  find(found.destroy_sized_aligned, "_ZdaPvmSt11align_val_t");
-  find(found.destroy_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t");
+// By the mangled names without their parameters.
+void find_operators(RealOperators& found, std::string_view make, std::string_view destroy) {
+  find(found.make, make, "m");
+  find(found.make_nothrow, make, "mRKSt9nothrow_t");
+  find(found.make_aligned, make, "mSt11align_val_t");
+  find(found.make_aligned_nothrow, make, "mSt11align_val_tRKSt9nothrow_t");
+  find(found.destroy, destroy, "Pv");
+  find(found.destroy_sized, destroy, "Pvm");
+  find(found.destroy_nothrow, destroy, "PvRKSt9nothrow_t");
+  find(found.destroy_aligned, destroy, "PvSt11align_val_t");
+  find(found.destroy_sized_aligned, destroy, "PvmSt11align_val_t");
+  find(found.destroy_aligned_nothrow, destroy, "PvSt11align_val_tRKSt9nothrow_t");
 }
 
 bool is_cpp_library(const void* function) {
@@ -72,8 +61,8 @@ OperatorKind find_operator_kind() {
   const Locked locked(finding);
   OperatorKind kind = operator_kind.load(std::memory_order_relaxed);
   if (kind != OperatorKind::unknown) return kind;
-  find_object_operators();
-  find_array_operators();
+  find_operators(object_operators, "_Znw", "_Zdl");
+  find_operators(array_operators, "_Zna", "_Zda");
   const New make = object_operators.make;
   const bool is_malloc = make == nullptr || (is_cpp_library(reinterpret_cast<const void*>(make)) &&
                                              is_malloc_hooked());

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 
 #include "runtime/os/system_call.hpp"
 
@@ -12,7 +11,6 @@ namespace memtrace::runtime {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-std::atomic<std::uint64_t> mapped{0};
 
 std::size_t whole_pages(std::size_t size) {
   return (size + kPage - 1) & ~(kPage - 1);
@@ -49,15 +47,11 @@ void unmap_pages(void* memory, std::size_t size) {
 
 void* map_memory(std::size_t size) {
   const long result = map_pages(whole_pages(size));
-  if (is_error(result)) return nullptr;
-  mapped.fetch_add(whole_pages(size), std::memory_order_relaxed);
-  return reinterpret_cast<void*>(result);
+  return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
 void unmap_memory(void* memory, std::size_t size) {
-  if (memory == nullptr) return;
-  unmap_pages(memory, whole_pages(size));
-  mapped.fetch_sub(whole_pages(size), std::memory_order_relaxed);
+  if (memory != nullptr) unmap_pages(memory, whole_pages(size));
 }
 
 void clear_memory(void* memory, std::size_t size) {
@@ -76,10 +70,6 @@ std::size_t resident_memory(const void* memory, std::size_t size) {
                                                        [](auto page) { return (page & 1) != 0; }));
   }
   return resident * kPage;
-}
-
-std::uint64_t mapped_memory() {
-  return mapped.load(std::memory_order_relaxed);
 }
 
 bool is_readable(const void* address) {

@@ -15,10 +15,6 @@ void clear_memory(void* memory, std::size_t size);
 // Bytes of it that are backed by memory.
 std::size_t resident_memory(const void* memory, std::size_t size);
 
-// Bytes of address space that are mapped now by map_memory(). What of it is in use is for
-// whoever knows what it touched.
-std::uint64_t mapped_memory();
-
 // Whether reading the byte at `address` would not fault: one system call.
 bool is_readable(const void* address);
 

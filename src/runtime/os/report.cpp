@@ -19,10 +19,6 @@ void report_to(std::string_view descriptor_path) {
   target << descriptor_path;
 }
 
-std::string_view report_target() {
-  return target.text();
-}
-
 void report(ReportKind kind, std::string_view path, int error) {
   if (target.text().empty()) return;
   const long file =

@@ -16,7 +16,6 @@ enum class ReportKind : char {
 // `descriptor_path` names a file that lines are appended to ("/proc/PID/fd/N" of `mtrace run`);
 // empty: nobody listens. The text is copied.
 void report_to(std::string_view descriptor_path);
-std::string_view report_target();
 
 // Where the listener cannot be reached, nothing happens.
 void report(ReportKind kind, std::string_view path, int error = 0);

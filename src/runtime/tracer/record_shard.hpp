@@ -14,20 +14,11 @@ using RecordId = std::uint32_t;
 inline constexpr RecordId kNoRecord = 0;
 inline constexpr unsigned kRecordIdBits = 27;
 
-inline Counter operator+(Counter a, Counter b) {
-  return {a.size + b.size, a.count + b.count};
-}
-inline Counter operator-(Counter a, Counter b) {
-  return {a.size - b.size, a.count - b.count};
-}
-inline Counter& operator+=(Counter& a, Counter b) {
-  return a = a + b;
-}
-
-// One thread's share of a traceback's counters. A thread that frees what others allocated has
+// One thread's share of what a traceback holds. A thread that frees what others allocated has
 // negative ones; the sum over all threads is the truth.
-struct alignas(64) Record {
-  Counter live, peak, total;
+template <class Amount>
+struct alignas(64) Share {
+  Amount live, peak, total;
   std::uint64_t epoch = 0;  // of the peak that `peak` belongs to
 
   // Before a change: what it held when the peak of `now` was reached is what it holds until then.
@@ -36,32 +27,12 @@ struct alignas(64) Record {
     peak = live;
     epoch = now;
   }
-  [[nodiscard]] Counter peak_at(std::uint64_t now) const { return epoch == now ? peak : live; }
+  [[nodiscard]] Amount peak_at(std::uint64_t now) const { return epoch == now ? peak : live; }
 };
-static_assert(sizeof(Record) == 64);
-
-inline Variance operator+(Variance a, Variance b) {
-  return {a.size + b.size, a.count + b.count};
-}
-inline Variance operator-(Variance a, Variance b) {
-  return {a.size - b.size, a.count - b.count};
-}
-inline Variance& operator+=(Variance& a, Variance b) {
-  return a = a + b;
-}
-
+using Record = Share<Counter>;
 // Beside a record, where its counters are estimates.
-struct alignas(64) VarianceRecord {
-  Variance live, peak, total;
-  std::uint64_t epoch = 0;
-
-  void touch(std::uint64_t now) {
-    if (epoch == now) return;
-    peak = live;
-    epoch = now;
-  }
-  [[nodiscard]] Variance peak_at(std::uint64_t now) const { return epoch == now ? peak : live; }
-};
+using VarianceRecord = Share<Variance>;
+static_assert(sizeof(Record) == 64 && sizeof(VarianceRecord) == 64);
 
 // Changed by its thread inside of the gate, read by whoever holds the gate. It outlives the thread
 // and is handed to the next one as it is.

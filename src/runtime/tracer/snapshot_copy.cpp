@@ -33,21 +33,32 @@ CopyHeader* make_copy(std::size_t rows) {
   return copy;
 }
 
+// The members of a row that one kind of shares adds up to.
+template <class Amount>
+struct RowPart {
+  Amount SnapshotRow::*live;
+  Amount SnapshotRow::*peak;
+  Amount SnapshotRow::*total;
+};
+
+template <class Amount>
+void add_shares(const Shard<Share<Amount>>& shares, std::uint64_t epoch, RowPart<Amount> part,
+                std::span<SnapshotRow> rows) {
+  shares.for_each(static_cast<RecordId>(rows.size()), [&](RecordId id, const Share<Amount>& share) {
+    SnapshotRow& row = rows[id];
+    row.*part.live += share.live;
+    row.*part.peak += share.peak_at(epoch);
+    row.*part.total += share.total;
+  });
+}
+
 void add_thread(const ThreadState& thread, std::uint64_t epoch, std::span<SnapshotRow> rows) {
-  thread.records.for_each(static_cast<RecordId>(rows.size()),
-                          [&](RecordId id, const Record& record) {
-                            SnapshotRow& row = rows[id];
-                            row.live += record.live;
-                            row.peak += record.peak_at(epoch);
-                            row.total += record.total;
-                          });
-  thread.variances.for_each(static_cast<RecordId>(rows.size()),
-                            [&](RecordId id, const VarianceRecord& record) {
-                              SnapshotRow& row = rows[id];
-                              row.live_variance += record.live;
-                              row.peak_variance += record.peak_at(epoch);
-                              row.total_variance += record.total;
-                            });
+  constexpr RowPart<Counter> kCounters = {&SnapshotRow::live, &SnapshotRow::peak,
+                                          &SnapshotRow::total};
+  constexpr RowPart<Variance> kVariances = {
+      &SnapshotRow::live_variance, &SnapshotRow::peak_variance, &SnapshotRow::total_variance};
+  add_shares(thread.records, epoch, kCounters, rows);
+  add_shares(thread.variances, epoch, kVariances, rows);
 }
 
 // What must be of one moment. Costs about a nanosecond a record and thread.

@@ -32,16 +32,19 @@ struct NodeRecord {
   std::uint32_t location = 0;
 };
 
-struct Counter {
-  std::int64_t size = 0;   // bytes
-  std::int64_t count = 0;  // blocks
-};
+template <class Number>
+struct Amount {
+  Number size = 0;
+  Number count = 0;
 
-// Of an estimate from samples, in bytes squared and blocks squared; zero where all was counted.
-struct Variance {
-  double size = 0;
-  double count = 0;
+  friend Amount operator+(Amount a, Amount b) { return {a.size + b.size, a.count + b.count}; }
+  friend Amount operator-(Amount a, Amount b) { return {a.size - b.size, a.count - b.count}; }
+  friend Amount& operator+=(Amount& a, Amount b) { return a = a + b; }
 };
+// In bytes and blocks.
+using Counter = Amount<std::int64_t>;
+// Of an estimate from samples, in bytes squared and blocks squared; zero where all was counted.
+using Variance = Amount<double>;
 
 // What one traceback holds in one domain.
 struct SnapshotRow {

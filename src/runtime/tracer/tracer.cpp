@@ -13,6 +13,7 @@
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer_state.hpp"
+#include "runtime/unwind/shared_rows.hpp"
 
 namespace memtrace::runtime {
 
@@ -115,7 +116,8 @@ void clear_traces() {
 // Nobody stands still for it: it asks the kernel about many pages.
 std::uint64_t tracer_memory() {
   std::uint64_t used = tables.shadow.used_memory() + tables.blocks.used_memory() +
-                       sampled_blocks.used_memory() + tables.tracebacks.used_memory();
+                       sampled_blocks.used_memory() + tables.tracebacks.used_memory() +
+                       shared_rows_memory();
   for_each_thread_state([&](const ThreadState& thread) {
     used +=
         thread.records.used_memory() + thread.variances.used_memory() + thread_state_memory(thread);
