@@ -79,7 +79,7 @@ void end_untold(ThreadState& thread, const Block& previous) {
 RecordId unwind_stack(ThreadState& thread, const StackKey& key, bool cacheable) {
   const std::uint32_t limit = tables.frame_limit.load(std::memory_order_relaxed);
   const UnwindResult result =
-      unwind(key.registers, thread.bounds, *thread.rows, {thread.frames, limit},
+      unwind(key.registers, thread.stack.bounds, *thread.rows, {thread.frames, limit},
              {thread.words, cacheable ? StackEntry::kMostWords : 0});
   const RecordId record =
       tables.tracebacks.record_of({thread.frames, result.frames}, result.truncated, key.domain);
@@ -98,7 +98,10 @@ RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
     thread.stack_generation = generation;
   }
   const std::uintptr_t sp = key.registers.sp;
-  const bool cacheable = sp - thread.bounds.low < thread.bounds.high - thread.bounds.low;
+  const StackBounds& bounds = thread.stack.bounds;
+  bool cacheable = sp - bounds.low < bounds.high - bounds.low;
+  if (!cacheable) [[unlikely]]
+    cacheable = find_below(thread.stack, sp);
   if (cacheable) [[likely]] {
     const RecordId known = thread.stacks->find(key);
     if (known != kNoRecord) [[likely]]

@@ -12,6 +12,7 @@ void StackCache::put(const StackKey& key, std::span<const ReadWord> words, bool 
   StackEntry made;  // NOLINT: filled below
   std::uint16_t count = 0;
   for (const ReadWord& word : words) {
+    if (word.address >= top_) return;
     const std::uintptr_t distance = word.address - key.registers.sp;
     const std::uintptr_t offset = distance / sizeof(std::uintptr_t);
     if (distance % sizeof(std::uintptr_t) != 0) return;
@@ -35,10 +36,10 @@ void StackCache::put(const StackKey& key, std::span<const ReadWord> words, bool 
   set[0] = made;
 }
 
-void StackCache::use_for(const StackBounds& bounds) {
-  if (bounds.low == bounds_.low && bounds.high == bounds_.high) return;
+void StackCache::use_for(std::uintptr_t top) {
+  if (top == top_) return;
   clear();
-  bounds_ = bounds;
+  top_ = top;
 }
 
 void StackCache::clear() {

@@ -43,12 +43,13 @@ struct NearestWord {
   std::uint16_t offset;
 };
 
-// Of one thread, for stacks that start in the thread's own bounds, so that what lay below the
-// bounds' top once can be read now. Zeroed memory is an empty one.
+// Of one thread, for stacks that start in the thread's own one, so that what lay below the stack's
+// top once can be read now. Zeroed memory is an empty one.
 class StackCache {
  public:
-  // Whose stack it is from now on: what is remembered of another one is forgotten.
-  void use_for(const StackBounds& bounds);
+  // Where the stack ends from now on: what is remembered of another one is forgotten. Most threads
+  // are given the stack of one that has ended, and find what that one remembered.
+  void use_for(std::uintptr_t top);
 
   // kNoRecord where the stack is not known. Costs about two instructions a byte of an entry.
   [[nodiscard]] RecordId find(const StackKey& key) const {
@@ -79,7 +80,7 @@ class StackCache {
     const NearestWord& nearest = nearest_[place_of(registers.pc)];
     const std::uintptr_t address = registers.sp + nearest.offset * sizeof(std::uintptr_t);
     const bool is_known = nearest.pc == static_cast<std::uint32_t>(registers.pc);
-    if (!is_known || address >= bounds_.high) return 0;
+    if (!is_known || address >= top_) return 0;
     return *reinterpret_cast<const volatile std::uint64_t*>(address);
   }
   [[nodiscard]] std::size_t set_of(const StackKey& key) const {
@@ -106,7 +107,7 @@ class StackCache {
 
   std::array<StackEntry, kSets * kWays> entries_;
   std::array<NearestWord, std::size_t{1} << kNearestBits> nearest_;
-  StackBounds bounds_;
+  std::uintptr_t top_;  // exclusive
 };
 
 }  // namespace memtrace::runtime

@@ -7,7 +7,6 @@
 
 #include "runtime/os/memory.hpp"
 #include "runtime/tracer/tracer.hpp"
-#include "runtime/unwind/stack_bounds.hpp"
 
 namespace memtrace::runtime {
 
@@ -46,11 +45,15 @@ ThreadState* make_state() {
   return state;
 }
 
-ThreadState* find_free_state() {
+// Best one whose caches are of a stack with the same top.
+ThreadState* find_free_state(std::uintptr_t top) {
+  ThreadState* other = nullptr;
   for (ThreadState* state = all_states; state != nullptr; state = state->next) {
-    if (!state->attached && !state->shared) return state;
+    if (state->attached || state->shared) continue;
+    if (state->stack.bounds.high == top) return state;
+    other = state;
   }
-  return nullptr;
+  return other;
 }
 
 void hold_others() {
@@ -80,15 +83,15 @@ void count_attached(std::uint32_t now) {
 }
 
 ThreadState* attach_own() {
-  const StackBounds bounds = this_thread_stack();
+  const ThreadStack stack = this_thread_stack();
   ThreadState* state = nullptr;
   {
     const Locked locked(threads_lock);
-    state = find_free_state();
+    state = find_free_state(stack.bounds.high);
     if (state == nullptr) state = make_state();
     if (state == nullptr) return nullptr;
-    state->stacks->use_for(bounds);
-    state->bounds = bounds;
+    state->stacks->use_for(stack.bounds.high);
+    state->stack = stack;
     state->attached = true;
     state->key_rounds = 0;
     state->sampler_rate = 0;

@@ -12,6 +12,7 @@
 #include "runtime/tracer/stack_cache.hpp"
 #include "runtime/tracer/traced_total.hpp"
 #include "runtime/unwind/row_cache.hpp"
+#include "runtime/unwind/stack_bounds.hpp"
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
@@ -42,7 +43,7 @@ struct ThreadState {
   VarianceShard variances;
   Sampler sampler;
   std::uint64_t sampler_rate = 0;  // that the distance to the next sample was drawn for
-  StackBounds bounds;
+  ThreadStack stack;
   std::uint32_t stack_generation = 0;
   ThreadLosses losses;
   ThreadState* next = nullptr;  // of all states that were ever made

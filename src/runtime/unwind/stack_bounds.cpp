@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "runtime/os/memory.hpp"
 #include "runtime/os/system_call.hpp"
 
 extern "C" {
@@ -17,9 +18,10 @@ extern void* __libc_stack_end;  // NOLINT(readability-identifier-naming): glibc'
 namespace memtrace::runtime {
 namespace {
 
+constexpr std::uintptr_t kPage = 4096;
+
 // The first stack grows as it is used, so that its mapping does not tell how far it may.
 StackBounds first_stack() {
-  constexpr std::uintptr_t kPage = 4096;
   constexpr std::uintptr_t kDeepest = std::uintptr_t{1} << 30;  // where the limit is none
   rlimit limit{};
   const long asked = system_call(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit);
@@ -84,20 +86,48 @@ class MapsReader {
 
 // libc keeps a thread's descriptor at the top of its stack. pthread_getattr_np() would know the
 // stack too, but takes a lock that the thread may hold already: it allocates with it held.
+std::uintptr_t descriptor() {
+  return static_cast<std::uintptr_t>(pthread_self());
+}
+
 StackBounds other_stack() {
-  const auto descriptor = static_cast<std::uintptr_t>(pthread_self());
   MapsReader maps;
   for (StackBounds mapping; maps.next(mapping);) {
-    if (descriptor - mapping.low < mapping.high - mapping.low) return {mapping.low, descriptor};
+    if (descriptor() - mapping.low < mapping.high - mapping.low) return {mapping.low, descriptor()};
   }
   return {};
 }
 
+// A stack ends in a page that nobody can read: what can be read without a gap up to the descriptor
+// is the stack. false where it is too far, or there is a gap.
+bool grow_down(StackBounds& bounds, std::uintptr_t sp) {
+  constexpr std::uintptr_t kFar = std::uintptr_t{64} << 10;
+  if (bounds.low - sp > kFar) return false;
+  const std::uintptr_t last = sp & ~(kPage - 1);
+  std::uintptr_t low = bounds.low;
+  while (low > last) {
+    const std::uintptr_t page = (low - 1) & ~(kPage - 1);
+    if (!is_readable(reinterpret_cast<const void*>(page))) return false;
+    low = page;
+  }
+  bounds.low = low;
+  return true;
+}
+
 }  // namespace
 
-StackBounds this_thread_stack() {
-  const bool is_first = system_call(SYS_gettid) == system_call(SYS_getpid);
-  return is_first ? first_stack() : other_stack();
+ThreadStack this_thread_stack() {
+  if (system_call(SYS_gettid) == system_call(SYS_getpid)) return {first_stack(), true};
+  ThreadStack stack{{descriptor(), descriptor()}, false};
+  const auto sp = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  if (!grow_down(stack.bounds, sp)) stack = {other_stack(), true};
+  return stack;
+}
+
+bool find_below(ThreadStack& stack, std::uintptr_t sp) {
+  if (stack.is_whole || sp >= stack.bounds.low) return false;
+  if (!grow_down(stack.bounds, sp)) stack = {other_stack(), true};
+  return sp >= stack.bounds.low && sp < stack.bounds.high;
 }
 
 }  // namespace memtrace::runtime

@@ -5,8 +5,19 @@
 
 namespace memtrace::runtime {
 
-// Of the calling thread; empty where it cannot be told. Reads /proc/self/maps, for all but the
-// first thread: some ten microseconds, more where there are thousands of mappings.
-StackBounds this_thread_stack();
+// As much of it as has been found out.
+struct ThreadStack {
+  StackBounds bounds;  // empty where it cannot be told
+  bool is_whole = false;
+};
+
+// The calling thread's: at first only what it uses, so that a thread that does little costs a few
+// system calls.
+ThreadStack this_thread_stack();
+
+// Looks for a stack pointer of the calling thread that lies below what is known. Page by page where
+// it is near, otherwise, once, in /proc/self/maps: some ten microseconds, more where there are
+// thousands of mappings. false where it is not in this stack.
+bool find_below(ThreadStack& stack, std::uintptr_t sp);
 
 }  // namespace memtrace::runtime
