@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "traced_leaks.hpp"
+
 namespace {
 
 constexpr std::size_t kThreads = 200;
@@ -92,6 +94,7 @@ int main(int argc, char** argv) {
   run_threads();
   leak_by_realloc();
   leak_aligned();
+  memtrace::test::leak_in_odd_places();
   for (int i = 1; i < argc; ++i) {
     if (!run_plugin(argv[i])) return 1;
   }

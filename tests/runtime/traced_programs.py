@@ -19,8 +19,14 @@ LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 # function: (bytes, blocks) that are alive in the end
 KNOWN = {
     "leak_in_coroutine": (3333, 3), "leak_in_thread": (200 * 222, 200), "leak_by_realloc": (7000, 1),
-    "leak_aligned": (555, 1),
+    "leak_aligned": (555, 1), "leak_before_main": (11, 1), "leak_after_main": (12, 1), "leak_at_exit": (13, 1),
+    "leak_with_thread": (14, 1), "leak_on_alternate_stack": (15, 1), "leak_in_vfork_child": (16, 1),
+    "leak_after_exceptions": (17, 1), "leak_on_own_stack": (18, 1),
 }  # fmt: skip
+# The same with --mmap.
+MAPPED = {"leak_mappings": (5 * 4096, 2), "leak_moved_mapping": (6 * 4096, 1)}
+# Those whose stack is another one than their caller's, but has main() at its end all the same.
+CALLED_FROM_MAIN = ("leak_on_alternate_stack", "leak_in_vfork_child", "leak_on_own_stack")
 PLUGIN_BLOCKS = (333, 444)
 
 
@@ -43,20 +49,24 @@ class Tracer:
             self.problems.append(what)
 
 
-def check_known_leaks(tracer, program, plugins, environment=None, what="libc"):
-    outcome = tracer.run([program, *plugins], environment=environment)
+def check_known_leaks(tracer, program, plugins, environment=None, what="libc", mapped=False):
+    known = KNOWN | MAPPED if mapped else KNOWN
+    outcome = tracer.run([program, *plugins], *(["--mmap"] if mapped else []), environment=environment)
     tracer.expect((outcome.returncode, outcome.stdout) == (0, b"done\n"), f"{what}: {outcome}")
     report = tracer.top("--group-by", "traceback")
     losses = report["snapshot"]["losses"]
     tracer.expect(losses["dropped_blocks"] == 0, f"{what}: {losses}")
     found = {}
     for statistic in report["statistics"]:
+        functions = {frame["function"] for frame in statistic["traceback"]}
+        lost = functions.intersection(CALLED_FROM_MAIN) and "main" not in functions
+        tracer.expect(not lost, f"{what}: not from main: {statistic}")
         for frame in statistic["traceback"]:
-            if frame["function"] in KNOWN or frame["function"] == "plugin_leak":
+            if frame["function"] in {*known, *MAPPED, "plugin_leak"}:
                 key = (frame["function"], os.path.basename(frame["module"] or ""))
                 size, count = found.get(key, (0, 0))
                 found[key] = size + statistic["size"], count + statistic["count"]
-    expected = {(name, os.path.basename(program)): amount for name, amount in KNOWN.items()}
+    expected = {(name, os.path.basename(program)): amount for name, amount in known.items()}
     for path, block in zip(plugins, PLUGIN_BLOCKS):
         expected["plugin_leak", os.path.basename(path)] = 10 * block, 10
     tracer.expect(found == expected, f"{what}: found {found}, not {expected}")
@@ -107,6 +117,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mtrace-traced-") as folder:
         tracer = Tracer(arguments.mtrace, folder)
         check_known_leaks(tracer, arguments.program, arguments.plugin)
+        check_known_leaks(tracer, arguments.program, arguments.plugin, what="mappings", mapped=True)
         check_other_allocators(tracer, arguments.program, arguments.plugin)
         check_real_programs(tracer, folder)
     for problem in tracer.problems:
