@@ -12,4 +12,7 @@ namespace memtrace {
 CLI::Option* add_choice(CLI::App& app, const std::string& names, std::string& value,
                         const std::vector<std::string>& choices, const std::string& description);
 
+// The words that the option was added with; empty where its value may be anything.
+std::vector<std::string> choices_of(const CLI::Option& option);
+
 }  // namespace memtrace

@@ -27,5 +27,6 @@ void add_info(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_merge(CLI::App& app);
 void add_symbolize(CLI::App& app);
+void add_completion(CLI::App& app);
 
 }  // namespace memtrace

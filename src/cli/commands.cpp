@@ -14,6 +14,8 @@ constexpr std::array kCommands = {
     Command{"merge", "Add up the snapshots of many processes", add_merge},
     Command{"convert", "Write any input as mtrace's own format", add_convert},
     Command{"symbolize", "Write a snapshot with lines in place of addresses", add_symbolize},
+    Command{"completion", "Print what teaches a shell to complete mtrace's command lines",
+            add_completion},
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
 std::string HelpFormatter::make_subcommands(const CLI::App* app, CLI::AppFormatMode) const {
   std::string text;
   for (const CLI::App* const command : app->get_subcommands({})) {
-    text += fmt::format("  {:<11}{}\n", command->get_name(), command->get_description());
+    text += fmt::format("  {:<12}{}\n", command->get_name(), command->get_description());
   }
   return text.empty() ? text : "\nCommands:\n" + text + "\nmtrace COMMAND --help tells more.\n";
 }

@@ -78,6 +78,10 @@ def installed_tree(arguments, folder):
 
 
 def check_files(source, prefix):
+    shells = ("bash-completion/completions/mtrace", "zsh/vendor-completions/_mtrace", "fish/vendor_completions.d/mtrace.fish")
+    for name in shells:
+        text = (prefix / "share" / name).read_text()
+        expect("most-recent-first" in text, f"share/{name} does not complete --most-recent-first")
     library_links = {path.name for path in prefix.rglob("libmtrace.so*")}
     expect(len(library_links) == 3, f"libmtrace.so, .so.N and .so.N.N.N expected: {library_links}")
     for kind, folder, pattern in (
