@@ -16,6 +16,16 @@ extern "C" void free_aligned_sized(void* pointer, std::size_t alignment, std::si
 
 namespace memtrace::test {
 
+// Some allocators have none: then it is libc's, whose block theirs must not free.
+static void check_whole_pages() {
+  const char* const allocator = std::getenv("LD_PRELOAD");
+  if (allocator != nullptr && std::strstr(allocator, "jemalloc") != nullptr) return;
+  for (const std::size_t size : {1UL, 4096UL, 70'000UL}) {
+    check_pair(
+        "pvalloc", static_cast<std::int64_t>(size), [=] { return pvalloc(size); }, std::free);
+  }
+}
+
 void malloc_family() {
   for (const std::size_t size : {1UL, 16UL, 17UL, 100UL, 1023UL, 1024UL, 70'000UL, 2'000'000UL}) {
     const auto bytes = static_cast<std::int64_t>(size);
@@ -34,8 +44,6 @@ void malloc_family() {
     check_pair(
         "valloc", bytes, [=] { return valloc(size); }, std::free);
     check_pair(
-        "pvalloc", bytes, [=] { return pvalloc(size); }, std::free);
-    check_pair(
         "posix_memalign", bytes,
         [=] {
           void* block = nullptr;
@@ -51,6 +59,7 @@ void malloc_family() {
     check_pair(
         "cfree", bytes, [=] { return std::malloc(size); }, cfree);
   }
+  check_whole_pages();
   check_pair(
       "malloc_usable_size", 10,
       [] {
@@ -83,7 +92,8 @@ void moves() {
   const std::int64_t before = current();
   void* const gone = used(std::malloc(100));
   volatile std::size_t nothing = 0;
-  check(reallocate(gone, nothing) == nullptr, "realloc to nothing");
+  // Some allocators give an empty block.
+  std::free(reallocate(gone, nothing));
   check(current() == before, "realloc to nothing frees", current() - before, 0);
   check_pair(
       "calloc's overflow fails", 1,

@@ -137,7 +137,7 @@ class Tests:
             os.kill(child, 9)
 
     def test_anywhere(self):
-        """A request interrupts every function of the interface."""
+        """A request interrupts every function of the interface, and of the malloc family."""
         with self.start() as program:
             program.do("start")
             asking = threading.Event()
@@ -150,6 +150,7 @@ class Tests:
             thread.start()
             try:
                 assert program.do("use", 700) == 1
+                assert program.do("allocate", 500) == 1
             finally:
                 asking.set()
                 thread.join()

@@ -60,6 +60,22 @@ int use_interface(int milliseconds) {
   return rounds > 0 ? 1 : 0;
 }
 
+// The same for malloc and its relatives: 1 where the counters are exact in the end.
+int allocate(int milliseconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  std::uint64_t before = 0, after = 0;
+  std::vector<void*> blocks(64);
+  mtrace_get_traced_memory(&before, nullptr);
+  for (std::size_t round = 0; std::chrono::steady_clock::now() < end; ++round) {
+    for (std::size_t place = 0; place < blocks.size(); ++place) {
+      blocks[place] = std::realloc(blocks[place], 1 + (round * 37 + place * 101) % 3000);
+    }
+  }
+  for (void* const block : blocks) std::free(block);
+  mtrace_get_traced_memory(&after, nullptr);
+  return before == after ? 1 : 0;
+}
+
 int fork_and_wait() {
   const pid_t child = fork();
   while (child == 0) pause();
@@ -74,6 +90,7 @@ int obey(const std::string& command, int number) {
   if (command == "ignore-all") return ignore_all();
   if (command == "block-all") return block_all();
   if (command == "use") return use_interface(number);
+  if (command == "allocate") return allocate(number);
   if (command == "fork") return fork_and_wait();
   if (command == "kill") return kill(getpid(), number);
   return -1;
