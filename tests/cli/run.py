@@ -50,6 +50,7 @@ class Tests:
         self.top = folder
         self.folder = folder
         self.random = random.Random(20261121)
+        self.launcher = []  # what executes mtrace
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -58,7 +59,7 @@ class Tests:
         return sorted(os.listdir(self.folder))
 
     def arguments(self, *arguments):
-        return [self.mtrace.path, "run", *arguments]
+        return [*self.launcher, self.mtrace.path, "run", *arguments]
 
     def run(self, *arguments, **options):
         """Ends the run before the test, and gives its outcome."""
@@ -361,12 +362,41 @@ class Tests:
 
     def test_killed_while_it_writes(self):
         """At each moment the last complete snapshot is there, and nothing that is none."""
+        self.kill_while_it_writes(70)
+
+    def test_killed_without_unnamed_files(self):
+        """The same where the file has a name while it is written."""
+        launcher = str(Path(__file__).with_name("without_unnamed_files.py"))
+        self.launcher = [sys.executable, launcher]
+        try:
+            done = self.run("-o", "b.zst", "--", "true")
+            if done.stderr.startswith(b"seccomp: "):
+                print(f"no seccomp here, left out: {done.stderr}")
+                return
+            check(self.files() == ["b.zst"] and self.info("b.zst")["kind"] == "mtrace", done)
+            os.unlink(self.path("b.zst"))
+            self.kill_while_it_writes(30)
+            self.seen_temporary()
+        finally:
+            self.launcher = []
+
+    def seen_temporary(self):
+        """So that the test is known to test it: there is a moment at which the file has its other name."""
+        script = "echo $$; while :; do kill -USR2 $$; done"
+        run = self.start("--on-signal=USR2", "--keep=1", "-o", "a.zst", "--", "sh", "-c", script)
+        program = int(run.stdout.readline())
+        wait_until(lambda: any(name.startswith(".mtrace.") for name in self.files()), "a temporary name")
+        os.kill(program, signal.SIGKILL)
+        run.communicate(timeout=SECONDS)
+        check(not any(name.startswith(".") for name in self.files()), self.files())
+
+    def kill_while_it_writes(self, rounds):
         script = "echo $$; while :; do kill -USR2 $$; done"
         for patterns in (["-o", "a.zst", "--keep=1"], ["-o", "a.zst", "--keep=3"], ["-o", "%n.zst", "--keep=2"]):
-            for _ in range(70):
+            for _ in range(rounds):
                 run = self.start("--on-signal=USR2", *patterns, "--", "sh", "-c", script)
                 program = int(run.stdout.readline())
-                wait_until(self.files, "a snapshot")
+                wait_until(lambda: any(name[0] != "." for name in self.files()), "a snapshot")
                 time.sleep(self.random.random() * 0.006)
                 os.kill(program, signal.SIGKILL)
                 run.communicate(timeout=SECONDS)

@@ -222,6 +222,42 @@ TEST_CASE("many threads: equal to the naive model at every barrier, the peak wit
   for (int round = 0; round < 3; ++round) run_threads(4, 8, 2000);
 }
 
+// The peak is reached and left between two looks at the counters: nothing but the threads' own
+// shares can have noticed it.
+TEST_CASE("many threads: a peak that nobody looked at is off by less than its bound") {
+  constexpr std::int64_t kThreads = 4, kBlocks = 300, kSize = 2999;
+  constexpr std::int64_t kPeak = kThreads * kBlocks * kSize;
+  constexpr std::int64_t kBound = kThreads * kSlack;
+  static_assert(kPeak > 10 * kBound);
+  REQUIRE(start_tracing({}));
+  std::barrier meeting(kThreads);
+  std::vector<std::thread> workers;
+  for (std::int64_t number = 0; number < kThreads; ++number) {
+    workers.emplace_back([&] {
+      std::array<void*, kBlocks> blocks;
+      meeting.arrive_and_wait();
+      for (void*& block : blocks) block = kCalls[0](nullptr, kSize);
+      meeting.arrive_and_wait();
+      for (void* const block : blocks) {
+        trace_release(block);
+        std::free(block);
+      }
+      meeting.arrive_and_wait();
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  SnapshotData data;
+  REQUIRE(take_snapshot_data(data));
+  std::int64_t attributed = 0;
+  for (const SnapshotRow& row : data.rows) attributed += row.peak.size;
+  CHECK(data.current == 0);
+  CHECK(std::abs(static_cast<std::int64_t>(data.peak) - kPeak) < kBound);
+  // Each thread may be in the middle of one more.
+  CHECK(std::abs(attributed - static_cast<std::int64_t>(data.peak)) < kBound + kThreads * kSize);
+  release_snapshot_data(data);
+  stop_tracing();
+}
+
 TEST_CASE("after other threads have ended, the only one is exact again") {
   Model model;
   Exchange exchange;
