@@ -3,7 +3,8 @@
 
 Machines do other things meanwhile, so that single runs say nothing. Each round runs every variant once; shown are
 medians of processor seconds, and of each round's ratio to the untraced run. The goal and the floors (a hook that only
-counts; one that walks 14 frame pointers) stand beside.
+counts; one that walks 14 frame pointers) stand beside. Then what the tracer's memory is for each of five million blocks,
+and what a snapshot of as many blocks in 50,000 tracebacks takes.
 """
 
 import argparse
@@ -22,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def run(command, environment):
-    """Processor seconds of the command and its children, and its peak memory in KiB where it is known."""
+    """Processor seconds of the command and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env={**os.environ, **environment}, check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -53,16 +54,18 @@ select b, count(*) from t group by b order by 2 desc limit 3;
 
 def programs(folder, names):
     """(name, command, goal) of the programs that are there."""
-    churn, containers = folder / "churn", folder / "containers"
+    churn, containers, threads = folder / "churn", folder / "containers", folder / "threads"
     # With frame pointers, so that there is something to walk along for that floor.
     compile_program(HERE / "tracer_churn.cpp", churn, "-pthread", "-fno-omit-frame-pointer")
     compile_program(HERE / "tracer_containers.cpp", containers, "-fno-omit-frame-pointer")
+    compile_program(HERE / "tracer_threads.cpp", threads, "-pthread", "-fno-omit-frame-pointer")
     (folder / "query.sql").write_text(SQL, encoding="utf-8")
     make_json(folder / "rows.json")
     all_programs = [
         ("churn-1", [churn, "1", "3000000"], 2.0),
         ("churn-2", [churn, "2", "1500000"], 2.0),
         ("churn-4", [churn, "4", "750000"], 2.0),
+        ("threads", [threads, "20000"], 2.0),
         ("containers", [containers, "5000000"], 1.45),
         ("jq", ["jq", "[.[]|select(.t.a==3)|.v|add]|add", folder / "rows.json"], 1.4),
         ("sqlite3", ["sqlite3", ":memory:", "-init", folder / "query.sql", ".quit"], 1.4),
@@ -107,6 +110,33 @@ def measure(name, command, goal, kinds, rounds):
         print(f"{name:11} {kind:13} {statistics.median(own):8.2f} s {ratio:7.2f}x{note}", flush=True)
 
 
+def peak_memory(command, environment):
+    """Bytes that the command had in memory at most."""
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss * 1024
+
+
+def measure_memory(folder, runtime):
+    blocks = 5_000_000
+    command = [str(folder / "containers"), str(blocks)]
+    plain, traced = peak_memory(command, {}), peak_memory(command, {"LD_PRELOAD": runtime, "MTRACE": "32"})
+    print(f"memory      {plain / 2**20:.0f} MiB untraced, {traced / 2**20:.0f} MiB traced: "
+          f"{(traced - plain) / blocks:.1f} bytes a block, goal 16 + 30 MiB", flush=True)  # fmt: skip
+
+
+def measure_snapshot(folder, runtime):
+    program = folder / "snapshot"
+    compile_program(HERE / "tracer_snapshot.cpp", program, "-pthread")
+    for tracebacks, blocks in ((50_000, 10), (50_000, 100)):
+        output = subprocess.run([program, str(tracebacks), str(blocks), folder / "x.zst"], check=True, text=True,
+                                env={**os.environ, "LD_PRELOAD": runtime, "MTRACE": "32"}, stdout=subprocess.PIPE).stdout  # fmt: skip
+        held, written, processor, size = output.split()
+        print(f"snapshot    {tracebacks:,} tracebacks, {tracebacks * blocks:,} blocks: program held for {held} ms (goal 10), "
+              f"written in {written} ms (goal 50), {processor} ms of processor time, {int(size):,} bytes", flush=True)  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runtime", required=True, help="libmtrace_rt.so")
@@ -119,6 +149,10 @@ def main():
         kinds = variants(folder, str(Path(options.runtime).resolve()), options.heaptrack)
         for program, command, goal in programs(folder, options.program):
             measure(program, command, goal, kinds, options.rounds)
+        if not options.program:
+            measure_memory(folder, str(Path(options.runtime).resolve()))
+        if not options.program or "snapshot" in options.program:
+            measure_snapshot(folder, str(Path(options.runtime).resolve()))
 
 
 if __name__ == "__main__":

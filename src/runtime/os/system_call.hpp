@@ -35,15 +35,15 @@ template <class... Arguments>
 long system_call(long number, Arguments... arguments) {
   static_assert(sizeof...(Arguments) <= 6);
   const long values[7] = {detail::as_register(arguments)..., 0};
-  constexpr std::size_t count = sizeof...(Arguments);
+  constexpr std::size_t kCount = sizeof...(Arguments);
   long result = number;
-  register long fourth asm("r10") = count > 3 ? values[3] : 0;
-  register long fifth asm("r8") = count > 4 ? values[4] : 0;
-  register long sixth asm("r9") = count > 5 ? values[5] : 0;
+  register long fourth asm("r10") = kCount > 3 ? values[3] : 0;
+  register long fifth asm("r8") = kCount > 4 ? values[4] : 0;
+  register long sixth asm("r9") = kCount > 5 ? values[5] : 0;
   asm volatile("syscall"
                : "+a"(result)
-               : "D"(count > 0 ? values[0] : 0), "S"(count > 1 ? values[1] : 0),
-                 "d"(count > 2 ? values[2] : 0), "r"(fourth), "r"(fifth), "r"(sixth)
+               : "D"(kCount > 0 ? values[0] : 0), "S"(kCount > 1 ? values[1] : 0),
+                 "d"(kCount > 2 ? values[2] : 0), "r"(fourth), "r"(fifth), "r"(sixth)
                : "rcx", "r11", "memory");
   return result;
 }
