@@ -43,7 +43,7 @@ bool TracebackTable::prepare() {
   if (first == nullptr) return false;
   known_.store(first, std::memory_order_release);
   // Node 0 is the root, record 0 is none.
-  return nodes_.push_back({}) && records_.push_back({});
+  return nodes_.push_back({}) && first_children_.push_back(0) && records_.push_back({});
 }
 
 RecordId TracebackTable::record_of(std::span<const UnwoundFrame> frames, bool truncated,
@@ -152,10 +152,22 @@ std::uint32_t TracebackTable::location_of(const UnwoundFrame& frame, std::uint32
 }
 
 std::uint32_t TracebackTable::node_of(std::uint32_t parent, std::uint32_t location) {
-  return find_or_append(nodes_, nodes_by_content_, scatter(parent, location),
-                        NodeRecord{parent, location}, [&](const NodeRecord& other) {
-                          return other.parent == parent && other.location == location;
-                        });
+  const std::uint32_t first = first_children_[parent];
+  if (first != 0 && nodes_[first].location == location) return first;
+  const NodeRecord node{parent, location};
+  if (first != 0) {
+    const auto is_equal = [&](const NodeRecord& other) {
+      return other.parent == parent && other.location == location;
+    };
+    const std::uint32_t id =
+        find_or_append(nodes_, other_children_, scatter(parent, location), node, is_equal);
+    if (first_children_.size() < nodes_.size()) first_children_.push_back(0);
+    return id;
+  }
+  const std::uint32_t id = nodes_.size();
+  if (!nodes_.push_back(node) || !first_children_.push_back(0)) return IdIndex::kNotFound;
+  first_children_[parent] = id;
+  return id;
 }
 
 RecordId TracebackTable::record_of(const RecordKey& key) {
@@ -169,8 +181,8 @@ std::size_t TracebackTable::used_memory() const {
   const KnownTable* const known = known_.load(std::memory_order_relaxed);
   return (known == nullptr ? 0 : 2 * known->capacity * sizeof(Known)) + modules_.used_memory() +
          locations_.used_memory() + nodes_.used_memory() + records_.used_memory() +
-         locations_by_content_.used_memory() + nodes_by_content_.used_memory() +
-         records_by_content_.used_memory();
+         locations_by_content_.used_memory() + first_children_.used_memory() +
+         other_children_.used_memory() + records_by_content_.used_memory();
 }
 
 }  // namespace memtrace::runtime

@@ -96,7 +96,10 @@ class TracebackTable {
   AppendOnly<CodeLocation> locations_{kMostLocations};
   IdIndex locations_by_content_;
   AppendOnly<NodeRecord> nodes_{kMostNodes};
-  IdIndex nodes_by_content_;
+  // By node; 0: it has none. Most nodes have one child, which was made right after them: following
+  // a path needs no hashing, and most of what it reads are neighbours.
+  AppendOnly<std::uint32_t> first_children_{kMostNodes};
+  IdIndex other_children_;
   AppendOnly<RecordKey> records_{1U << kRecordIdBits};
   IdIndex records_by_content_;
 };
