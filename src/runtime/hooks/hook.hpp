@@ -84,6 +84,7 @@ void* note_nested_allocation(void* pointer);
   local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   if (local.until_sample >= 0 || pointer == nullptr) [[likely]]
     return;
+  if (!passes_first_distance(size)) return;
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return;
   on_distance_passed(*thread, pointer, size, caller_registers());

@@ -47,27 +47,33 @@ void subtract_sample(ThreadState& thread, const SampledBlock& block) {
   thread.traced.add(-block.weight.size);
 }
 
-// Whether this block is sampled: the first distance of a thread is drawn here.
-bool passes_distance(ThreadState& thread, std::size_t size, std::uint64_t rate) {
-  const auto bytes = static_cast<std::int64_t>(size == 0 ? 1 : size);
-  if (!thread.sampler.is_seeded() || thread.sampler_rate != rate) {
-    thread.sampler.seed(scatter(address_of(&thread) ^ hash_keys[2],
-                                static_cast<std::uint64_t>(real_time()) ^ hash_keys[3]));
-    thread.sampler_rate = rate;
-    local.until_sample = thread.sampler.draw_distance(rate) - bytes;
-    if (local.until_sample >= 0) return false;
-  }
-  // What is left until the next sample does not depend on where in the block this one lay.
-  local.until_sample = thread.sampler.draw_distance(rate);
-  return true;
+// Nobody can tell one from the other.
+std::uint64_t new_seed(const void* owner) {
+  return scatter(address_of(owner) ^ hash_keys[2],
+                 static_cast<std::uint64_t>(real_time()) ^ hash_keys[3]);
 }
 
 }  // namespace
 
+bool passes_first_distance(std::size_t size) {
+  const std::uint64_t rate = rate_now();
+  if (rate == 0) return false;
+  if (local.sampler_rate == rate) return true;
+  Sampler sampler;
+  sampler.seed(new_seed(&local));
+  local.sampler_rate = rate;
+  local.until_sample =
+      sampler.draw_distance(rate) - static_cast<std::int64_t>(size == 0 ? 1 : size);
+  return local.until_sample < 0;
+}
+
 void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
                         const Registers& caller) {
   const std::uint64_t rate = rate_now();
-  if (rate == 0 || !passes_distance(thread, size, rate)) return;
+  if (rate == 0) return;
+  if (!thread.sampler.is_seeded()) thread.sampler.seed(new_seed(&thread));
+  // What is left until the next sample does not depend on where in the block this one lay.
+  local.until_sample = thread.sampler.draw_distance(rate);
   SampledBlock block;
   block.record = record_of_stack(thread, {caller, kNativeDomain});
   block.size = size;

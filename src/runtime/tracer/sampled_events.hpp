@@ -12,8 +12,10 @@ extern constinit SampledBlocks sampled_blocks;
 // Mean bytes between samples; 0: every block is traced.
 extern constinit std::atomic<std::uint64_t> sampling_rate;
 
-// The distance to the next sample has been passed: the block of `size` bytes is sampled, unless it
-// is the thread's first, which does not know its distance yet.
+// Whether a distance has been passed indeed: a thread's first one is drawn here, by a block of
+// `size` bytes, so that a thread that ends before its first sample costs hardly anything.
+[[gnu::noinline]] bool passes_first_distance(std::size_t size);
+// The distance to the next sample has been passed: the block of `size` bytes is sampled.
 [[gnu::noinline]] void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
                                           const Registers& caller);
 // A block goes that the filter may hold.

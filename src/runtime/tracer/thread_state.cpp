@@ -94,7 +94,6 @@ ThreadState* attach_own() {
     state->stack = stack;
     state->attached = true;
     state->key_rounds = 0;
-    state->sampler_rate = 0;
     local.state = state;
     count_attached(attached + 1);
   }

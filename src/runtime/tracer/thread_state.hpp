@@ -42,7 +42,6 @@ struct ThreadState {
   RecordShard records;
   VarianceShard variances;
   Sampler sampler;
-  std::uint64_t sampler_rate = 0;  // that the distance to the next sample was drawn for
   ThreadStack stack;
   std::uint32_t stack_generation = 0;
   ThreadLosses losses;
@@ -61,6 +60,7 @@ struct ThreadLocal {
   ThreadState* state = nullptr;
   // Sampling: bytes that may be allocated before the next sample.
   std::int64_t until_sample = 0;
+  std::uint64_t sampler_rate = 0;  // that this distance was drawn for; 0: none was
   // Inside of a hook. Volatile: a signal handler, or what is called between two writes of it
   // without the compiler knowing that it allocates, may look at it.
   volatile bool guard = false;
