@@ -60,11 +60,26 @@ class MTRACE_API Pattern {
   Glob glob_;
 };
 
+// "FROM=TO": files in the folder FROM are in TO instead.
+struct MTRACE_API PrefixMap {
+  std::string from, to;
+
+  // Throws Error where there is no FROM or no "=". FROM ends at the first one.
+  explicit PrefixMap(std::string_view text);
+  [[nodiscard]] std::string text() const { return from + '=' + to; }
+};
+
 // The defaults select everything, hide nothing but the allocation machinery, and group by line.
 struct Selection {
   GroupBy group_by = GroupBy::lineno;
   Metric metric = Metric::live;
   bool cumulative = false;  // count a block for every group on its traceback, once each
+
+  // What frames are called. Comes before all else; of several rules that fit, the last one counts.
+  std::vector<PrefixMap> map_prefixes{};
+  // Functions are called the same in all instances of a template (or generic); their frames are
+  // grouped and matched by that name.
+  bool strip_template_args = false;
 
   // Which frames are visible. Hidden frames drop no block: it belongs to its next visible caller.
   std::vector<Pattern> hide{};

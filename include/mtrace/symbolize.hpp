@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct SymbolizeOptions {
   std::string sysroot{};
   // 0: as many as there are processors.
   unsigned threads = 0;
-  // Called now and then on the calling thread.
+  // Called now and then on the calling thread. What it throws ends the looking up, soon.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
 };
 
@@ -42,7 +43,26 @@ MTRACE_API bool has_addresses(const Snapshot& snapshot);
 // warnings, not errors. The debuginfod servers in the environment variable DEBUGINFOD_URLS are
 // asked for what is not there, where it is set.
 //
-// Each distinct address is looked up once. Memory: that of a few modules' debug information.
+// Each distinct address is looked up once. Memory: that of a few modules' debug information. Where
+// it throws, the snapshot is as it was.
 MTRACE_API SymbolizeResult symbolize(Snapshot& snapshot, const SymbolizeOptions& options = {});
+
+// The same for snapshots that have addresses in common, as those of one process have: what was
+// looked up for one is not looked up again for the others. The newest one has most of them, so it
+// is best the first one.
+class MTRACE_API Symbolizer {
+ public:
+  explicit Symbolizer(SymbolizeOptions options = {});
+  ~Symbolizer();
+  Symbolizer(const Symbolizer&) = delete;
+  Symbolizer& operator=(const Symbolizer&) = delete;
+
+  // A module's warning comes with the first snapshot that it is about.
+  SymbolizeResult symbolize(Snapshot& snapshot);
+
+ private:
+  SymbolizeOptions options_;
+  std::unique_ptr<class AddressBook> book_;
+};
 
 }  // namespace memtrace

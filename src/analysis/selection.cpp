@@ -1,5 +1,6 @@
 #include "mtrace/selection.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "mtrace/error.hpp"
@@ -50,6 +51,14 @@ std::string_view Pattern::split_lineno(std::string_view text,
 
 bool Pattern::matches_filename(std::string_view filename) const {
   return glob_.matches(without_c_of_pyc(filename));
+}
+
+PrefixMap::PrefixMap(std::string_view text)
+    : from(text.substr(0, text.find('='))),
+      to(text.substr(std::min(from.size() + 1, text.size()))) {
+  if (from.empty() || from.size() == text.size()) {
+    throw Error("--map-prefix: '" + std::string(text) + "' is not FROM=TO");
+  }
 }
 
 void validate(const Selection& selection) {

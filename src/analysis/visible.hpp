@@ -12,16 +12,16 @@ namespace memtrace {
 inline constexpr std::string_view kHiddenFilename = "<hidden>";
 
 struct VisibleTracebacks {
-  // The tables to go on with. Where nothing is hidden they are the ones that came in.
+  // The tables to go on with. Where nothing is hidden or renamed they are the ones that came in.
   std::shared_ptr<const Tracebacks> tables;
-  // Node that came in -> visible node. Empty where nothing is hidden: ids stay.
+  // Node that came in -> visible node. Empty where ids stay.
   IdVector<NodeId, NodeId> node_of{};
   std::uint64_t hidden_frames = 0;     // distinct frames, by --hide and --mine
   std::uint64_t machinery_frames = 0;  // distinct frames of the allocation machinery
 };
 
-// Costs a pass over the frames; only where something is hidden, the tree is built anew, because
-// tracebacks that differ in hidden frames alone become one.
+// Costs a pass over the frames; only where something is hidden or renamed, the tree is built anew,
+// because tracebacks that differ in that alone become one.
 VisibleTracebacks hide_frames(std::shared_ptr<const Tracebacks> tables, const Selection& selection);
 
 }  // namespace memtrace

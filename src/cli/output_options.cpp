@@ -96,6 +96,10 @@ void add_ranking_options(CLI::App& app, OutputOptions& options, std::vector<Sort
                  "Shorten what is printed by this leading folder")
       ->type_name("DIR")
       ->group(kGroup);
+  add_repeatable(app, "--source-dir", options.source_folders,
+                 "Look here, too, for the source lines of a traceback's frames")
+      ->type_name("DIR")
+      ->group(kGroup);
   app.add_flag("--most-recent-first", options.most_recent_first,
                "Print a traceback's most recent frame first")
       ->group(kGroup);
@@ -128,6 +132,7 @@ Style OutputOptions::style(const Output& output_to) const {
   style.most_recent_first = most_recent_first;
   style.width = style.terminal ? terminal_width() : 0;
   style.strip_prefixes = strip_prefixes;
+  style.source_folders = source_folders;
   return style;
 }
 

@@ -22,7 +22,7 @@ struct OutputOptions {
   std::string format, color, output = "-";
   std::string limit, sort, min_size;
   bool reverse = false, most_recent_first = false, plain_bytes = false;
-  std::vector<std::string> strip_prefixes;
+  std::vector<std::string> strip_prefixes, source_folders;
   std::vector<SortName> sort_names;
 
   [[nodiscard]] const Renderer& renderer() const;

@@ -13,19 +13,17 @@ namespace {
 
 constexpr auto kLong = std::chrono::milliseconds(500);
 
-// One line for all modules: `mtrace symbolize` has one for each.
-void warn_in_one_line(const SymbolizeResult& result) {
-  if (result.warnings.empty()) return;
-  const std::size_t others = result.warnings.size() - 1;
-  const std::string more = others == 0 ? ""
-                                       : fmt::format(
-                                             "; and {} more modules (mtrace symbolize "
-                                             "lists them)",
-                                             others);
-  complain(fmt::format("warning: {}{}", result.warnings.front(), more));
-}
-
 }  // namespace
+
+void warn_in_one_line(const std::vector<std::string>& warnings) {
+  if (warnings.empty()) return;
+  const std::size_t others = warnings.size() - 1;
+  const std::string more = others == 0
+                               ? ""
+                               : fmt::format("; and {} other module{} (mtrace symbolize lists all)",
+                                             others, others == 1 ? "" : "s");
+  complain(fmt::format("warning: {}{}", warnings.front(), more));
+}
 
 SymbolizeResult symbolize_with_progress(Snapshot& snapshot, const std::string& path,
                                         SymbolizeOptions options) {
@@ -38,7 +36,7 @@ Snapshot read_resolved(const std::string& path, const ReadOptions& options) {
   Snapshot snapshot = read_with_progress(path, options);
   if (!has_addresses(snapshot)) return snapshot;
   const auto start = std::chrono::steady_clock::now();
-  warn_in_one_line(symbolize_with_progress(snapshot, path, {}));
+  warn_in_one_line(symbolize_with_progress(snapshot, path, {}).warnings);
   const auto elapsed = std::chrono::steady_clock::now() - start;
   if (elapsed > kLong && isatty(STDERR_FILENO) == 1) {
     complain(

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "mtrace/read.hpp"
 #include "mtrace/symbolize.hpp"
 
 namespace memtrace {
+
+// One line for all modules; `mtrace symbolize` has one for each.
+void warn_in_one_line(const std::vector<std::string>& warnings);
 
 // Replaces addresses by lines, with a progress bar.
 SymbolizeResult symbolize_with_progress(Snapshot& snapshot, const std::string& path,

@@ -14,6 +14,7 @@
 #include "cli/complaint.hpp"
 #include "cli/duration_argument.hpp"
 #include "cli/run_report.hpp"
+#include "cli/run_symbols.hpp"
 #include "cli/runtime_library.hpp"
 #include "cli/signal_argument.hpp"
 #include "cli/size_argument.hpp"
@@ -34,6 +35,7 @@ struct RunOptions {
   std::string interval, signal, sample;
   std::uint32_t keep = 0;
   bool at_exit = false, not_at_exit = false, follow_fork = false, mmap = false, verbose = false;
+  bool not_symbolized = false;
 };
 
 // The program may change its folder. What is certain to fail fails before hours have been spent.
@@ -150,6 +152,7 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
     } else {
       const RunReport::Content content = report.read();
       remove_leftovers(content);
+      if (!options.not_symbolized) symbolize_written(content);
       say_how_it_went(options, command.front(), end, content);
     }
   }
@@ -183,6 +186,8 @@ void add_run(CLI::App& app) {
       ->type_name("SIZE");
   app.add_flag("--follow-fork", options->follow_fork, "Trace the processes that it starts, too");
   app.add_flag("--mmap", options->mmap, "Trace anonymous mappings, too, as the domain mmap");
+  app.add_flag("--no-symbolize", options->not_symbolized,
+               "Leave addresses in the snapshots: do not look up their lines at the end");
   app.add_flag("-v,--verbose", options->verbose,
                "Say what was written even where standard error is no terminal");
   app.callback([options] { run_traced(*options); });

@@ -76,6 +76,13 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
   app.add_flag("--raw-frames", options.raw_frames,
                "Show the allocation machinery's frames too (malloc, operator new)")
       ->group(kGroup);
+  app.add_flag("--strip-template-args", options.strip_template_args,
+               "Call all instances of a template or generic function the same")
+      ->group(kGroup);
+  add_repeatable(app, "--map-prefix", options.map_prefixes,
+                 "Files in the folder FROM are in TO instead: grouped, matched and printed so")
+      ->type_name("FROM=TO")
+      ->group(kGroup);
   add_choice(app, "-m,--metric", options.metric, names_in(kMetrics),
              "Blocks alive in the snapshot, alive at the peak, or ever allocated")
       ->type_name("METRIC")
@@ -95,6 +102,8 @@ Selection SelectionOptions::selection() const {
   selection.hide = compile<Pattern>(hide);
   selection.mine = mine;
   selection.raw_frames = raw_frames;
+  selection.map_prefixes = compile<PrefixMap>(map_prefixes);
+  selection.strip_template_args = strip_template_args;
   selection.include = compile<Pattern>(include);
   selection.exclude = compile<Pattern>(exclude);
   selection.function = compile<Glob>(functions);

@@ -14,8 +14,9 @@ namespace memtrace {
 // Holds what the parser fills in; must live until the command has run.
 struct SelectionOptions {
   std::string group_by, metric, domain;
-  std::vector<std::string> include, exclude, hide, functions, modules;
+  std::vector<std::string> include, exclude, hide, functions, modules, map_prefixes;
   bool cumulative = false, all_frames = false, mine = false, raw_frames = false;
+  bool strip_template_args = false;
 
   [[nodiscard]] Selection selection() const;
 };

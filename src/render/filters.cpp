@@ -20,6 +20,8 @@ std::vector<std::string> filters_of(const Selection& selection) {
   for (const Pattern& pattern : selection.hide) append(out, "--hide", pattern.text());
   if (selection.mine) out.emplace_back("--mine");
   if (selection.raw_frames) out.emplace_back("--raw-frames");
+  for (const PrefixMap& rule : selection.map_prefixes) append(out, "--map-prefix", rule.text());
+  if (selection.strip_template_args) out.emplace_back("--strip-template-args");
   return out;
 }
 

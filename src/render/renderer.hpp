@@ -26,6 +26,7 @@ struct Style {
   bool most_recent_first = false;  // a traceback's frames; default: oldest first
   std::size_t width = 0;           // columns of the terminal; 0: unlimited
   std::vector<std::string> strip_prefixes = {};
+  std::vector<std::string> source_folders = {};  // where source files may be, too
 };
 
 struct Renderer {

@@ -73,6 +73,18 @@ std::string_view SourceLines::line(std::string_view filename, std::uint32_t line
   return trimmed(std::string_view(found.text).substr(begin, end - begin)).substr(0, kLongestLine);
 }
 
+std::string SourceLines::find_text(const std::string& path) const {
+  std::string text = read_file(path);
+  for (std::string_view rest = path; text.empty() && !folders_.empty() && !rest.empty();) {
+    rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
+    for (const std::string& folder : folders_) {
+      if (text.empty() && !rest.empty()) text = read_file(folder + '/' + std::string(rest));
+    }
+    rest.remove_prefix(std::min(rest.find('/'), rest.size()));
+  }
+  return text;
+}
+
 const SourceLines::File& SourceLines::file(std::string_view filename) {
   const std::string path(filename);
   if (const auto found = files_.find(path); found != files_.end()) return found->second;
@@ -81,7 +93,7 @@ const SourceLines::File& SourceLines::file(std::string_view filename) {
     cached_ = 0;
   }
   File loaded;
-  loaded.text = read_file(path);
+  loaded.text = find_text(path);
   if (loaded.text.find('\0') != std::string::npos) loaded.text.clear();
   loaded.line_starts = find_line_starts(loaded.text);
   cached_ += path.size() + loaded.text.size() + 4 * loaded.line_starts.size();

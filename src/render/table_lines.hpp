@@ -15,7 +15,8 @@ namespace memtrace {
 
 class TableLines {
  public:
-  TableLines(Sink& sink, const Style& style) : buffer_(sink), style_(style) {}
+  TableLines(Sink& sink, const Style& style)
+      : buffer_(sink), style_(style), sources_(style.source_folders) {}
 
   void line(std::string_view text = {}, Ink ink = Ink::none);
   // Nothing where the text is empty.

@@ -62,7 +62,14 @@ class LookupThreads {
       if (!options_.progress) continue;
       const std::uint64_t done = done_;
       lock.unlock();
-      options_.progress(done, total_);
+      try {
+        options_.progress(done, total_);
+      } catch (...) {
+        lock.lock();
+        failure_ = std::current_exception();
+        changed_.notify_all();
+        return;
+      }
       lock.lock();
     }
   }

@@ -1,80 +1,42 @@
 #include "mtrace/symbolize.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "model/traceback_builder.hpp"
-#include "symbolize/lookup_threads.hpp"
+#include "symbolize/address_book.hpp"
 
 namespace memtrace {
 namespace {
 
-// Where to look: a return address may be behind the end of its line or even of its function.
-std::uint64_t address_of(const Frame& frame) {
-  return frame.kind == FrameKind::return_address && frame.offset > 0 ? frame.offset - 1
-                                                                     : frame.offset;
-}
-
-// The kernel's own code has no file.
-bool has_file(std::string_view module) {
-  return !module.empty() && !module.starts_with('[') && module != "linux-vdso.so.1";
-}
-
-// All distinct addresses, by module.
-class Requests {
+// The book's strings as those of a snapshot.
+class Texts {
  public:
-  explicit Requests(const Tracebacks& tables) : place_of_(tables.modules.size(), kNoPlace) {
-    for (const Frame& frame : tables.frames) add(tables, frame);
-    for (ModuleRequest& request : items) {
-      std::sort(request.addresses.begin(), request.addresses.end());
-      const auto last = std::unique(request.addresses.begin(), request.addresses.end());
-      request.addresses.erase(last, request.addresses.end());
-      request.chains.resize(request.addresses.size());
-    }
-  }
+  Texts(const AddressBook& book, TracebackBuilder& builder)
+      : book_(book), builder_(builder), own_(book.texts(), kNone<StringId>) {}
 
-  // nullptr for a frame that nobody was asked about.
-  [[nodiscard]] const FrameChain* find(const Frame& frame) const {
-    if (!frame.is_address() || frame.module == kNone<ModuleId>) return nullptr;
-    if (place_of_[frame.module] == kNoPlace) return nullptr;
-    const ModuleRequest& request = items[place_of_[frame.module]];
-    const auto found =
-        std::lower_bound(request.addresses.begin(), request.addresses.end(), address_of(frame));
-    return &request.chains[static_cast<std::size_t>(found - request.addresses.begin())];
+  StringId operator[](StringId id) {
+    if (id == kNone<StringId>) return id;
+    StringId& own = own_[id];
+    if (own == kNone<StringId>) own = builder_.string(book_.text(id));
+    return own;
   }
-
-  std::vector<ModuleRequest> items;
 
  private:
-  static constexpr std::size_t kNoPlace = SIZE_MAX;
-
-  void add(const Tracebacks& tables, const Frame& frame) {
-    if (!frame.is_address() || frame.module == kNone<ModuleId>) return;
-    const Module& module = tables.modules[frame.module];
-    if (!has_file(tables.strings[module.name])) return;
-    std::size_t& place = place_of_[frame.module];
-    if (place == kNoPlace) {
-      place = items.size();
-      items.push_back({.path = std::string(tables.strings[module.name]),
-                       .build_id = module.build_id,
-                       .addresses = {},
-                       .chains = {},
-                       .warning = {}});
-    }
-    items[place].addresses.push_back(address_of(frame));
-  }
-
-  IdVector<ModuleId, std::size_t> place_of_;
+  const AddressBook& book_;
+  TracebackBuilder& builder_;
+  IdVector<StringId, StringId> own_;
 };
 
 // The frames of a chain, the oldest one first: as they follow each other in a traceback.
-void append_frames(const FrameChain& chain, ModuleId module, TracebackBuilder& builder,
-                   std::vector<FrameId>& frames) {
+void append_frames(const FrameChain& chain, ModuleId module, Texts& texts,
+                   TracebackBuilder& builder, std::vector<FrameId>& frames) {
   for (std::size_t i = chain.size(); i-- > 0;) {
     frames.push_back(
-        builder.frame({.filename = chain[i].filename,
+        builder.frame({.filename = texts[chain[i].filename],
                        .lineno = chain[i].lineno,
-                       .function = chain[i].function,
+                       .function = texts[chain[i].function],
                        .module = module,
                        .kind = i + 1 == chain.size() ? FrameKind::source : FrameKind::inlined}));
   }
@@ -83,14 +45,15 @@ void append_frames(const FrameChain& chain, ModuleId module, TracebackBuilder& b
 // Old frame -> the frames that it becomes.
 class Replacements {
  public:
-  Replacements(const Tracebacks& tables, const Requests& requests, TracebackBuilder& builder) {
+  Replacements(const Tracebacks& tables, const AddressBook& book, TracebackBuilder& builder) {
+    Texts texts(book, builder);
     begins_.push_back(0);
     for (const Frame& frame : tables.frames) {
-      const FrameChain* const chain = requests.find(frame);
+      const FrameChain* const chain = book.find(frame);
       if (chain == nullptr || chain->empty()) {
         frames_.push_back(builder.frame(frame));
       } else {
-        append_frames(*chain, frame.module, builder, frames_);
+        append_frames(*chain, frame.module, texts, builder, frames_);
       }
       begins_.push_back(frames_.size());
     }
@@ -106,9 +69,14 @@ class Replacements {
   std::vector<std::size_t> begins_;
 };
 
-void replace_frames(Snapshot& snapshot, const Requests& requests, TracebackBuilder& builder) {
+void replace_frames(Snapshot& snapshot, const AddressBook& book) {
   const Tracebacks& tables = snapshot.tracebacks;
-  const Replacements replacements(tables, requests, builder);
+  // Frames are built anew, what they refer to stays and grows.
+  TracebackBuilder builder({.strings = tables.strings,
+                            .modules = tables.modules,
+                            .frames = {},
+                            .nodes = IdVector<NodeId, Node>(1)});
+  const Replacements replacements(tables, book, builder);
   IdVector<NodeId, NodeId> node_of(tables.nodes.size(), kRoot);
   for (const NodeId id : ids_of(tables.nodes)) {
     if (id == kRoot) continue;
@@ -122,19 +90,19 @@ void replace_frames(Snapshot& snapshot, const Requests& requests, TracebackBuild
   snapshot.tracebacks = builder.take();
 }
 
-SymbolizeResult result_of(const Tracebacks& tables, const Requests& requests) {
+SymbolizeResult result_of(const Tracebacks& tables, const AddressBook& book) {
   SymbolizeResult result;
   for (const Frame& frame : tables.frames) {
-    if (frame.is_address() && requests.find(frame) == nullptr) ++result.addresses;
+    if (frame.is_address() && book.find(frame) == nullptr) ++result.addresses;
   }
-  for (const ModuleRequest& request : requests.items) {
-    result.addresses += request.addresses.size();
-    for (const FrameChain& chain : request.chains) {
+  for (const AddressBook::Asked& asked : book.asked()) {
+    result.addresses += asked.addresses.size();
+    for (const std::uint64_t address : asked.addresses) {
+      const FrameChain& chain = book.find(asked.place, address);
       if (chain.empty()) continue;
       const bool has_line = chain.front().filename != kNone<StringId>;
       ++(has_line ? result.with_lines : result.with_names);
     }
-    if (!request.warning.empty()) result.warnings.push_back(request.warning);
   }
   return result;
 }
@@ -147,19 +115,22 @@ bool has_addresses(const Snapshot& snapshot) {
                      [](const Frame& frame) { return frame.is_address(); });
 }
 
-SymbolizeResult symbolize(Snapshot& snapshot, const SymbolizeOptions& options) {
+Symbolizer::Symbolizer(SymbolizeOptions options)
+    : options_(std::move(options)), book_(std::make_unique<AddressBook>()) {}
+
+Symbolizer::~Symbolizer() = default;
+
+SymbolizeResult Symbolizer::symbolize(Snapshot& snapshot) {
   if (!has_addresses(snapshot)) return {};
-  Tracebacks& tables = snapshot.tracebacks;
-  Requests requests(tables);
-  // Frames are built anew, what they refer to stays and grows.
-  TracebackBuilder builder({.strings = tables.strings,
-                            .modules = tables.modules,
-                            .frames = {},
-                            .nodes = IdVector<NodeId, Node>(1)});
-  look_up(requests.items, options, [&](std::string_view text) { return builder.string(text); });
-  SymbolizeResult result = result_of(tables, requests);
-  replace_frames(snapshot, requests, builder);
+  std::vector<std::string> warnings = book_->look_up(snapshot.tracebacks, options_);
+  SymbolizeResult result = result_of(snapshot.tracebacks, *book_);
+  result.warnings = std::move(warnings);
+  replace_frames(snapshot, *book_);
   return result;
+}
+
+SymbolizeResult symbolize(Snapshot& snapshot, const SymbolizeOptions& options) {
+  return Symbolizer(options).symbolize(snapshot);
 }
 
 }  // namespace memtrace

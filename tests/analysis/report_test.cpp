@@ -66,6 +66,43 @@ TEST_CASE("grouping") {
                {.group_by = GroupBy::module}) == " 4/1\njinja2 2/1\njson 1/1\n");
 }
 
+TEST_CASE("instances of a template are one function where that is asked for") {
+  constexpr std::string_view kInstances =
+      "0 1 1 main.c:1@main x.h:1@f<int>(int)\n0 2 1 main.c:1@main x.h:1@f<char>(char)\n"
+      "0 4 1 x.h:2@g(A<int>)";
+  Selection selection = {.group_by = GroupBy::function};
+  CHECK(top_text(kInstances, selection) ==
+        "x.h@g(A<int>) 4/1\nx.h@f<char>(char) 2/1\nx.h@f<int>(int) 1/1\n");
+  selection.strip_template_args = true;
+  CHECK(top_text(kInstances, selection) == "x.h@g(A) 4/1\nx.h@f 3/2\n");
+  selection.function = {Glob("f")};
+  CHECK(top_text(kInstances, selection) == "x.h@f 3/2\n");
+  selection.group_by = GroupBy::traceback;
+  CHECK(top_text(kInstances, selection) == "main.c:1@main x.h:1@f 3/2\n");
+  // The machinery is known by its whole names.
+  CHECK(top_text("0 1 1 a.c:1@main x.h:1@std::allocator<int>::allocate()",
+                 {.strip_template_args = true}) == "a.c:1@main 1/1\n");
+}
+
+TEST_CASE("folders are mapped before all else") {
+  constexpr std::string_view kBuilds =
+      "0 1 1 /build/1/src/a.c:1\n0 2 1 /build/2/src/a.c:1\n0 4 1 /build/22/a.c:1";
+  Selection selection = {.map_prefixes = {PrefixMap("/build/1=/src"), PrefixMap("/build/2=/src")}};
+  CHECK(top_text(kBuilds, selection) == "/build/22/a.c:1 4/1\n/src/src/a.c:1 3/2\n");
+  selection.include = {Pattern("/build/1*")};
+  CHECK(top_text(kBuilds, selection).empty());
+  selection.include = {Pattern("/src/*")};
+  CHECK(top_text(kBuilds, selection) == "/src/src/a.c:1 3/2\n");
+  selection.hide = {Pattern("/src/*")};
+  CHECK(top_text(kBuilds, selection).empty());
+  // The last one that fits counts; a mapped name is not mapped again.
+  CHECK(top_text("0 1 1 /a/b/x.c:1\n0 2 1 /a/x.c:1",
+                 {.map_prefixes = {PrefixMap("/a=/b"), PrefixMap("/b=/c"),
+                                   PrefixMap("/a/b/=y/")}}) == "/b/x.c:1 2/1\ny/x.c:1 1/1\n");
+  CHECK_THROWS_WITH_AS(PrefixMap("/a"), "--map-prefix: '/a' is not FROM=TO", Error);
+  CHECK_THROWS_AS(PrefixMap("=/a"), Error);
+}
+
 TEST_CASE("ties are broken by count, then by traceback") {
   CHECK(top_text("0 5 1 b:1\n0 5 2 a:1\n0 5 1 c:1\n0 5 1 b:2") ==
         "a:1 5/2\nc:1 5/1\nb:2 5/1\nb:1 5/1\n");

@@ -23,7 +23,7 @@ EXAMPLE = ROOT / "tests" / "install" / "example.cpp"
 
 # "  -g,--group-by KEY (default: lineno)  What a row is: lineno, filename"; names only where there is no
 # argument. An option with a default takes one of the words behind the last colon.
-HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w,)?--[\w-]+)(?: (?P<argument>[A-Z]+))?(?P<default> \(default: )?")
+HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w,)?--[\w-]+)(?: (?P<argument>[A-Z=]+))?(?P<default> \(default: )?")
 HELP_COMMAND = re.compile(r"^  (\w+)\s{2,}(.*)$")
 
 

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "support/temporary_folder.hpp"
 
 namespace memtrace {
@@ -18,6 +20,26 @@ TEST_CASE("lines come without the white space around them") {
   CHECK(sources.line(path, 4) == "last");
   CHECK(sources.line(path, 5).empty());
   CHECK(sources.line(path, 0).empty());
+}
+
+TEST_CASE("a file may be in another folder") {
+  const test::TemporaryFolder own, other, last;
+  const std::string path = own.write("a.c", "own");
+  (void)other.write("a.c", "other");
+  (void)last.write("a.c", "last");
+  (void)last.write("b.c", "b");
+  std::filesystem::create_directories(last.file("src/deep"));
+  (void)last.write("src/deep/a.c", "deep");
+  SourceLines sources({other.file(""), last.file("")});
+  CHECK(sources.line(path, 1) == "own");
+  CHECK(sources.line("/nowhere/a.c", 1) == "other");
+  CHECK(sources.line("/nowhere/src/b.c", 1) == "b");
+  // The more of the path is left, the better.
+  CHECK(sources.line("/nowhere/src/deep/a.c", 1) == "deep");
+  CHECK(sources.line("src//deep/a.c", 1) == "deep");
+  CHECK(sources.line("/nowhere/c.c", 1).empty());
+  CHECK(sources.line("/", 1).empty());
+  CHECK(sources.line("<string>", 1).empty());
 }
 
 TEST_CASE("a file is read once") {

@@ -1,0 +1,39 @@
+#include "analysis/renaming.hpp"
+
+namespace memtrace {
+namespace {
+
+// Whether `path` is the folder or in it.
+bool is_below(std::string_view path, std::string_view folder) {
+  if (!path.starts_with(folder)) return false;
+  return path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/';
+}
+
+}  // namespace
+
+std::string mapped_filename(std::string_view filename, std::span<const PrefixMap> rules) {
+  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
+    if (is_below(filename, rule->from)) {
+      return rule->to + std::string(filename.substr(rule->from.size()));
+    }
+  }
+  return std::string(filename);
+}
+
+StringId FrameRenaming::Names::operator()(StringId name, TracebackBuilder& builder) {
+  if (!rename_ || name == kNone<StringId>) return name;
+  if (index_of(name) >= renamed_.size()) renamed_.resize(index_of(name) + 1, kNone<StringId>);
+  StringId& renamed = renamed_[index_of(name)];
+  if (renamed == kNone<StringId>) {
+    renamed = builder.string(rename_(builder.tables().strings[name]));
+  }
+  return renamed;
+}
+
+Frame FrameRenaming::operator()(Frame frame, TracebackBuilder& builder) {
+  frame.filename = filename_(frame.filename, builder);
+  frame.function = function_(frame.function, builder);
+  return frame;
+}
+
+}  // namespace memtrace

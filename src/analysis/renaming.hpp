@@ -1,0 +1,43 @@
+// Other names for frames' files and functions.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/traceback_builder.hpp"
+#include "mtrace/selection.hpp"
+
+namespace memtrace {
+
+// The file name with its leading folder replaced, by the last rule that fits.
+std::string mapped_filename(std::string_view filename, std::span<const PrefixMap> rules);
+
+// Frames of some tables, as frames of a builder that has the same strings and more. Each distinct
+// name is made once.
+class FrameRenaming {
+ public:
+  using Rename = std::function<std::string(std::string_view)>;
+
+  // Empty functions change nothing.
+  FrameRenaming(Rename filename, Rename function)
+      : filename_(std::move(filename)), function_(std::move(function)) {}
+
+  Frame operator()(Frame frame, TracebackBuilder& builder);
+
+ private:
+  class Names {
+   public:
+    explicit Names(Rename rename) : rename_(std::move(rename)) {}
+    StringId operator()(StringId name, TracebackBuilder& builder);
+
+   private:
+    Rename rename_;
+    std::vector<StringId> renamed_;  // by the old id; kNone: not yet
+  };
+
+  Names filename_, function_;
+};
+
+}  // namespace memtrace
