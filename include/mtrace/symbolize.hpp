@@ -20,7 +20,7 @@ struct SymbolizeOptions {
   std::string sysroot{};
   // 0: as many as there are processors.
   unsigned threads = 0;
-  // Called now and then on the calling thread. What it throws ends the looking up, soon.
+  // Called now and then on the calling thread.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
 };
 

@@ -152,7 +152,7 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
     } else {
       const RunReport::Content content = report.read();
       remove_leftovers(content);
-      if (!options.not_symbolized) symbolize_written(content);
+      if (!options.not_symbolized) symbolize_written(content, status);
       say_how_it_went(options, command.front(), end, content);
     }
   }

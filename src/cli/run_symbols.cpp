@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/complaint.hpp"
@@ -19,29 +21,40 @@
 namespace memtrace {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
+// What the handler looks at.
+volatile std::sig_atomic_t status_then = 0;
+volatile std::sig_atomic_t is_writing = 0, is_interrupted = 0;
 
-struct Interrupted : std::exception {
-  [[nodiscard]] const char* what() const noexcept override { return "interrupted"; }
-};
+constexpr std::string_view kInterruption =
+    "\nmtrace: looking up addresses was interrupted: mtrace symbolize does it later\n";
 
-// While it lives, signals that ask for an end are only noted.
-class NotedSignals {
+// Nobody waits for a server's answer or for a gigabyte of debug information to be read. What is
+// being written is finished first.
+void end_early(int) {
+  is_interrupted = 1;
+  if (is_writing != 0) return;
+  static_cast<void>(!write(STDERR_FILENO, kInterruption.data(), kInterruption.size()));
+  _exit(status_then);
+}
+
+// While it lives, signals that ask for an end lead to the program's status.
+class EarlyEnd {
  public:
-  NotedSignals() {
-    struct sigaction note {};
-    note.sa_handler = [](int) { interrupted = 1; };
-    note.sa_flags = SA_RESTART;
+  explicit EarlyEnd(int status) {
+    status_then = status;
+    struct sigaction action {};
+    action.sa_handler = end_early;
+    action.sa_flags = SA_RESTART;
     for (std::size_t i = 0; i < kSignals.size(); ++i) {
       sigaction(kSignals[i], nullptr, &before_[i]);
-      if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &note, nullptr);
+      if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
     }
   }
-  ~NotedSignals() {
+  ~EarlyEnd() {
     for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
   }
-  NotedSignals(const NotedSignals&) = delete;
-  NotedSignals& operator=(const NotedSignals&) = delete;
+  EarlyEnd(const EarlyEnd&) = delete;
+  EarlyEnd& operator=(const EarlyEnd&) = delete;
 
  private:
   static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
@@ -67,36 +80,39 @@ std::vector<std::string> kept_files(const RunReport::Content& content) {
   return files;
 }
 
+// Replaces the file, whatever signals come meanwhile.
+void replace(const std::string& path, const Snapshot& snapshot) {
+  is_writing = 1;
+  write_snapshot(snapshot, path);
+  is_writing = 0;
+  if (is_interrupted != 0) end_early(0);
+}
+
 void symbolize_file(const std::string& path, Symbolizer& symbolizer,
                     std::vector<std::string>& warnings) {
   Snapshot snapshot = read_snapshot(path, {});
   if (!has_addresses(snapshot)) return;
   const SymbolizeResult result = symbolizer.symbolize(snapshot);
   warnings.insert(warnings.end(), result.warnings.begin(), result.warnings.end());
-  write_snapshot(snapshot, path);
+  replace(path, snapshot);
 }
 
 }  // namespace
 
-void symbolize_written(const RunReport::Content& content) {
-  const NotedSignals noted;
+void symbolize_written(const RunReport::Content& content, int status) {
   const std::vector<std::string> files = kept_files(content);
   if (files.empty()) return;
+  const EarlyEnd early_end(status);
   ProgressBar bar(files.front(), kLookingUpAddresses);
-  Symbolizer symbolizer({.progress = [&](std::uint64_t done, std::uint64_t total) {
-    if (interrupted != 0) throw Interrupted();
-    bar.update(done, total);
-  }});
+  Symbolizer symbolizer(
+      {.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
   std::vector<std::string> warnings;
   for (const std::string& file : files) {
     try {
-      if (interrupted != 0) throw Interrupted();
       symbolize_file(file, symbolizer, warnings);
-    } catch (const Interrupted&) {
-      warnings.push_back(file + ": looking up addresses was interrupted");
-      break;
     } catch (const std::exception& error) {
-      warnings.push_back(fmt::format("{}: addresses stay: {}", file, error.what()));
+      is_writing = 0;
+      warnings.push_back(fmt::format("{}: its addresses stay: {}", file, error.what()));
     }
   }
   warn_in_one_line(warnings);

@@ -44,6 +44,7 @@ class AddressBook {
   void learn(ModuleRequest&& answered, ModuleRequest& known) const;
 
   TracebackBuilder texts_;
+  Names names_{[this](std::string_view text) { return texts_.string(text); }};
   std::map<std::pair<std::string, std::string>, std::size_t> places_;  // by path and build id
   std::vector<ModuleRequest> known_;
   std::vector<Asked> asked_;

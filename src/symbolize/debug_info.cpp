@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "mtrace/error.hpp"
 
 namespace memtrace {
@@ -21,6 +23,11 @@ DwarfView DebugInfo::view() {
   const std::scoped_lock lock(mutex_);
   DwarfView view;
   view.dwarf = begin(file_);
+  if (!std::exchange(is_unpacked_, true)) {
+    line_sections_ = {.lines = file_.content(".debug_line"),
+                      .line_strings = file_.content(".debug_line_str"),
+                      .strings = file_.content(".debug_str")};
+  }
   if (shared_ != nullptr) {
     view.shared = begin(*shared_);
     dwarf_setalt(view.dwarf.get(), view.shared.get());

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "symbolize/elf_file.hpp"
+#include "symbolize/line_header.hpp"
 
 namespace memtrace {
 
@@ -29,11 +30,15 @@ class DebugInfo {
 
   // Throws Error where the debug information is damaged. Cheap, but for the first one.
   DwarfView view();
+  // After the first view().
+  [[nodiscard]] const LineSections& line_sections() const { return line_sections_; }
 
  private:
   const ElfFile& file_;
   const ElfFile* shared_;
   std::mutex mutex_;  // for the ELF files
+  LineSections line_sections_;
+  bool is_unpacked_ = false;
 };
 
 }  // namespace memtrace

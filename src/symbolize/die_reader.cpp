@@ -45,7 +45,8 @@ bool is_unit_reference(unsigned form) {
 
 bool is_asked_for(unsigned name) {
   return name == DW_AT_low_pc || name == DW_AT_high_pc || name == DW_AT_ranges ||
-         name == DW_AT_entry_pc || name == DW_AT_sibling;
+         name == DW_AT_entry_pc || name == DW_AT_sibling || name == DW_AT_abstract_origin ||
+         name == DW_AT_call_file || name == DW_AT_call_line;
 }
 
 }  // namespace
@@ -84,7 +85,8 @@ void DieReader::read_abbreviations() {
     // Not dwarf_getattrcnt(): it stops at an implicit constant of 0.
     for (std::size_t i = 0; i < kMostAttributes; ++i) {
       unsigned name = 0, form = 0;
-      if (dwarf_getabbrevattr_data(from, i, &name, &form, nullptr, nullptr) != 0) break;
+      Dwarf_Sword constant = 0;
+      if (dwarf_getabbrevattr_data(from, i, &name, &form, &constant, nullptr) != 0) break;
       const std::uint32_t bytes = size_of(form);
       const auto asked = static_cast<std::uint16_t>(is_asked_for(name) ? name : 0);
       auto& steps = to.steps;
@@ -93,7 +95,8 @@ void DieReader::read_abbreviations() {
           steps.back().size != kVaries) {
         steps.back().size += bytes;
       } else {
-        steps.push_back({asked, static_cast<std::uint16_t>(form), bytes});
+        steps.push_back({asked, static_cast<std::uint16_t>(form), bytes,
+                         static_cast<std::uint32_t>(constant)});
       }
     }
   }
@@ -193,19 +196,57 @@ DieReader::Position DieReader::skip(unsigned form, std::uint32_t size, Position 
   return bytes > left ? nullptr : at + bytes;
 }
 
+// Another DIE of the unit, by its offset from the unit's header; nullptr where it is elsewhere.
+DieReader::Position DieReader::referred(const Abbreviation::Step& step, Position at) const {
+  std::uint64_t offset = 0;
+  if (is_unit_reference(step.form)) {
+    offset = number(at, step.size);
+  } else if (step.form != DW_FORM_ref_udata || read_varint(at, end_, offset) == nullptr) {
+    return nullptr;
+  }
+  const std::uint64_t header = die_offset_ - unit_offset_;
+  const bool is_inside =
+      offset >= header && offset - header <= static_cast<std::uint64_t>(end_ - begin_);
+  return is_inside ? begin_ + (offset - header) : nullptr;
+}
+
+std::uint32_t DieReader::small_number(const Abbreviation::Step& step, Position at) const {
+  std::uint64_t value = 0;
+  if (step.form == DW_FORM_implicit_const) {
+    value = step.constant;
+  } else if (is_constant(step.form)) {
+    value = number(at, step.size);
+  } else if (step.form == DW_FORM_udata) {
+    read_varint(at, end_, value);
+  }
+  return value > UINT32_MAX ? 0 : static_cast<std::uint32_t>(value);
+}
+
 void DieReader::note(const Abbreviation::Step& step, Position at, Die& die) const {
-  if (step.name == DW_AT_sibling && is_unit_reference(step.form)) {
-    const std::uint64_t offset = number(at, step.size);  // from the unit's header
-    const std::uint64_t header = die_offset_ - unit_offset_;
-    if (offset >= header && offset - header <= static_cast<std::uint64_t>(end_ - begin_)) {
-      die.sibling = begin_ + (offset - header);
-    }
-  } else if (step.name == DW_AT_low_pc && step.form == DW_FORM_addr) {
+  switch (step.name) {
+    case DW_AT_sibling:
+      die.sibling = referred(step, at);
+      return;
+    case DW_AT_abstract_origin:
+      die.origin = referred(step, at);
+      return;
+    case DW_AT_call_file:
+      die.call_file = small_number(step, at);
+      return;
+    case DW_AT_call_line:
+      die.call_line = small_number(step, at);
+      return;
+    case DW_AT_entry_pc:
+      return;
+    default:
+      break;
+  }
+  if (step.name == DW_AT_low_pc && step.form == DW_FORM_addr) {
     die.low = number(at, step.size);
   } else if (step.name == DW_AT_high_pc && is_constant(step.form)) {
     die.high = number(at, step.size);
     die.has_plain_range = true;
-  } else if (step.name != DW_AT_sibling && step.name != DW_AT_entry_pc) {
+  } else {
     die.has_other_ranges = true;
   }
 }
@@ -261,8 +302,8 @@ DieReader::Position DieReader::behind_children(const Die& die) {
   return position;
 }
 
-bool DieReader::open(const Die& die, Dwarf_Die& opened) const {
-  const auto offset = die_offset_ + static_cast<Dwarf_Off>(die.at - begin_);
+bool DieReader::open(Position at, Dwarf_Die& opened) const {
+  const auto offset = die_offset_ + static_cast<Dwarf_Off>(at - begin_);
   return dwarf_offdie(dwarf_cu_getdwarf(unit_.cu), offset, &opened) != nullptr;
 }
 

@@ -26,6 +26,7 @@ class DieReader {
       std::uint16_t name;  // of the attributes that are asked for, else 0
       std::uint16_t form;
       std::uint32_t size;  // bytes; kVaries where the form says more
+      std::uint32_t constant = 0;  // the value of an implicit constant
     };
     int tag = 0;
     bool has_children = false;
@@ -41,6 +42,9 @@ class DieReader {
     std::uint64_t low = 0, high = 0;
     bool has_plain_range = false;
     bool has_other_ranges = false;  // libdw must be asked
+    // Of an inlined call: where it stands, and the function's own DIE.
+    std::uint32_t call_file = 0, call_line = 0;
+    Position origin = nullptr;  // in this unit
   };
 
   // Where the unit's children begin; nullptr where it has none.
@@ -53,8 +57,8 @@ class DieReader {
   [[nodiscard]] bool at_end(Position position) const { return position == end_; }
   // Whether something was met that cannot be.
   [[nodiscard]] bool is_damaged() const { return is_damaged_; }
-  // The same DIE for libdw: false where it is damaged.
-  bool open(const Die& die, Dwarf_Die& opened) const;
+  // The DIE at a position for libdw: false where it is damaged.
+  bool open(Position at, Dwarf_Die& opened) const;
 
  private:
   void read_abbreviations();
@@ -62,6 +66,8 @@ class DieReader {
   [[nodiscard]] std::uint32_t size_of(unsigned form) const;
   // Behind the value; nullptr where it is damaged.
   [[nodiscard]] Position skip(unsigned form, std::uint32_t size, Position at) const;
+  [[nodiscard]] Position referred(const Abbreviation::Step& step, Position at) const;
+  [[nodiscard]] std::uint32_t small_number(const Abbreviation::Step& step, Position at) const;
   void note(const Abbreviation::Step& step, Position at, Die& die) const;
 
   Dwarf_Die unit_;

@@ -79,6 +79,15 @@ Elf_Scn* ElfFile::section(const char* name) const {
   return nullptr;
 }
 
+std::span<const std::uint8_t> ElfFile::content(const char* name) const {
+  Elf_Scn* found = section(name);
+  // The old way of packing has names of its own: ".zdebug_line".
+  if (found == nullptr) found = section((".z" + std::string(name + 1)).c_str());
+  const Elf_Data* const data = found == nullptr ? nullptr : elf_getdata(found, nullptr);
+  if (data == nullptr || data->d_buf == nullptr) return {};
+  return {static_cast<const std::uint8_t*>(data->d_buf), data->d_size};
+}
+
 bool ElfFile::has_debug_information() const {
   return section(".debug_info") != nullptr || section(".zdebug_info") != nullptr;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class ElfFile {
   [[nodiscard]] std::string build_id() const;
   // nullptr where there is no such section, or only its header.
   [[nodiscard]] Elf_Scn* section(const char* name) const;
+  // What is in it, as it is now: unpacked once a Dwarf was begun. Empty where there is none.
+  [[nodiscard]] std::span<const std::uint8_t> content(const char* name) const;
   [[nodiscard]] bool has_debug_information() const;
   // Debug information that tells nothing about lines and functions is not there from now on. It is
   // half of all, and libdw would unpack it.

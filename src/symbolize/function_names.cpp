@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include "symbolize/demangle.hpp"
-
 namespace memtrace {
 namespace {
 
@@ -35,26 +33,31 @@ bool has_scopes(Dwarf_Die& die) {
 
 }  // namespace
 
-std::string FunctionNames::find_name(Dwarf_Die& die) {
-  if (const char* const linkage = linkage_name_of(die)) return demangled(linkage);
+StringId FunctionNames::find_name(Dwarf_Die& die) {
+  if (const char* const linkage = linkage_name_of(die)) return names_.function(linkage);
   const char* const name = dwarf_diename(&die);
-  if (name == nullptr) return {};
+  if (name == nullptr) return kNone<StringId>;
   Dwarf_Die declaration = declaration_of(die);
-  return has_scopes(declaration) ? scopes_.prefix_of(declaration) + name : name;
+  return names_.text(has_scopes(declaration) ? scopes_.prefix_of(declaration) + name : name);
 }
 
-StringId FunctionNames::name_of(Dwarf_Die& function) {
-  Dwarf_Die origin = function;
+StringId FunctionNames::name_of(const Scope& scope, const UnitScopes& scopes) {
+  const void* const place = scope.origin != nullptr ? scope.origin : scope.at;
+  const auto [known, is_new] = known_.try_emplace(place, kNone<StringId>);
+  Dwarf_Die die;
+  if (!is_new || !scopes.open(scope.origin != nullptr ? scope.origin : scope.at, die)) {
+    return known->second;
+  }
   Dwarf_Attribute attribute;
-  if (dwarf_attr(&function, DW_AT_abstract_origin, &attribute) != nullptr) {
-    dwarf_formref_die(&attribute, &origin);
+  Dwarf_Die origin;
+  // In another unit.
+  if (dwarf_attr(&die, DW_AT_abstract_origin, &attribute) != nullptr &&
+      dwarf_formref_die(&attribute, &origin) != nullptr && origin.addr != place) {
+    const auto [far, is_new_far] = known_.try_emplace(origin.addr, kNone<StringId>);
+    if (is_new_far) far->second = find_name(origin);
+    return known_[place] = far->second;
   }
-  const auto [place, is_new] = names_.try_emplace(origin.addr, kNone<StringId>);
-  if (is_new) {
-    const std::string name = find_name(origin);
-    if (!name.empty()) place->second = intern_(name);
-  }
-  return place->second;
+  return known_[place] = find_name(die);
 }
 
 }  // namespace memtrace

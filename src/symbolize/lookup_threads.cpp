@@ -17,8 +17,8 @@ namespace {
 constexpr auto kProgressEvery = std::chrono::milliseconds(50);
 
 struct OpenModule {
-  OpenModule(ModuleRequest& request, const SymbolizeOptions& options, const Intern& intern)
-      : lookup(request, options, intern), addresses(request.addresses.size()) {}
+  OpenModule(ModuleRequest& request, const SymbolizeOptions& options, Names& names)
+      : lookup(request, options, names), addresses(request.addresses.size()) {}
 
   ModuleLookup lookup;
   std::uint64_t addresses;     // not counted as done yet
@@ -33,11 +33,8 @@ struct Task {
 class LookupThreads {
  public:
   LookupThreads(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
-                const Intern& intern)
-      : requests_(requests), options_(options), intern_([this, &intern](std::string_view text) {
-          const std::scoped_lock lock(intern_mutex_);
-          return intern(text);
-        }) {
+                Names& names)
+      : requests_(requests), options_(options), names_(names) {
     for (const ModuleRequest& request : requests) total_ += request.addresses.size();
   }
 
@@ -62,14 +59,7 @@ class LookupThreads {
       if (!options_.progress) continue;
       const std::uint64_t done = done_;
       lock.unlock();
-      try {
-        options_.progress(done, total_);
-      } catch (...) {
-        lock.lock();
-        failure_ = std::current_exception();
-        changed_.notify_all();
-        return;
-      }
+      options_.progress(done, total_);
       lock.lock();
     }
   }
@@ -108,7 +98,7 @@ class LookupThreads {
   void open(ModuleRequest& request, Lock& lock) {
     ++opening_;
     lock.unlock();
-    const auto module = std::make_shared<OpenModule>(request, options_, intern_);
+    const auto module = std::make_shared<OpenModule>(request, options_, names_);
     const std::vector<ModuleLookup::Part> parts = module->lookup.open();
     if (parts.empty()) module->lookup.finish();
     lock.lock();
@@ -135,8 +125,7 @@ class LookupThreads {
 
   std::span<ModuleRequest> requests_;
   const SymbolizeOptions& options_;
-  std::mutex intern_mutex_;
-  Intern intern_;
+  Names& names_;
 
   std::mutex mutex_;  // for all that follows
   std::condition_variable changed_, changed_for_caller_;
@@ -151,8 +140,8 @@ class LookupThreads {
 }  // namespace
 
 void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
-             const Intern& intern) {
-  LookupThreads(requests, options, intern).run();
+             Names& names) {
+  LookupThreads(requests, options, names).run();
 }
 
 }  // namespace memtrace

@@ -9,9 +9,8 @@
 namespace memtrace {
 
 // Answers all requests. A module is opened when no part of one that is open is left to do, so that
-// hardly more of them than there are threads are in memory at once. `intern` is called by one
-// thread at a time. Throws what a thread threw.
+// hardly more of them than there are threads are in memory at once. Throws what a thread threw.
 void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
-             const Intern& intern);
+             Names& names);
 
 }  // namespace memtrace

@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "mtrace/error.hpp"
-#include "symbolize/demangle.hpp"
-#include "symbolize/symbol_table.hpp"
 #include "symbolize/unit_resolver.hpp"
 
 namespace memtrace {
@@ -45,9 +44,9 @@ void ModuleLookup::index_units() {
   find_shared();
   info_ = std::make_unique<DebugInfo>(file, shared_.get());
   const DwarfView view = info_->view();
-  const auto code = files_.main ? files_.main->code() : file.code();
+  code_ = files_.main ? files_.main->code() : file.code();
   std::string warning;
-  units_ = addresses_by_unit(*view.dwarf, request_.addresses, code, warning);
+  units_ = addresses_by_unit(*view.dwarf, request_.addresses, code_, warning);
   if (!warning.empty()) warn(warning);
 }
 
@@ -66,25 +65,29 @@ void ModuleLookup::find_shared() {
 }
 
 void ModuleLookup::resolve(Part part) {
+  resolve_units(std::span(units_).subspan(part.first, part.last - part.first), Search::quick);
+}
+
+void ModuleLookup::resolve_units(std::span<const UnitAddresses> units, Search search) {
   try {
     const DwarfView view = info_->view();
-    FunctionNames names(intern_);
-    for (std::size_t i = part.first; i < part.last; ++i) {
-      resolve_one(*view.dwarf, units_[i], names);
-    }
+    FunctionNames names(names_);
+    for (const UnitAddresses& unit : units) resolve_one(*view.dwarf, unit, search, names);
   } catch (const Error& error) {
     warn(error.what());
   }
 }
 
-void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, FunctionNames& names) {
+void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Search search,
+                               FunctionNames& names) {
   std::vector<std::uint64_t> addresses;
   addresses.reserve(unit.addresses.size());
   for (const std::uint32_t i : unit.addresses) addresses.push_back(request_.addresses[i]);
   std::vector<FrameChain> chains(addresses.size());
-  const UnitProblem problem = resolve_unit(dwarf, unit.unit, addresses, chains, names, intern_);
+  const UnitSource source = {dwarf, info_->line_sections(), code_};
+  const UnitProblem problem = resolve_unit(source, unit.unit, addresses, chains, search, names, names_);
   for (std::size_t i = 0; i < chains.size(); ++i) {
-    request_.chains[unit.addresses[i]] = std::move(chains[i]);
+    if (!chains[i].empty()) request_.chains[unit.addresses[i]] = std::move(chains[i]);
   }
   if (problem.is_damaged) warn("its debug information is damaged");
   if (!problem.missing.empty()) {
@@ -92,24 +95,44 @@ void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Function
   }
 }
 
+bool ModuleLookup::lacks_name(std::size_t i) const {
+  const FrameChain& chain = request_.chains[i];
+  return chain.empty() || chain.back().function == kNone<StringId>;
+}
+
+// What is in a function by its symbol, but in none by its unit.
+void ModuleLookup::search_again(const SymbolTable& symbols) {
+  std::vector<UnitAddresses> again;
+  for (const UnitAddresses& unit : units_) {
+    UnitAddresses left{.unit = unit.unit, .addresses = {}};
+    std::copy_if(unit.addresses.begin(), unit.addresses.end(), std::back_inserter(left.addresses),
+                 [&](std::uint32_t i) {
+                   return lacks_name(i) &&
+                          (symbols.empty() || symbols.find(request_.addresses[i]) != nullptr);
+                 });
+    if (!left.addresses.empty()) again.push_back(std::move(left));
+  }
+  if (!again.empty()) resolve_units(again, Search::thorough);
+}
+
 void ModuleLookup::finish() {
-  const auto lacks_name = [](const FrameChain& chain) {
-    return chain.empty() || chain.back().function == kNone<StringId>;
-  };
   if (!files_.main && !files_.debug) return;
-  if (std::none_of(request_.chains.begin(), request_.chains.end(), lacks_name)) return;
+  std::size_t i = 0;
+  while (i < request_.chains.size() && !lacks_name(i)) ++i;
+  if (i == request_.chains.size()) return;
   SymbolTable symbols;
   // A separate file has the whole table; what it was taken from may have only what it exports.
   const bool separate = files_.debug && files_.debug->section(".symtab") != nullptr;
   symbols.add(separate || !files_.main ? *files_.debug : *files_.main);
   symbols.finish((files_.main ? *files_.main : *files_.debug).code());
-  for (std::size_t i = 0; i < request_.chains.size(); ++i) {
-    FrameChain& chain = request_.chains[i];
-    if (!lacks_name(chain)) continue;
+  search_again(symbols);
+  for (; i < request_.chains.size(); ++i) {
+    if (!lacks_name(i)) continue;
     const char* const symbol = symbols.find(request_.addresses[i]);
     if (symbol == nullptr) continue;
+    FrameChain& chain = request_.chains[i];
     if (chain.empty()) chain.emplace_back();
-    chain.back().function = intern_(demangled(symbol));
+    chain.back().function = names_.function(symbol);
   }
 }
 

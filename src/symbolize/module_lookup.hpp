@@ -13,6 +13,7 @@
 #include "symbolize/debug_info.hpp"
 #include "symbolize/frame_chain.hpp"
 #include "symbolize/function_names.hpp"
+#include "symbolize/symbol_table.hpp"
 #include "symbolize/unit_index.hpp"
 
 namespace memtrace {
@@ -34,8 +35,8 @@ class ModuleLookup {
     std::size_t first = 0, last = 0;
   };
 
-  ModuleLookup(ModuleRequest& request, const SymbolizeOptions& options, const Intern& intern)
-      : request_(request), options_(options), intern_(intern) {}
+  ModuleLookup(ModuleRequest& request, const SymbolizeOptions& options, Names& names)
+      : request_(request), options_(options), names_(names) {}
 
   // Finds the files and which addresses are in which units. The parts are about equally large.
   std::vector<Part> open();
@@ -48,15 +49,19 @@ class ModuleLookup {
  private:
   void index_units();
   void find_shared();
-  void resolve_one(Dwarf& dwarf, const UnitAddresses& unit, FunctionNames& names);
+  void resolve_units(std::span<const UnitAddresses> units, Search search);
+  void resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Search search, FunctionNames& names);
+  [[nodiscard]] bool lacks_name(std::size_t i) const;
+  void search_again(const SymbolTable& symbols);
   void warn(const std::string& message);
 
   ModuleRequest& request_;
   const SymbolizeOptions& options_;
-  const Intern& intern_;
+  Names& names_;
   ModuleFiles files_;
   std::unique_ptr<ElfFile> shared_;
   std::unique_ptr<DebugInfo> info_;
+  std::vector<AddressRange> code_;
   std::vector<UnitAddresses> units_;
   std::mutex warning_mutex_;
 };

@@ -21,21 +21,6 @@ bool follow(Dwarf_Die& die, unsigned name) {
   return true;
 }
 
-std::string written(Dwarf_Die& scope) {
-  const char* const name = dwarf_diename(&scope);
-  switch (dwarf_tag(&scope)) {
-    case DW_TAG_namespace:
-      return name == nullptr ? "(anonymous namespace)::" : name + std::string("::");
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type:
-      return name == nullptr ? "" : name + std::string("::");
-    default:
-      return {};
-  }
-}
-
 }  // namespace
 
 Dwarf_Die declaration_of(Dwarf_Die die) {
@@ -46,46 +31,64 @@ Dwarf_Die declaration_of(Dwarf_Die die) {
   return die;
 }
 
-const std::vector<ScopeNames::Child>& ScopeNames::children_of(Dwarf_Die& parent) {
-  const auto [place, is_new] = children_.try_emplace(parent.addr);
-  std::vector<Child>& children = place->second;
-  Dwarf_Die die;
-  if (!is_new || dwarf_child(&parent, &die) != 0) return children;
-  while (true) {
-    Dwarf_Die next;
-    const bool is_last = dwarf_siblingof(&die, &next) != 0 || next.addr <= die.addr;
-    if (dwarf_haschildren(&die) > 0) children.push_back({die, is_last ? nullptr : next.addr});
-    if (is_last) return children;
-    die = next;
+const std::vector<ScopeNames::Scope>& ScopeNames::scopes_in(Unit& unit,
+                                                            DieReader::Position position) {
+  const auto [place, is_new] = unit.scopes.try_emplace(position);
+  std::vector<Scope>& scopes = place->second;
+  if (!is_new) return scopes;
+  while (const std::optional<DieReader::Die> die = unit.reader.read(position)) {
+    if (!die->abbreviation->has_children) continue;
+    position = unit.reader.behind_children(*die);
+    scopes.push_back({die->at, die->behind, position});
   }
+  return scopes;
 }
 
-// A function's DIE need not stand where it was declared.
-std::string ScopeNames::function_prefix(Dwarf_Die& function, int depth) {
-  const char* const name = dwarf_diename(&function);
-  Dwarf_Die declaration = declaration_of(function);
-  if (name == nullptr || depth == kDeepest) return {};
-  return prefix_of(declaration, depth + 1) + name + "::";
+ScopeNames::Unit& ScopeNames::unit_of(Dwarf_Die& die) {
+  Dwarf_Die unit;
+  if (dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) unit = die;
+  return units_.try_emplace(unit.addr, unit).first->second;
+}
+
+// A function's DIE need not stand where it was declared, then its whole name is not what is around.
+std::string ScopeNames::written(Dwarf_Die& scope, int depth) {
+  const char* const name = dwarf_diename(&scope);
+  switch (dwarf_tag(&scope)) {
+    case DW_TAG_namespace:
+      return name == nullptr ? "(anonymous namespace)::" : name + std::string("::");
+    case DW_TAG_class_type:
+    case DW_TAG_structure_type:
+    case DW_TAG_union_type:
+    case DW_TAG_enumeration_type:
+      return name == nullptr ? "" : name + std::string("::");
+    case DW_TAG_subprogram: {
+      Dwarf_Die declaration = declaration_of(scope);
+      if (name == nullptr || depth == kDeepest) return {};
+      return prefix_of(declaration, depth + 1) + name + "::";
+    }
+    default:
+      return {};
+  }
 }
 
 std::string ScopeNames::prefix_of(Dwarf_Die& die, int depth) {
   std::string prefix;
-  Dwarf_Die scope;
-  if (dwarf_diecu(&die, &scope, nullptr, nullptr) == nullptr) return prefix;
-  while (scope.addr < die.addr) {
-    const std::vector<Child>& children = children_of(scope);
+  Unit& unit = unit_of(die);
+  const auto* const at = static_cast<DieReader::Position>(die.addr);
+  DieReader::Position children = unit.reader.first_child();
+  while (children != nullptr && children <= at) {
+    const std::vector<Scope>& scopes = scopes_in(unit, children);
     const auto behind =
-        std::upper_bound(children.begin(), children.end(), die.addr,
-                         [](const void* at, const Child& child) { return at < child.die.addr; });
-    if (behind == children.begin()) break;
-    const Child& child = *std::prev(behind);
-    if (child.die.addr == die.addr || (child.end != nullptr && child.end <= die.addr)) break;
-    scope = child.die;
-    if (dwarf_tag(&scope) == DW_TAG_subprogram) {
-      prefix = function_prefix(scope, depth);
-    } else {
-      prefix += written(scope);
-    }
+        std::upper_bound(scopes.begin(), scopes.end(), at,
+                         [](const void* place, const Scope& scope) { return place < scope.at; });
+    if (behind == scopes.begin()) break;
+    const Scope& scope = *std::prev(behind);
+    Dwarf_Die opened;
+    if (scope.at == at || scope.end <= at || !unit.reader.open(scope.at, opened)) break;
+    const bool is_function = dwarf_tag(&opened) == DW_TAG_subprogram;
+    if (is_function) prefix.clear();
+    prefix += written(opened, depth);
+    children = scope.children;
   }
   return prefix;
 }

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "symbolize/die_reader.hpp"
+
 namespace memtrace {
 
 // The DIE that stands where the programmer wrote the function: in its class or namespace.
@@ -20,17 +22,24 @@ class ScopeNames {
   std::string prefix_of(Dwarf_Die& declaration) { return prefix_of(declaration, 0); }
 
  private:
-  struct Child {
-    Dwarf_Die die;
-    const void* end;  // where the next one begins; nullptr for the last one
+  // A DIE that has children.
+  struct Scope {
+    DieReader::Position at, children, end;
+  };
+  struct Unit {
+    explicit Unit(Dwarf_Die die) : reader(die) {}
+
+    DieReader reader;
+    std::unordered_map<const void*, std::vector<Scope>> scopes;  // by the place of their children
   };
 
   std::string prefix_of(Dwarf_Die& die, int depth);
-  std::string function_prefix(Dwarf_Die& function, int depth);
-  // The children that have children themselves, in order.
-  const std::vector<Child>& children_of(Dwarf_Die& parent);
+  std::string written(Dwarf_Die& scope, int depth);
+  Unit& unit_of(Dwarf_Die& die);
+  // The scopes from `position` to the end of that list, in order.
+  static const std::vector<Scope>& scopes_in(Unit& unit, DieReader::Position position);
 
-  std::unordered_map<const void*, std::vector<Child>> children_;
+  std::unordered_map<const void*, Unit> units_;  // by the place of their DIE
 };
 
 }  // namespace memtrace

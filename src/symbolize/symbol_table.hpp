@@ -15,6 +15,7 @@ class SymbolTable {
   // Between add() and find(). Without one of them, functions end where the code does.
   void finish(const std::vector<AddressRange>& code);
 
+  [[nodiscard]] bool empty() const { return symbols_.empty(); }
   // The function that the address is in, mangled; nullptr where there is none.
   [[nodiscard]] const char* find(std::uint64_t address) const;
 

@@ -7,10 +7,19 @@
 #include <span>
 #include <string>
 
+#include "symbolize/elf_file.hpp"
 #include "symbolize/frame_chain.hpp"
 #include "symbolize/function_names.hpp"
+#include "symbolize/line_header.hpp"
 
 namespace memtrace {
+
+// What a unit is read from.
+struct UnitSource {
+  Dwarf& dwarf;
+  const LineSections& lines;
+  std::span<const AddressRange> code;
+};
 
 // What is wrong with a unit.
 struct UnitProblem {
@@ -20,7 +29,8 @@ struct UnitProblem {
 
 // chains[i] is what addresses[i] is; a chain stays as it is where nothing is known. `addresses` are
 // sorted.
-UnitProblem resolve_unit(Dwarf& dwarf, Dwarf_Off unit, std::span<const std::uint64_t> addresses,
-                         std::span<FrameChain> chains, FunctionNames& names, const Intern& intern);
+UnitProblem resolve_unit(const UnitSource& source, Dwarf_Off unit,
+                         std::span<const std::uint64_t> addresses, std::span<FrameChain> chains,
+                         Search search, FunctionNames& functions, Names& names);
 
 }  // namespace memtrace

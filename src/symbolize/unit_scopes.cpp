@@ -13,18 +13,14 @@ constexpr std::uint64_t kMostMarks = 4096;
 
 }  // namespace
 
-UnitScopes::UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses)
-    : addresses_(addresses), reader_(unit) {
+UnitScopes::UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses, Search search)
+    : addresses_(addresses),
+      reader_(unit),
+      innermost_(addresses.size(), kNoScope),
+      thorough_(search == Search::thorough),
+      marks_((addresses.size() + 1) * kMostMarks) {
   const Position begin = reader_.first_child();
-  for (const bool thorough : {false, true}) {
-    thorough_ = thorough;
-    innermost_.assign(addresses.size(), kNoScope);
-    scopes_.clear();
-    marks_ = (addresses.size() + 1) * kMostMarks;
-    if (begin != nullptr) walk(begin, kNoScope, 0);
-    const auto unknown = std::find(innermost_.begin(), innermost_.end(), kNoScope);
-    if (unknown == innermost_.end()) break;
-  }
+  if (begin != nullptr) walk(begin, kNoScope, 0);
 }
 
 UnitScopes::Position UnitScopes::walk(Position position, std::uint32_t enclosing, int depth) {
@@ -75,9 +71,7 @@ UnitScopes::Position UnitScopes::visit_scope(const DieReader::Die& die, std::uin
   const auto scope = static_cast<std::uint32_t>(scopes_.size());
   const bool has_children = die.abbreviation->has_children;
   if (claim(die, scope) == Claim::some) {
-    Dwarf_Die opened{};
-    reader_.open(die, opened);
-    scopes_.push_back({opened, caller});
+    scopes_.push_back({die.at, die.origin, caller, die.call_file, die.call_line});
     return has_children ? walk(die.behind, scope, depth) : die.behind;
   }
   // Functions inside of functions are looked for only where all else failed.
@@ -88,7 +82,7 @@ UnitScopes::Position UnitScopes::visit_scope(const DieReader::Die& die, std::uin
 UnitScopes::Claim UnitScopes::claim(const DieReader::Die& die, std::uint32_t scope) {
   if (die.has_other_ranges) {
     Dwarf_Die opened;
-    if (!reader_.open(die, opened)) return Claim::no_ranges;
+    if (!reader_.open(die.at, opened)) return Claim::no_ranges;
     Claim result = Claim::no_ranges;
     Dwarf_Addr base = 0, low = 0, high = 0;
     for (ptrdiff_t at = 0; (at = dwarf_ranges(&opened, at, &base, &low, &high)) > 0;) {

@@ -15,19 +15,27 @@ inline constexpr std::uint32_t kNoScope = UINT32_MAX;
 
 // A function's code: its own, or where it was inlined into another one.
 struct Scope {
-  Dwarf_Die die{};
-  std::uint32_t caller = kNoScope;  // the scope it was inlined into
+  DieReader::Position at = nullptr;      // of its DIE
+  DieReader::Position origin = nullptr;  // of the function's own DIE, where that is in this unit
+  std::uint32_t caller = kNoScope;       // the scope it was inlined into
+  std::uint32_t call_file = 0, call_line = 0;
 };
+
+// How far to look for functions. Thorough is inside of other functions and of types, too, where
+// hardly any compiler puts them.
+enum class Search : std::uint8_t { quick, thorough };
 
 // One pass over a unit's DIEs for all its addresses, which passes over functions that none of them
 // is in. `addresses` are sorted and must outlive this.
 class UnitScopes {
  public:
-  UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses);
+  UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses, Search search);
 
   // The innermost scope that holds addresses[i], or kNoScope.
   [[nodiscard]] std::uint32_t innermost(std::size_t i) const { return innermost_[i]; }
   [[nodiscard]] const Scope& operator[](std::uint32_t scope) const { return scopes_[scope]; }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(scopes_.size()); }
+  bool open(DieReader::Position at, Dwarf_Die& opened) const { return reader_.open(at, opened); }
   // Whether some of the DIEs could not be read.
   [[nodiscard]] bool is_damaged() const { return reader_.is_damaged(); }
 
@@ -48,7 +56,7 @@ class UnitScopes {
   DieReader reader_;
   std::vector<std::uint32_t> innermost_;
   std::vector<Scope> scopes_;
-  bool thorough_ = false;    // look where functions hardly ever are
+  bool thorough_;
   std::uint64_t marks_ = 0;  // left, so that damaged data cannot keep us for ever
 };
 

@@ -7,6 +7,7 @@ import pty
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -319,6 +320,76 @@ class Tests:
         run.communicate(timeout=SECONDS)
         says(self.ask("0"), b"mtrace: '0' is not a process id\n")
 
+    # --- lines in place of addresses ---
+
+    SOURCE = """#include <stdlib.h>
+#include <unistd.h>
+#include <signal.h>
+static void* keep;
+static __attribute__((noinline)) void work(int size) {
+  keep = malloc(size);
+  raise(SIGUSR2);
+}
+int main(int argc, char** argv) {
+  work(4321);
+  if (argc > 1) unlink(argv[0]);
+  return 7;
+}
+"""
+
+    def compile_program(self):
+        Path(self.path("known.c")).write_text(self.SOURCE)
+        subprocess.run(["gcc", "-g", "-Wl,--build-id", "known.c", "-o", "known"], cwd=self.folder, check=True)
+
+    def has_line(self, name):
+        """And nothing is said about what has none."""
+        top = self.mtrace.run("top", self.path(name), "--format=json", "--group-by=traceback")
+        check(top.status == 0 and top.stderr == b"", top)
+        return b'/known.c", "lineno": 6, "function": "work"' in top.stdout
+
+    def test_lines(self):
+        """In every snapshot that there is afterwards; it can be read where the program is not."""
+        self.compile_program()
+        done = self.run("--on-signal=USR2", "-o", "a.zst", "--", "./known")
+        check((done.returncode, done.stdout, done.stderr) == (7, b"", b""), done)
+        os.unlink(self.path("known"))
+        check(self.has_line("a.zst") and self.has_line("a.1.zst"), self.files())
+
+    def test_no_lines(self):
+        self.compile_program()
+        self.run("--no-symbolize", "-o", "a.zst", "--", "./known")
+        check(self.has_line("a.zst"), "looked up when it is read")
+        os.unlink(self.path("known"))
+        top = self.mtrace.run("top", self.path("a.zst"))
+        check(b"known+0x" in top.stdout and top.stderr.count(b"\n") == 1 and b"/known: " in top.stderr, top)
+
+    def test_lines_impossible(self):
+        """One warning; the status stays, and what could be looked up is there."""
+        self.compile_program()
+        done = self.run("--on-signal=USR2", "-o", "a.zst", "--", "./known", "unlink")
+        check(done.returncode == 7 and done.stdout == b"", done)
+        program = self.path("known").encode()
+        check(done.stderr == b"mtrace: warning: " + program + b": No such file or directory\n", done)
+        for name in ("a.zst", "a.1.zst"):
+            dump = self.mtrace.run("info", "--dump", self.path(name)).stdout
+            check(b"known+0x" in dump and b'"__libc_start_main' in dump, dump)
+
+    def test_lines_interrupted(self):
+        """A server that never answers; the program's status and the snapshot with its addresses stay."""
+        self.compile_program()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            environment = ENVIRONMENT | {"DEBUGINFOD_URLS": f"http://127.0.0.1:{server.getsockname()[1]}",
+                                         "HOME": self.folder}  # fmt: skip
+            server.settimeout(SECONDS)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                run = self.start("-o", "a.zst", "--", "sh", "-c", "./known; exit 6", env=environment)
+                connection, _ = server.accept()
+                run.send_signal(number)
+                _, errors = run.communicate(timeout=SECONDS)
+                connection.close()
+                check(run.returncode == 6 and b"interrupted: mtrace symbolize" in errors, (run.returncode, errors))
+                check(self.info("a.zst")["kind"] == "mtrace", "whole")
+
     # --- when it cannot be ---
 
     def test_program_missing(self):
@@ -383,7 +454,7 @@ class Tests:
     def seen_temporary(self):
         """So that the test is known to test it: there is a moment at which the file has its other name."""
         script = "echo $$; while :; do kill -USR2 $$; done"
-        run = self.start("--on-signal=USR2", "--keep=1", "-o", "a.zst", "--", "sh", "-c", script)
+        run = self.start("--on-signal=USR2", "--no-symbolize", "--keep=1", "-o", "a.zst", "--", "sh", "-c", script)
         program = int(run.stdout.readline())
         wait_until(lambda: any(name.startswith(".mtrace.") for name in self.files()), "a temporary name")
         os.kill(program, signal.SIGKILL)
@@ -394,7 +465,7 @@ class Tests:
         script = "echo $$; while :; do kill -USR2 $$; done"
         for patterns in (["-o", "a.zst", "--keep=1"], ["-o", "a.zst", "--keep=3"], ["-o", "%n.zst", "--keep=2"]):
             for _ in range(rounds):
-                run = self.start("--on-signal=USR2", *patterns, "--", "sh", "-c", script)
+                run = self.start("--on-signal=USR2", "--no-symbolize", *patterns, "--", "sh", "-c", script)
                 program = int(run.stdout.readline())
                 wait_until(lambda: any(name[0] != "." for name in self.files()), "a snapshot")
                 time.sleep(self.random.random() * 0.006)

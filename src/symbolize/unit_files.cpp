@@ -1,0 +1,45 @@
+#include "symbolize/unit_files.hpp"
+
+#include "symbolize/source_path.hpp"
+
+namespace memtrace {
+
+UnitFiles::UnitFiles(Dwarf_Die& unit, std::string folder, Names& names)
+    : folder_(std::move(folder)), names_(names) {
+  if (dwarf_getsrcfiles(&unit, &files_, &file_count_) != 0) file_count_ = 0;
+}
+
+// A relative path is relative to the folder that the compiler ran in. Where that is relative
+// itself, it may stand before the path already.
+std::string UnitFiles::whole_path(const std::string& path) const {
+  std::string tidy = tidy_path(path);
+  const bool is_whole =
+      folder_.empty() || tidy.starts_with('/') || tidy.starts_with(tidy_path(folder_) + '/');
+  return is_whole ? tidy : tidy_path(folder_ + '/' + path);
+}
+
+std::string UnitFiles::path_of(std::size_t number) const {
+  if (header_ == nullptr) {
+    const char* const path = dwarf_filesrc(files_, number, nullptr, nullptr);
+    return path == nullptr ? "" : path;
+  }
+  const LineHeader::File& file = header_->files[number];
+  std::string path(file.name);
+  if (path.starts_with('/') || file.folder >= header_->folders.size()) return path;
+  const std::string_view folder = header_->folders[file.folder];
+  return folder.empty() ? path : std::string(folder) + '/' + path;
+}
+
+StringId UnitFiles::operator[](std::uint64_t number) {
+  const std::size_t count = header_ == nullptr ? file_count_ : header_->files.size();
+  if (number >= count) return kNone<StringId>;
+  if (known_.size() < count) known_.resize(count, kNone<StringId>);
+  StringId& known = known_[number];
+  if (known == kNone<StringId>) {
+    const std::string path = path_of(number);
+    if (!path.empty()) known = names_.text(whole_path(path));
+  }
+  return known;
+}
+
+}  // namespace memtrace
