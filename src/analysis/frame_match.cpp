@@ -115,8 +115,11 @@ IdVector<FrameId, char> match_machinery(const Tracebacks& tables) {
   const auto ask = [](std::string_view name) {
     return is_allocation_machinery(name) || is_container_internal(name);
   };
+  const auto ask_file = [](std::string_view name) { return is_container_source(name); };
   OncePerString is_machinery(tables.strings, ask);
+  OncePerString is_container(tables.strings, ask_file);
   return for_each_frame(tables, [&](const Frame& frame) {
+    if (frame.filename != kNone<StringId> && is_container(frame.filename)) return true;
     return frame.function != kNone<StringId> && is_machinery(frame.function) &&
            is_native(tables, frame);
   });

@@ -124,6 +124,12 @@ constexpr std::array kRustContainerPrefixes = std::to_array<std::string_view>(
      "alloc::sync::", "alloc::collections::", "alloc::slice::", "alloc::str::", "alloc::borrow::",
      "hashbrown::", "std::collections::hash::"});
 
+// "/usr/include/c++/12/bits/…", "/usr/lib/llvm-14/include/c++/v1/…",
+// "/rustc/0123…/library/alloc/…".
+constexpr std::array kContainerSources = std::to_array<std::string_view>(
+    {"/include/c++/", "/library/alloc/src/", "/library/core/src/", "/library/std/src/alloc.rs",
+     "/library/std/src/collections/", "/hashbrown-"});
+
 template <class Table>
 bool begins_with_any(std::string_view text, const Table& prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(),
@@ -208,6 +214,10 @@ bool is_allocation_machinery(std::string_view function) {
   return std::find(kAllocationFunctions.begin(), kAllocationFunctions.end(), function) !=
              kAllocationFunctions.end() ||
          begins_with_any(function, kAllocationPrefixes);
+}
+
+bool is_container_source(std::string_view filename) {
+  return contains_any(filename, kContainerSources);
 }
 
 bool is_container_internal(std::string_view function) {

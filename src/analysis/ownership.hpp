@@ -21,5 +21,8 @@ bool is_allocation_machinery(std::string_view function);
 // The second, wider class: what containers and strings of the C++ and Rust standard libraries
 // consist of. Their memory is asked for by whoever uses them.
 bool is_container_internal(std::string_view function);
+// The same by file: headers of the C++ standard library, sources of Rust's `alloc` and `core` and
+// of its hash tables. What is compiled from there has many names, and is in the user's own program.
+bool is_container_source(std::string_view filename);
 
 }  // namespace memtrace

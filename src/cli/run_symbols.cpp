@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <exception>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,15 +68,28 @@ bool is_kept(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// The newest first: it has nearly all addresses that the others have.
+// Where the tracer keeps the snapshot of this number once there is a newer one with its name.
+std::string earlier_path(const std::string& path, std::size_t number) {
+  constexpr std::string_view kSuffix = ".zst";
+  const std::size_t end = path.size() - (path.ends_with(kSuffix) ? kSuffix.size() : 0);
+  return path.substr(0, end) + fmt::format(".{}", number) + path.substr(end);
+}
+
+// The newest of each name first: it has nearly all addresses that the others have.
 std::vector<std::string> kept_files(const RunReport::Content& content) {
   std::vector<std::string> files;
+  const auto keep = [&](const std::string& path) {
+    const bool is_known = std::find(files.begin(), files.end(), path) != files.end();
+    if (!is_known && is_kept(path)) files.push_back(path);
+  };
+  std::map<std::string, std::size_t> counts;
+  for (const auto& snapshot : content.snapshots) ++counts[snapshot.path];
   for (auto snapshot = content.snapshots.rbegin(); snapshot != content.snapshots.rend();
        ++snapshot) {
-    const bool is_known = std::find(files.begin(), files.end(), snapshot->path) != files.end();
-    if (snapshot->error == 0 && !is_known && is_kept(snapshot->path)) {
-      files.push_back(snapshot->path);
-    }
+    if (snapshot->error == 0) keep(snapshot->path);
+  }
+  for (const auto& [path, count] : counts) {
+    for (std::size_t number = count - 1; number > 0; --number) keep(earlier_path(path, number));
   }
   return files;
 }

@@ -95,8 +95,8 @@ void DieReader::read_abbreviations() {
           steps.back().size != kVaries) {
         steps.back().size += bytes;
       } else {
-        steps.push_back({asked, static_cast<std::uint16_t>(form), bytes,
-                         static_cast<std::uint32_t>(constant)});
+        steps.push_back(
+            {asked, static_cast<std::uint16_t>(form), bytes, static_cast<std::uint32_t>(constant)});
       }
     }
   }

@@ -25,7 +25,7 @@ class DieReader {
     struct Step {
       std::uint16_t name;  // of the attributes that are asked for, else 0
       std::uint16_t form;
-      std::uint32_t size;  // bytes; kVaries where the form says more
+      std::uint32_t size;          // bytes; kVaries where the form says more
       std::uint32_t constant = 0;  // the value of an implicit constant
     };
     int tag = 0;

@@ -32,8 +32,7 @@ struct Task {
 
 class LookupThreads {
  public:
-  LookupThreads(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
-                Names& names)
+  LookupThreads(std::span<ModuleRequest> requests, const SymbolizeOptions& options, Names& names)
       : requests_(requests), options_(options), names_(names) {
     for (const ModuleRequest& request : requests) total_ += request.addresses.size();
   }
@@ -139,8 +138,7 @@ class LookupThreads {
 
 }  // namespace
 
-void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
-             Names& names) {
+void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options, Names& names) {
   LookupThreads(requests, options, names).run();
 }
 

@@ -122,7 +122,8 @@ UnitProblem resolve_unit(const UnitSource& source, Dwarf_Off unit,
                          Search search, FunctionNames& functions, Names& names) {
   UnitProblem problem;
   Dwarf_Die die;
-  if (dwarf_offdie(&source.dwarf, unit, &die) == nullptr) return {.is_damaged = true, .missing = {}};
+  if (dwarf_offdie(&source.dwarf, unit, &die) == nullptr)
+    return {.is_damaged = true, .missing = {}};
   Dwarf_Die scopes_die = split_half(die, problem.missing);
   const UnitScopes scopes(scopes_die, addresses, search);
   const UnitLines lines(source, die, addresses);

@@ -29,6 +29,20 @@ TEST_CASE("what is nobody's own code") {
   CHECK_FALSE(is_system_module("/srv/bin/server"));
 }
 
+TEST_CASE("the sources of containers") {
+  for (const char* const source :
+       {"/usr/include/c++/12/bits/stl_algo.h", "/usr/lib/llvm-14/bin/../include/c++/v1/vector",
+        "/rustc/598/library/alloc/src/raw_vec/mod.rs", "/rustc/598/library/core/src/option.rs",
+        "/r/hashbrown-0.15.2/src/raw.rs", "/rustc/598/library/std/src/collections/hash/map.rs"}) {
+    CHECK_MESSAGE(is_container_source(source), source);
+  }
+  for (const char* const other :
+       {"/usr/include/stdlib.h", "/rustc/598/library/std/src/thread/mod.rs", "/srv/library/a.rs",
+        "/srv/c++/a.cpp", ""}) {
+    CHECK_MESSAGE(!is_container_source(other), other);
+  }
+}
+
 TEST_CASE("the allocation machinery") {
   for (const char* const function :
        {"malloc", "operator new(unsigned long)", "std::allocator<int>::allocate(unsigned long)",

@@ -372,7 +372,7 @@ int main(int argc, char** argv) {
         check(done.stderr == b"mtrace: warning: " + program + b": No such file or directory\n", done)
         for name in ("a.zst", "a.1.zst"):
             dump = self.mtrace.run("info", "--dump", self.path(name)).stdout
-            check(b"known+0x" in dump and b'"__libc_start_main' in dump, dump)
+            check(b'/known"' in dump and b"  +0x" in dump and b'"__libc_start_main' in dump, dump)
 
     def test_lines_interrupted(self):
         """A server that never answers; the program's status and the snapshot with its addresses stay."""

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Programs whose lines say what they hold, traced: each line, size and count must be what it says, however it was built.
+
+    tests/symbolize/traced_answers.py --mtrace PATH [--only NAME]
+
+Each program is compiled in a way, traced with `mtrace run` and removed, all of it; then `mtrace top` must give each
+annotated line what its annotation says, and give nothing to any other line of the same file.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+SECONDS = 120
+WAYS = {
+    "-O0": ["-O0"],
+    "-O1": ["-O1"],
+    "-O2": ["-O2"],
+    "-O3": ["-O3"],
+    "lto": ["-O2", "-flto"],
+    "no-pie": ["-O2", "-fno-pie", "-no-pie"],
+    "split": ["-O1", "-gsplit-dwarf"],
+    "dwarf4": ["-O2", "-gdwarf-4"],
+    "compressed": ["-O1", "-gz"],
+}
+
+
+class Failure(Exception):
+    pass
+
+
+def run(*command, folder=None):
+    done = subprocess.run([str(word) for word in command], cwd=folder, capture_output=True, text=True,
+                          timeout=SECONDS, check=False)  # fmt: skip
+    if done.returncode != 0 or "mtrace: warning" in done.stderr:
+        raise Failure(f"{' '.join(map(str, command))} exited with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def annotated(source):
+    """{line: (bytes, blocks)}; bytes are None where they are not said."""
+    found = {}
+    for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1):
+        if match := re.search(r"// LIVE (\d+|\?)/(\d+)$", line):
+            found[number] = (None if match[1] == "?" else int(match[1]), int(match[2]))
+    return found
+
+
+def traced(mtrace, folder, command):
+    """{(file, line): (bytes, blocks)} of the program, read when it is no more there."""
+    snapshot = folder.parent / f"{folder.name}.zst"
+    run(mtrace, "run", "--nframe=100", "-o", snapshot, "--", *command, folder=folder)
+    shutil.rmtree(folder)
+    report = json.loads(run(mtrace, "top", snapshot, "--format=json"))
+    return {(frame["filename"], frame["lineno"]): (group["size"], group["count"])
+            for group in report["statistics"] for frame in group["traceback"]}  # fmt: skip
+
+
+def expect(found, sources):
+    for source in sources:
+        said = annotated(source)
+        here = {line: held for (filename, line), held in found.items() if filename == str(source)}
+        for line in said.keys() | here.keys():
+            size, count = said.get(line, (0, 0))
+            held = here.get(line, (0, 0))
+            if held[1] != count or size not in (None, held[0]):
+                raise Failure(f"{source.name}:{line} holds {size} bytes in {count} blocks, not {held}\n{found}")
+
+
+def build(folder, compiler, flags):
+    folder.mkdir()
+    source = PROGRAMS / "containers.cpp"
+    run(compiler, "-std=c++17", "-g", *flags, source, "-o", "program", folder=folder)
+
+
+def check_way(mtrace, folder, compiler, flags):
+    build(folder, compiler, flags)
+    expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "containers.cpp"])
+
+
+def check_stripped(mtrace, folder, compiler):
+    build(folder, compiler, ["-O2"])
+    run("objcopy", "--only-keep-debug", "program", "program.debug", folder=folder)
+    run("strip", "--strip-all", "program", folder=folder)
+    run("objcopy", "--add-gnu-debuglink=program.debug", "program", folder=folder)
+    expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "containers.cpp"])
+
+
+def check_plugin(mtrace, folder, compiler):
+    """It is unloaded before the program ends."""
+    build(folder, compiler, ["-O1", "-rdynamic"])
+    run(compiler, "-std=c++17", "-g", "-O1", "-fPIC", "-shared", PROGRAMS / "plugin.cpp", "-o", "plugin.so",
+        folder=folder)  # fmt: skip
+    found = traced(mtrace, folder, ["./program", "./plugin.so"])
+    expect({place: held for place, held in found.items() if place[0] == str(PROGRAMS / "plugin.cpp")},
+           [PROGRAMS / "plugin.cpp"])  # fmt: skip
+
+
+def check_rust(mtrace, folder, flags):
+    folder.mkdir()
+    run("rustc", "-g", "--edition", "2021", *flags, PROGRAMS / "collections.rs", "-o", "program", folder=folder)
+    expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "collections.rs"])
+
+
+def rust_works():
+    """A rustc may be there only as a wrapper of one that is not."""
+    rustc = shutil.which("rustc")
+    return rustc is not None and subprocess.run([rustc, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def checks():
+    compilers = [compiler for compiler in ("g++", "clang++") if shutil.which(compiler)]
+    for compiler in compilers:
+        for name, flags in WAYS.items():
+            # clang's LTO needs a linker of its own; the others make no difference to it.
+            if compiler == "g++" or name not in ("lto", "-O1", "dwarf4", "compressed"):
+                yield f"{compiler} {name}", check_way, (compiler, flags)
+        yield f"{compiler} stripped", check_stripped, (compiler,)
+        yield f"{compiler} plugin", check_plugin, (compiler,)
+    if rust_works():
+        yield "rust -O0", check_rust, ([],)
+        yield "rust -O3", check_rust, (["-C", "opt-level=3"],)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mtrace", required=True, type=lambda path: Path(path).resolve())
+    parser.add_argument("--only", default="", help="ways whose name has this in it")
+    arguments = parser.parse_args()
+    problems = []
+    with tempfile.TemporaryDirectory(prefix="mtrace-test-") as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        chosen = [way for way in checks() if arguments.only in way[0]]
+        running = [(name, pool.submit(check, arguments.mtrace, Path(folder) / str(number), *more))
+                   for number, (name, check, more) in enumerate(chosen)]  # fmt: skip
+        for name, future in running:
+            try:
+                future.result()
+            except (Failure, subprocess.TimeoutExpired) as failure:
+                problems.append(f"{name}: {failure}")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(running)} ways of building, {len(problems)} problems")
+    return 1 if problems or not running else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
