@@ -2,36 +2,12 @@
 
 #include <dwarf.h>
 
-#include <algorithm>
-#include <cstring>
-
 namespace memtrace {
 namespace {
 
-constexpr std::uint32_t kVaries = UINT32_MAX;
 // Codes count up from 1 in what compilers write.
 constexpr unsigned kMostAbbreviations = 1 << 20;
 constexpr std::size_t kMostAttributes = 1 << 10;
-
-using Position = DieReader::Position;
-
-// Little-endian; ELF files of another byte order are refused when they are opened.
-std::uint64_t number(Position at, std::uint32_t size) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, at, std::min<std::uint32_t>(size, sizeof value));
-  return value;
-}
-
-// Returns nullptr where it does not end.
-Position read_varint(Position at, Position end, std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; at != end; shift += 7) {
-    const std::uint8_t byte = *at++;
-    if (shift < 64) value |= std::uint64_t{byte & 0x7FU} << shift;
-    if (byte < 0x80) return at;
-  }
-  return nullptr;
-}
 
 bool is_constant(unsigned form) {
   return form == DW_FORM_data1 || form == DW_FORM_data2 || form == DW_FORM_data4 ||
@@ -58,13 +34,14 @@ DieReader::DieReader(Dwarf_Die unit) : unit_(unit) {
   Dwarf_Off end = 0;
   std::size_t header = 0;
   Dwarf_Half version = 0;
-  if (dwarf_next_unit(dwarf, unit_offset_, &end, &header, &version, nullptr, &address_size_,
-                      &offset_size_, nullptr, nullptr) != 0 ||
+  std::uint8_t address_size = 0, offset_size = 0;
+  if (dwarf_next_unit(dwarf, unit_offset_, &end, &header, &version, nullptr, &address_size,
+                      &offset_size, nullptr, nullptr) != 0 ||
       end <= die_offset_) {
     is_damaged_ = true;
     return;
   }
-  version_ = version;
+  sizes_ = {version, address_size, offset_size};
   begin_ = static_cast<Position>(unit.addr);
   end_ = begin_ + (end - die_offset_);
   read_abbreviations();
@@ -87,7 +64,7 @@ void DieReader::read_abbreviations() {
       unsigned name = 0, form = 0;
       Dwarf_Sword constant = 0;
       if (dwarf_getabbrevattr_data(from, i, &name, &form, &constant, nullptr) != 0) break;
-      const std::uint32_t bytes = size_of(form);
+      const std::uint32_t bytes = sizes_.of(form);
       const auto asked = static_cast<std::uint16_t>(is_asked_for(name) ? name : 0);
       auto& steps = to.steps;
       // What is only passed over is passed over in one step.
@@ -102,106 +79,12 @@ void DieReader::read_abbreviations() {
   }
 }
 
-// NOLINTNEXTLINE(readability-function-size): a table
-std::uint32_t DieReader::size_of(unsigned form) const {
-  switch (form) {
-    case DW_FORM_flag_present:
-    case DW_FORM_implicit_const:
-      return 0;
-    case DW_FORM_data1:
-    case DW_FORM_ref1:
-    case DW_FORM_flag:
-    case DW_FORM_strx1:
-    case DW_FORM_addrx1:
-      return 1;
-    case DW_FORM_data2:
-    case DW_FORM_ref2:
-    case DW_FORM_strx2:
-    case DW_FORM_addrx2:
-      return 2;
-    case DW_FORM_strx3:
-    case DW_FORM_addrx3:
-      return 3;
-    case DW_FORM_data4:
-    case DW_FORM_ref4:
-    case DW_FORM_strx4:
-    case DW_FORM_addrx4:
-    case DW_FORM_ref_sup4:
-      return 4;
-    case DW_FORM_data8:
-    case DW_FORM_ref8:
-    case DW_FORM_ref_sig8:
-    case DW_FORM_ref_sup8:
-      return 8;
-    case DW_FORM_data16:
-      return 16;
-    case DW_FORM_addr:
-      return address_size_;
-    case DW_FORM_ref_addr:
-      return version_ <= 2 ? address_size_ : offset_size_;
-    case DW_FORM_strp:
-    case DW_FORM_sec_offset:
-    case DW_FORM_line_strp:
-    case DW_FORM_strp_sup:
-    case DW_FORM_GNU_ref_alt:
-    case DW_FORM_GNU_strp_alt:
-      return offset_size_;
-    default:
-      return kVaries;
-  }
-}
-
-DieReader::Position DieReader::skip(unsigned form, std::uint32_t size, Position at) const {
-  const auto left = static_cast<std::uint64_t>(end_ - at);
-  std::uint64_t bytes = size;
-  switch (size == kVaries ? form : unsigned{DW_FORM_data1}) {
-    case DW_FORM_string: {
-      const void* const nul = std::memchr(at, 0, left);
-      return nul == nullptr ? nullptr : static_cast<Position>(nul) + 1;
-    }
-    case DW_FORM_block1:
-    case DW_FORM_block2:
-    case DW_FORM_block4: {
-      const std::uint32_t count = form == DW_FORM_block1 ? 1 : form == DW_FORM_block2 ? 2 : 4;
-      if (left < count) return nullptr;
-      bytes = count + number(at, count);
-      break;
-    }
-    case DW_FORM_block:
-    case DW_FORM_exprloc: {
-      at = read_varint(at, end_, bytes);
-      return at == nullptr || bytes > static_cast<std::uint64_t>(end_ - at) ? nullptr : at + bytes;
-    }
-    case DW_FORM_indirect: {
-      at = read_varint(at, end_, bytes);
-      // Not another indirect one: that could go on for ever.
-      if (at == nullptr || bytes == DW_FORM_indirect || bytes > UINT16_MAX) return nullptr;
-      return skip(static_cast<unsigned>(bytes), size_of(static_cast<unsigned>(bytes)), at);
-    }
-    case DW_FORM_udata:
-    case DW_FORM_sdata:
-    case DW_FORM_ref_udata:
-    case DW_FORM_strx:
-    case DW_FORM_addrx:
-    case DW_FORM_loclistx:
-    case DW_FORM_rnglistx:
-    case DW_FORM_GNU_addr_index:
-    case DW_FORM_GNU_str_index:
-      return read_varint(at, end_, bytes);
-    case DW_FORM_data1:
-      break;
-    default:
-      return nullptr;
-  }
-  return bytes > left ? nullptr : at + bytes;
-}
-
 // Another DIE of the unit, by its offset from the unit's header; nullptr where it is elsewhere.
 DieReader::Position DieReader::referred(const Abbreviation::Step& step, Position at) const {
   std::uint64_t offset = 0;
   if (is_unit_reference(step.form)) {
-    offset = number(at, step.size);
-  } else if (step.form != DW_FORM_ref_udata || read_varint(at, end_, offset) == nullptr) {
+    offset = read_form_number(at, step.size);
+  } else if (step.form != DW_FORM_ref_udata || read_form_varint(at, end_, offset) == nullptr) {
     return nullptr;
   }
   const std::uint64_t header = die_offset_ - unit_offset_;
@@ -215,9 +98,9 @@ std::uint32_t DieReader::small_number(const Abbreviation::Step& step, Position a
   if (step.form == DW_FORM_implicit_const) {
     value = step.constant;
   } else if (is_constant(step.form)) {
-    value = number(at, step.size);
+    value = read_form_number(at, step.size);
   } else if (step.form == DW_FORM_udata) {
-    read_varint(at, end_, value);
+    read_form_varint(at, end_, value);
   }
   return value > UINT32_MAX ? 0 : static_cast<std::uint32_t>(value);
 }
@@ -242,9 +125,9 @@ void DieReader::note(const Abbreviation::Step& step, Position at, Die& die) cons
       break;
   }
   if (step.name == DW_AT_low_pc && step.form == DW_FORM_addr) {
-    die.low = number(at, step.size);
+    die.low = read_form_number(at, step.size);
   } else if (step.name == DW_AT_high_pc && is_constant(step.form)) {
-    die.high = number(at, step.size);
+    die.high = read_form_number(at, step.size);
     die.has_plain_range = true;
   } else {
     die.has_other_ranges = true;
@@ -268,14 +151,14 @@ std::optional<DieReader::Die> DieReader::read(Position& position) {
   std::uint64_t code = 0;
   Die die;
   die.at = position;
-  position = read_varint(position, end_, code);
+  position = read_form_varint(position, end_, code);
   if (position == nullptr || code >= abbreviations_.size() || abbreviations_[code].tag == 0) {
     if (position == nullptr || code != 0) return give_up(position);
     return std::nullopt;
   }
   die.abbreviation = &abbreviations_[code];
   for (const Abbreviation::Step& step : die.abbreviation->steps) {
-    const Position behind = skip(step.form, step.size, position);
+    const Position behind = sizes_.skip(step.form, step.size, position, end_);
     if (behind == nullptr) return give_up(position);
     if (step.name != 0) note(step, position, die);
     position = behind;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "symbolize/dwarf_forms.hpp"
+
 namespace memtrace {
 
 // libdw finds the next DIE, and each attribute of one, by going through the abbreviations each
@@ -63,9 +65,6 @@ class DieReader {
  private:
   void read_abbreviations();
   std::nullopt_t give_up(Position& position);
-  [[nodiscard]] std::uint32_t size_of(unsigned form) const;
-  // Behind the value; nullptr where it is damaged.
-  [[nodiscard]] Position skip(unsigned form, std::uint32_t size, Position at) const;
   [[nodiscard]] Position referred(const Abbreviation::Step& step, Position at) const;
   [[nodiscard]] std::uint32_t small_number(const Abbreviation::Step& step, Position at) const;
   void note(const Abbreviation::Step& step, Position at, Die& die) const;
@@ -75,8 +74,7 @@ class DieReader {
   Position end_ = nullptr;    // of the unit
   Dwarf_Off die_offset_ = 0;  // of the unit's DIE in its section
   Dwarf_Off unit_offset_ = 0;
-  std::uint16_t version_ = 0;
-  std::uint8_t address_size_ = 0, offset_size_ = 0;
+  FormSizes sizes_;
   std::vector<Abbreviation> abbreviations_;  // by code
   bool is_damaged_ = false;
 };
