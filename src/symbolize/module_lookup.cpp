@@ -2,6 +2,7 @@
 
 #include <elfutils/libdwelf.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -22,6 +23,20 @@ constexpr std::size_t kUnitsInPart = 16;
 void ModuleLookup::warn(const std::string& message) {
   const std::scoped_lock lock(warning_mutex_);
   if (request_.warning.empty()) request_.warning = request_.path + ": " + message;
+}
+
+// elfutils 0.188 cannot read DWARF packages.
+void ModuleLookup::warn_of_missing(const std::string& part) {
+  for (const ElfFile* const file : {files_.debug.get(), files_.main.get()}) {
+    const std::string package = file == nullptr ? "" : file->path() + ".dwp";
+    if (file == nullptr || access(package.c_str(), F_OK) != 0) continue;
+    warn(
+        fmt::format("{} is a DWARF package, which cannot be read: lines are known, inlined calls "
+                    "are not ({} would tell)",
+                    package, part));
+    return;
+  }
+  warn(fmt::format("a part of its debug information is not there: {}", part));
 }
 
 std::vector<ModuleLookup::Part> ModuleLookup::open() {
@@ -91,9 +106,7 @@ void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Search s
     if (!chains[i].empty()) request_.chains[unit.addresses[i]] = std::move(chains[i]);
   }
   if (problem.is_damaged) warn("its debug information is damaged");
-  if (!problem.missing.empty()) {
-    warn(fmt::format("a part of its debug information is not there: {}", problem.missing));
-  }
+  if (!problem.missing.empty()) warn_of_missing(problem.missing);
 }
 
 bool ModuleLookup::lacks_name(std::size_t i) const {

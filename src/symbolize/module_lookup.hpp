@@ -54,6 +54,7 @@ class ModuleLookup {
   [[nodiscard]] bool lacks_name(std::size_t i) const;
   void search_again(const SymbolTable& symbols);
   void warn(const std::string& message);
+  void warn_of_missing(const std::string& part);
 
   ModuleRequest& request_;
   const SymbolizeOptions& options_;

@@ -82,6 +82,18 @@ def check_rest(driver, folder, program):
     return []
 
 
+def check_long_string(driver, folder, program):
+    """Every name is 64 MiB long, or a part of that: it is cut, and lines are still known."""
+    path, _, _, addresses = program
+    (folder / "string").write_bytes(b"x" * (64 << 20) + b"\0")
+    run("objcopy", "--update-section", ".debug_str=string", path, "damaged", folder=folder)
+    rest, errors = look_up(driver, folder / "damaged", build_id(path, folder), addresses)
+    longest = max(map(len, rest.splitlines()))
+    if "main.cpp:" not in rest or longest > 1 << 17 or errors.count("warning:") > 1:
+        return [f"a long string: {longest} letters, {rest.count('main.cpp:')} lines, {errors}"]
+    return []
+
+
 def check_random(driver, folder, program, files):
     path, _, places, addresses = program
     content, identity = path.read_bytes(), build_id(path, folder)
@@ -108,6 +120,7 @@ def main():
             program = built(folder, number, flags)
             if number == 0:
                 problems += check_rest(arguments.driver, folder, program)
+                problems += check_long_string(arguments.driver, folder, program)
             problems += check_random(arguments.driver, folder, program, arguments.files)
     for problem in problems:
         print(problem, file=sys.stderr)

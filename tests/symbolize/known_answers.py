@@ -219,6 +219,10 @@ def check_missing_split(driver, folder, cc, cxx):
     expect(lookup, said, inlines=False, lines=True, what="missing .dwo")
     if len(lookup.warnings) != 1 or ".dwo" not in lookup.warnings[0]:
         raise Failure(f"missing .dwo: {lookup.warnings}")
+    program.with_suffix(".dwp").touch()
+    expect(lookup, said, inlines=False, lines=True, what=".dwp")
+    if len(lookup.warnings) != 1 or "program.dwp is a DWARF package" not in lookup.warnings[0]:
+        raise Failure(f".dwp: {lookup.warnings}")
 
 
 def check_shared_library(driver, folder, cc, cxx):
