@@ -1,5 +1,7 @@
 #include "analysis/renaming.hpp"
 
+#include <algorithm>
+
 namespace memtrace {
 namespace {
 
@@ -12,12 +14,11 @@ bool is_below(std::string_view path, std::string_view folder) {
 }  // namespace
 
 std::string mapped_filename(std::string_view filename, std::span<const PrefixMap> rules) {
-  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
-    if (is_below(filename, rule->from)) {
-      return rule->to + std::string(filename.substr(rule->from.size()));
-    }
-  }
-  return std::string(filename);
+  const auto rule = std::find_if(rules.rbegin(), rules.rend(), [&](const PrefixMap& each) {
+    return is_below(filename, each.from);
+  });
+  if (rule == rules.rend()) return std::string(filename);
+  return rule->to + std::string(filename.substr(rule->from.size()));
 }
 
 StringId FrameRenaming::Names::operator()(StringId name, TracebackBuilder& builder) {

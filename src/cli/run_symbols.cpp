@@ -84,10 +84,9 @@ std::vector<std::string> kept_files(const RunReport::Content& content) {
   };
   std::map<std::string, std::size_t> counts;
   for (const auto& snapshot : content.snapshots) ++counts[snapshot.path];
-  for (auto snapshot = content.snapshots.rbegin(); snapshot != content.snapshots.rend();
-       ++snapshot) {
-    if (snapshot->error == 0) keep(snapshot->path);
-  }
+  std::for_each(content.snapshots.rbegin(), content.snapshots.rend(), [&](const auto& snapshot) {
+    if (snapshot.error == 0) keep(snapshot.path);
+  });
   for (const auto& [path, count] : counts) {
     for (std::size_t number = count - 1; number > 0; --number) keep(earlier_path(path, number));
   }

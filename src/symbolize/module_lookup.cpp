@@ -99,9 +99,8 @@ void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Search s
   addresses.reserve(unit.addresses.size());
   for (const std::uint32_t i : unit.addresses) addresses.push_back(request_.addresses[i]);
   std::vector<FrameChain> chains(addresses.size());
-  const UnitSource source = {dwarf, info_->line_sections(), code_};
-  const UnitProblem problem =
-      resolve_unit(source, unit.unit, addresses, chains, search, names, names_);
+  const UnitSource source = {dwarf, info_->line_sections(), code_, search};
+  const UnitProblem problem = resolve_unit(source, unit.unit, addresses, chains, names, names_);
   for (std::size_t i = 0; i < chains.size(); ++i) {
     if (!chains[i].empty()) request_.chains[unit.addresses[i]] = std::move(chains[i]);
   }

@@ -22,7 +22,8 @@ StringId Names::function(const char* symbol) {
   const std::string name(symbol, strnlen(symbol, kLongest));
   {
     const std::scoped_lock lock(mutex_);
-    if (const auto found = functions_.find(std::string_view(name)); found != functions_.end()) return found->second;
+    if (const auto found = functions_.find(std::string_view(name)); found != functions_.end())
+      return found->second;
   }
   const std::string readable = demangled(name.c_str());
   const std::scoped_lock lock(mutex_);

@@ -119,13 +119,13 @@ Dwarf_Die split_half(Dwarf_Die& unit, std::string& missing) {
 
 UnitProblem resolve_unit(const UnitSource& source, Dwarf_Off unit,
                          std::span<const std::uint64_t> addresses, std::span<FrameChain> chains,
-                         Search search, FunctionNames& functions, Names& names) {
+                         FunctionNames& functions, Names& names) {
   UnitProblem problem;
   Dwarf_Die die;
   if (dwarf_offdie(&source.dwarf, unit, &die) == nullptr)
     return {.is_damaged = true, .missing = {}};
   Dwarf_Die scopes_die = split_half(die, problem.missing);
-  const UnitScopes scopes(scopes_die, addresses, search);
+  const UnitScopes scopes(scopes_die, addresses, source.search);
   const UnitLines lines(source, die, addresses);
   problem.is_damaged = scopes.is_damaged() || lines.is_damaged();
   const std::string folder = folder_of(die, scopes_die);

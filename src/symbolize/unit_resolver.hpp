@@ -14,11 +14,12 @@
 
 namespace memtrace {
 
-// What a unit is read from.
+// What a unit is read from, and how far.
 struct UnitSource {
   Dwarf& dwarf;
   const LineSections& lines;
   std::span<const AddressRange> code;
+  Search search;
 };
 
 // What is wrong with a unit.
@@ -31,6 +32,6 @@ struct UnitProblem {
 // sorted.
 UnitProblem resolve_unit(const UnitSource& source, Dwarf_Off unit,
                          std::span<const std::uint64_t> addresses, std::span<FrameChain> chains,
-                         Search search, FunctionNames& functions, Names& names);
+                         FunctionNames& functions, Names& names);
 
 }  // namespace memtrace
