@@ -30,11 +30,12 @@ FOLDERS = {
     "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),
     "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils"}),
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
+    "python": ({"mtrace/mtrace.h"}, {"runtime"}, {"python"}),
     "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
-RUNTIME = ["os", "container", "unwind", "tracer", "snapshot", "control", "hooks"]
+RUNTIME = ["os", "container", "unwind", "tracer", "snapshot", "control", "hooks", "interpreter"]
 # What the public headers include: each other and the standard library.
 PUBLIC = (ALL | {"mtrace/mtrace.h"}, set(), set())
 
@@ -51,6 +52,9 @@ LIBRARIES = {
     "libelf.h": "elfutils",
     "gelf.h": "elfutils",
     "dwarf.h": "elfutils",
+    "Python.h": "python",
+    "frameobject.h": "python",
+    "internal/pycore_": "python",
     "nlohmann/": "nlohmann",
     "doctest": "doctest",
 }

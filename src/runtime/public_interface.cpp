@@ -4,57 +4,14 @@
 #include "mtrace/mtrace.h"
 #include "runtime/control/control.hpp"
 #include "runtime/hooks/hook.hpp"
-#include "runtime/os/lock.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/guarded.hpp"
 #include "runtime/tracer/tracer.hpp"
+#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 namespace {
-
-// The domains whose blocks are told by track(), in the order in which they appeared.
-class TrackedSpaces {
- public:
-  static constexpr std::uint32_t kNone = 0;
-
-  [[nodiscard]] std::uint32_t find(std::uint32_t domain) const {
-    for (std::uint32_t space = 0; space < domains_.size(); ++space) {
-      if (domains_[space] == domain) return space + 1;
-    }
-    return kNone;
-  }
-  // kNone where there are too many.
-  std::uint32_t find_or_add(std::uint32_t domain) {
-    const std::uint32_t known = find(domain);
-    if (known != kNone) return known;
-    const Locked locked(lock_);
-    const std::uint32_t meanwhile = find(domain);
-    if (meanwhile != kNone) return meanwhile;
-    return domains_.push_back(domain) ? domains_.size() : kNone;
-  }
-
- private:
-  static constexpr std::uint32_t kMostSpaces = (1U << 16) - 1;
-  Lock lock_;
-  AppendOnly<std::uint32_t> domains_{kMostSpaces};
-};
-constinit TrackedSpaces spaces;
-
-// Keeps hooks of this thread from tracing what the tracer's own work allocates, and signal handlers
-// from taking a snapshot in the middle of it: that is done afterwards.
-class Guarded {
- public:
-  Guarded() : was_(local.guard) { local.guard = true; }
-  ~Guarded() {
-    if (!was_ && attention.exchange(false, std::memory_order_acq_rel)) attend();
-    local.guard = was_;
-  }
-  Guarded(const Guarded&) = delete;
-  Guarded& operator=(const Guarded&) = delete;
-
- private:
-  bool was_;
-};
 
 std::size_t copy_traceback(RecordId record, std::uintptr_t* frames, std::size_t count) {
   TracebackTable& tracebacks = tables.tracebacks;
@@ -145,7 +102,7 @@ int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {
   ThreadState* thread = nullptr;
   // What is told is told of every block, also while the heap is sampled.
   if (!is_tracing() || enter_traced_hook(thread) != HookEntry::traced) return 0;
-  const std::uint32_t space = spaces.find_or_add(domain);
+  const std::uint32_t space = tracked_spaces.find_or_add(domain);
   const bool tracked = space != TrackedSpaces::kNone &&
                        on_track(*thread, space, domain, pointer, size, caller_registers());
   leave_hook(*thread);
@@ -154,7 +111,7 @@ int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {
 
 int mtrace_untrack(uint32_t domain, uintptr_t pointer) {
   ThreadState* thread = nullptr;
-  const std::uint32_t space = spaces.find(domain);
+  const std::uint32_t space = tracked_spaces.find(domain);
   if (space == TrackedSpaces::kNone || !is_tracing()) return 0;
   if (enter_traced_hook(thread) != HookEntry::traced) return 0;
   const bool tracked = on_untrack(*thread, space, pointer);

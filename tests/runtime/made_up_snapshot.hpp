@@ -25,6 +25,7 @@ using runtime::SnapshotRow;
 // Holds what a SnapshotData points to.
 struct MadeUp {
   std::vector<ModuleRecord> modules;
+  std::vector<std::string_view> texts;  // of literals
   std::vector<CodeLocation> locations;
   std::vector<NodeRecord> nodes{{}};
   std::vector<SnapshotRow> rows;
@@ -34,6 +35,7 @@ struct MadeUp {
   [[nodiscard]] SnapshotData data() const {
     SnapshotData data;
     data.modules = modules;
+    data.texts = texts;
     data.locations = locations;
     data.nodes = nodes;
     data.rows = rows;
@@ -58,6 +60,10 @@ struct MadeUp {
     record.build_id_size = static_cast<std::uint8_t>(build_id.size());
     modules.push_back(record);
     return static_cast<std::uint32_t>(modules.size() - 1);
+  }
+  std::uint32_t text(std::string_view text) {
+    texts.push_back(text);
+    return static_cast<std::uint32_t>(texts.size() - 1);
   }
   std::uint32_t node(std::uint32_t parent, CodeLocation location) {
     locations.push_back(location);
@@ -112,8 +118,8 @@ class Expected {
   }
 
   FrameId frame(const Frame& frame) {
-    const auto [found, is_new] =
-        frames_.try_emplace({frame.kind, frame.filename, frame.module, frame.offset});
+    const auto [found, is_new] = frames_.try_emplace(
+        {frame.kind, frame.filename, frame.lineno, frame.function, frame.module, frame.offset});
     if (is_new) found->second = result_.tracebacks.frames.push_back(frame);
     return found->second;
   }
@@ -128,9 +134,18 @@ class Expected {
     if (index == 0) return kRoot;
     const CodeLocation& location = data_.locations[data_.nodes[index].location];
     Frame result;
-    result.kind = location.exact ? FrameKind::exact_address : FrameKind::return_address;
-    result.offset = location.offset;
-    if (location.module != kNoModule) result.module = module_ids_[location.module];
+    if (location.kind == CodeLocation::Kind::source) {
+      const runtime::SourceLine source = location.source();
+      result.filename = string(std::string(data_.texts[source.file]));
+      result.lineno = source.line;
+      if (source.function != runtime::kNoText) {
+        result.function = string(std::string(data_.texts[source.function]));
+      }
+    } else {
+      result.kind = location.is_exact() ? FrameKind::exact_address : FrameKind::return_address;
+      result.offset = location.offset;
+      if (location.module != kNoModule) result.module = module_ids_[location.module];
+    }
     return child(node(data_.nodes[index].parent), frame(result));
   }
 
@@ -185,7 +200,9 @@ class Expected {
   std::map<std::string, StringId> strings_;
   std::map<std::pair<StringId, std::string>, ModuleId> modules_;
   std::vector<ModuleId> module_ids_;
-  std::map<std::tuple<FrameKind, StringId, ModuleId, std::uint64_t>, FrameId> frames_;
+  std::map<std::tuple<FrameKind, StringId, std::uint32_t, StringId, ModuleId, std::uint64_t>,
+           FrameId>
+      frames_;
   std::map<std::pair<NodeId, FrameId>, NodeId> children_;
   std::map<std::uint32_t, DomainId> domains_;
 };

@@ -78,7 +78,8 @@ TEST_CASE("a few tracebacks") {
   const std::uint32_t program = made_up.module("/usr/bin/program");
   const std::uint32_t main = made_up.node(0, {0x2000, program});
   const std::uint32_t parse = made_up.node(main, {0x1000, program});
-  const std::uint32_t handler = made_up.node(main, {0x1000, program, true});
+  const std::uint32_t handler =
+      made_up.node(main, {0x1000, program, CodeLocation::Kind::exact_address});
   made_up.node(main, {0x5000, libc});  // of blocks that are forgotten: not in the file
   made_up.row(parse, runtime::kNativeDomain, 100, 2);
   made_up.row(handler, runtime::kNativeDomain, 50, 1);
@@ -103,6 +104,34 @@ TEST_CASE("blocks without a traceback, frames without a module, modules without 
   }
   SUBCASE("and is a module's, too") {
     made_up.module("<unknown>");
+  }
+  check_written(made_up);
+}
+
+TEST_CASE("source lines, among addresses") {
+  MadeUp made_up;
+  const std::uint32_t app = made_up.text("/srv/app.py"), other = made_up.text("/srv/\xED\xB2\x80");
+  const std::uint32_t load = made_up.text("Cache.load"), module = made_up.text("<module>");
+  const std::uint32_t again = made_up.text("/srv/app.py");
+  made_up.text("nobody's");
+  const auto source = [](std::uint32_t file, std::uint32_t function, std::uint32_t line) {
+    return CodeLocation::of_source({file, function, line});
+  };
+  const std::uint32_t library = made_up.module("/srv/library.so", "id");
+  const std::uint32_t main = made_up.node(0, source(app, module, 10));
+  const std::uint32_t native = made_up.node(main, {0x100, library});
+  made_up.row(made_up.node(native, source(other, load, 7)), runtime::kPythonDomain, 100, 2);
+  made_up.row(made_up.node(main, source(app, load, 70000)), runtime::kPythonDomain, 30, 1);
+  made_up.row(made_up.node(main, source(again, load, 70000)), runtime::kPythonDomain, 5, 1);
+  made_up.row(made_up.node(main, source(app, runtime::kNoText, 70000)), runtime::kPythonDomain, 9,
+              1);
+  made_up.row(main, runtime::kPythonDomain, 0, 3);
+  made_up.row(main, runtime::kPythonDomain, 11, 1);
+  SUBCASE("") {}
+  SUBCASE("and blocks without a traceback") {
+    made_up.row(0, runtime::kPythonDomain, 1, 1);
+    made_up.row(made_up.node(0, source(made_up.text("<string>"), module, 0)), 0, 1, 1);
+    made_up.row(made_up.node(0, source(made_up.text("~"), module, 0)), 0, 1, 1);
   }
   check_written(made_up);
 }
@@ -136,7 +165,8 @@ MadeUp random_data(std::mt19937_64& random, std::uint32_t nodes) {
     const auto module = below(made_up.modules.size() + 1);
     made_up.locations.push_back({.offset = random() >> below(64),
                                  .module = module < made_up.modules.size() ? module : kNoModule,
-                                 .exact = below(10) == 0});
+                                 .kind = below(10) == 0 ? CodeLocation::Kind::exact_address
+                                                        : CodeLocation::Kind::return_address});
   }
   std::set<std::pair<std::uint32_t, std::uint32_t>> known;
   while (made_up.nodes.size() < nodes) {

@@ -23,8 +23,11 @@ inline std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
 // before the keys repeat, rotated by what came before.
 class PairHash {
  public:
+  // The keys, where they are not at hand: in another library.
+  explicit PairHash(const std::uint64_t* keys = hash_keys.data()) : keys_(keys) {}
+
   void add(std::uint64_t first, std::uint64_t second) {
-    sum_ += DoubleWord{first + hash_keys[key_]} * (second + hash_keys[key_ + 1]);
+    sum_ += DoubleWord{first + keys_[key_]} * (second + keys_[key_ + 1]);
     key_ = (key_ + 2) % kHashKeys;
     if (key_ == 0) [[unlikely]]
       sum_ = fold(sum_);
@@ -32,11 +35,12 @@ class PairHash {
   [[nodiscard]] std::uint64_t finish() const { return fold(sum_); }
 
  private:
-  static std::uint64_t fold(DoubleWord sum) {
-    return fold_product(static_cast<std::uint64_t>(sum) ^ hash_keys[0],
-                        static_cast<std::uint64_t>(sum >> 64) ^ hash_keys[1]);
+  [[nodiscard]] std::uint64_t fold(DoubleWord sum) const {
+    return fold_product(static_cast<std::uint64_t>(sum) ^ keys_[0],
+                        static_cast<std::uint64_t>(sum >> 64) ^ keys_[1]);
   }
 
+  const std::uint64_t* keys_;
   DoubleWord sum_ = 0;
   std::size_t key_ = 0;
 };

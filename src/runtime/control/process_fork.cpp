@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/timeline.hpp"
@@ -17,6 +18,7 @@ namespace {
 void before_fork() {
   local.guard = true;
   tracer.lock.lock();
+  interpreter_stacks.lock_all();
   hold_for_fork();
   tables.tracebacks.lock().lock();
   tables.blocks.lock_all();
@@ -34,6 +36,7 @@ void in_parent() {
   tables.blocks.unlock_all();
   tables.tracebacks.lock().unlock();
   release_after_fork_in_parent();
+  interpreter_stacks.unlock_all();
   tracer.lock.unlock();
   local.guard = false;
 }
@@ -45,6 +48,7 @@ void in_child() {
   sampled_blocks.table().reset_locks();
   tables.blocks.reset_locks();
   tables.tracebacks.lock().reset();
+  interpreter_stacks.reset_locks();
   release_after_fork_in_child();
   tracer.lock.reset();
   local.guard = false;

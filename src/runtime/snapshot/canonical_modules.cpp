@@ -22,8 +22,8 @@ std::string_view build_id_of(const CanonicalModule& module) {
           module.record->build_id_size};
 }
 
-bool CanonicalModules::build(bool with_unknown_name) {
-  return write_names() && sort() && number_strings(with_unknown_name);
+bool CanonicalModules::build() {
+  return write_names() && sort();
 }
 
 bool CanonicalModules::write_names() {
@@ -58,28 +58,6 @@ bool CanonicalModules::sort() {
     ids_[record] = modules - 1;
   }
   modules_.shorten(modules);
-  return true;
-}
-
-// The modules are in the order of their names by now.
-bool CanonicalModules::number_strings(bool with_unknown_name) {
-  if (!strings_.allocate(modules_.size() + 1)) return false;
-  std::uint32_t strings = 0;
-  const auto add = [&](std::string_view name) {
-    if (strings == 0 || strings_[strings - 1] != name) strings_[strings++] = name;
-  };
-  bool pending = with_unknown_name;
-  for (CanonicalModule& module : modules_) {
-    if (module.name.empty()) break;
-    if (pending && kUnknownName < module.name) {
-      add(kUnknownName);
-      pending = false;
-    }
-    add(module.name);
-    module.name_id = strings - 1;
-  }
-  if (pending) add(kUnknownName);
-  strings_.shorten(strings);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// A snapshot's modules and strings in the order in which the file holds them.
+// A snapshot's modules in the order in which the file holds them.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,6 @@ namespace memtrace::runtime {
 
 inline constexpr std::uint32_t kNoName = 0xFFFFFFFF;
 
-// The name of what blocks without a traceback belong to.
-inline constexpr std::string_view kUnknownName = "<unknown>";
-
 struct CanonicalModule {
   const ModuleRecord* record = nullptr;
   std::string_view name;            // as text; empty: not known
@@ -23,32 +20,30 @@ struct CanonicalModule {
 
 std::string_view build_id_of(const CanonicalModule& module);
 
-// The strings are the modules' names, and "<unknown>" where that is needed. A library that was
-// loaded twice is one module.
+// A library that was loaded twice is one module.
 class CanonicalModules {
  public:
   explicit CanonicalModules(std::span<const ModuleRecord> records) : records_(records) {}
 
   // Once, before anything else. false where memory ran out.
-  bool build(bool with_unknown_name);
+  bool build();
 
   // The record's place among modules(); of kNoModule, one behind the last.
   [[nodiscard]] std::uint32_t id_of(std::uint32_t record) const {
     return record < ids_.size() ? ids_[record] : static_cast<std::uint32_t>(modules_.size());
   }
-  [[nodiscard]] std::span<const std::string_view> strings() const { return strings_.items(); }
   [[nodiscard]] std::span<const CanonicalModule> modules() const { return modules_.items(); }
+  // Whose names are to be numbered.
+  [[nodiscard]] std::span<CanonicalModule> modules() { return modules_.items(); }
 
  private:
   bool write_names();
   bool sort();
-  bool number_strings(bool with_unknown_name);
 
   std::span<const ModuleRecord> records_;
   MappedArray<char> names_;                // as text, one behind the other
   MappedArray<CanonicalModule> unsorted_;  // by record
   MappedArray<std::uint32_t> ids_;         // by record
-  MappedArray<std::string_view> strings_;
   MappedArray<CanonicalModule> modules_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/container/radix_sort.hpp"
+
 namespace memtrace::runtime {
 namespace {
 
@@ -20,14 +22,14 @@ bool has_content(const SnapshotRow& row) {
 bool CanonicalTables::build() {
   unknown_ = std::any_of(data_.rows.begin(), data_.rows.end(),
                          [](const SnapshotRow& row) { return row.node == 0 && has_content(row); });
-  if (!modules_.build(unknown_) || !allocate()) return false;
+  if (!allocate()) return false;
   mark_used();
-  if (!sort_frames() || (equal_frames_ && !merge_equal_nodes())) return false;
+  if (!frames_.build(unknown_) || (frames_.has_equal() && !merge_equal_nodes())) return false;
   return link_nodes() && number_nodes() && sort_domains() && sort_rows();
 }
 
 bool CanonicalTables::allocate() {
-  return frame_ids_.allocate(data_.locations.size()) && used_.allocate(data_.nodes.size()) &&
+  return frames_.allocate() && used_.allocate(data_.nodes.size()) &&
          links_.allocate(data_.nodes.size() + 1);
 }
 
@@ -39,51 +41,8 @@ void CanonicalTables::mark_used() {
     if (used_[i] == 0) continue;
     ++used_nodes_;
     used_[data_.nodes[i].parent] = 1;
-    frame_ids_[data_.nodes[i].location] = 1;
+    frames_.use(data_.nodes[i].location);
   }
-}
-
-// By module (unknown last), kind, offset: two stable passes.
-bool CanonicalTables::sort_frames() {
-  MappedArray<KeyedItem> order, scratch;
-  std::size_t used = 0;
-  for (const std::uint32_t mark : frame_ids_.items()) used += mark;
-  if (!order.allocate(used) || !scratch.allocate(used) || !frames_.allocate(used + 1)) return false;
-  std::size_t next = 0;
-  for (std::uint32_t i = 0; i < frame_ids_.size(); ++i) {
-    if (frame_ids_[i] != 0) order[next++] = {.key = data_.locations[i].offset, .item = i};
-  }
-  radix_sort(order.items(), scratch.items());
-  for (KeyedItem& entry : order) {
-    const CodeLocation& location = data_.locations[entry.item];
-    entry.key = std::uint64_t{modules_.id_of(location.module)} << 1 | (location.exact ? 1U : 0U);
-  }
-  radix_sort(order.items(), scratch.items());
-  number_frames(order.items());
-  return true;
-}
-
-void CanonicalTables::number_frames(std::span<const KeyedItem> order) {
-  std::uint32_t frames = 0;
-  if (unknown_) frames_[frames++] = {};
-  const std::uint32_t first = frames;
-  std::uint64_t key_before = 0;
-  for (const auto& [key, item] : order) {
-    const CodeLocation& location = data_.locations[item];
-    const bool again =
-        frames > first && key == key_before && location.offset == frames_[frames - 1].offset;
-    if (again) {
-      equal_frames_ = true;
-    } else {
-      using Kind = CanonicalFrame::Kind;
-      frames_[frames++] = {.offset = location.offset,
-                           .module = static_cast<std::uint32_t>(key >> 1),
-                           .kind = location.exact ? Kind::exact_address : Kind::return_address};
-    }
-    frame_ids_[item] = frames - 1;
-    key_before = key;
-  }
-  frames_.shorten(frames);
 }
 
 // Nodes that differ by nothing but equal frames become one: a rare pass, after a library was loaded
@@ -96,7 +55,7 @@ bool CanonicalTables::merge_equal_nodes() {
   for (std::uint32_t i = 1; i < data_.nodes.size(); ++i) {
     if (used_[i] == 0) continue;
     const std::uint32_t parent = merged_into_[data_.nodes[i].parent];
-    const std::uint32_t frame = frame_ids_[data_.nodes[i].location];
+    const std::uint32_t frame = frames_.id_of(data_.nodes[i].location);
     constexpr std::uint64_t kMixer = 0x9E3779B97F4A7C15;
     std::uint64_t slot = ((std::uint64_t{parent} << 32 | frame) * kMixer) >> 20;
     for (;; ++slot) {
@@ -105,7 +64,7 @@ bool CanonicalTables::merge_equal_nodes() {
       merged_into_[i] = node;
       if (node == i) break;
       const NodeRecord& other = data_.nodes[node];
-      if (merged_into_[other.parent] == parent && frame_ids_[other.location] == frame) break;
+      if (merged_into_[other.parent] == parent && frames_.id_of(other.location) == frame) break;
     }
     if (merged_into_[i] == i) continue;
     used_[i] = 0;
@@ -125,19 +84,19 @@ bool CanonicalTables::link_nodes() {
   MappedArray<std::uint32_t> position;  // by frame: of its first node, then behind its last
   MappedArray<LinkedNode> order;
   const std::size_t count = used_nodes_ + (unknown_ ? 1U : 0U);
-  if (!position.allocate(frames_.size() + 1) || !order.allocate(count)) return false;
+  if (!position.allocate(frames_.frames().size() + 1) || !order.allocate(count)) return false;
   for (std::size_t i = 1; i < data_.nodes.size(); ++i) {
-    if (used_[i] != 0) ++position[frame_ids_[data_.nodes[i].location] + 1];
+    if (used_[i] != 0) ++position[frames_.id_of(data_.nodes[i].location) + 1];
   }
-  if (unknown_) ++position[1];
+  if (unknown_) ++position[frames_.unknown() + 1];
   for (std::size_t frame = 1; frame < position.size(); ++frame) {
     position[frame] += position[frame - 1];
   }
-  if (unknown_) order[position[0]++] = {.node = link_of(0), .parent = 0};
+  if (unknown_) order[position[frames_.unknown()]++] = {.node = link_of(0), .parent = 0};
   for (std::uint32_t i = 1; i < data_.nodes.size(); ++i) {
     if (used_[i] == 0) continue;
     const NodeRecord& node = data_.nodes[i];
-    const std::uint32_t frame = frame_ids_[node.location];
+    const std::uint32_t frame = frames_.id_of(node.location);
     const std::uint32_t parent = node.parent == 0 ? 0 : link_of(node.parent);
     links_[i] = {.parent = parent, .frame = frame};
     order[position[frame]++] = {.node = i, .parent = parent};

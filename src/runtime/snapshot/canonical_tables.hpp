@@ -5,19 +5,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/container/radix_sort.hpp"
 #include "runtime/os/mapped_array.hpp"
-#include "runtime/snapshot/canonical_modules.hpp"
+#include "runtime/snapshot/canonical_frames.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
 
 namespace memtrace::runtime {
-
-struct CanonicalFrame {
-  enum class Kind : std::uint8_t { unknown, return_address, exact_address };
-  std::uint64_t offset = 0;
-  std::uint32_t module = kNoModule;
-  Kind kind = Kind::unknown;
-};
 
 struct CanonicalNode {
   std::uint32_t up = 0;  // steps towards the root from the node before it
@@ -38,14 +30,14 @@ struct CanonicalRow {
 // rest. Linear in nodes and rows. The data must outlive it.
 class CanonicalTables {
  public:
-  explicit CanonicalTables(const SnapshotData& data) : data_(data), modules_(data.modules) {}
+  explicit CanonicalTables(const SnapshotData& data) : data_(data), frames_(data) {}
 
   // Once, before anything else. false where memory ran out.
   bool build();
 
-  [[nodiscard]] std::span<const std::string_view> strings() const { return modules_.strings(); }
-  [[nodiscard]] std::span<const CanonicalModule> modules() const { return modules_.modules(); }
-  [[nodiscard]] std::span<const CanonicalFrame> frames() const { return frames_.items(); }
+  [[nodiscard]] std::span<const std::string_view> strings() const { return frames_.strings(); }
+  [[nodiscard]] std::span<const CanonicalModule> modules() const { return frames_.modules(); }
+  [[nodiscard]] std::span<const CanonicalFrame> frames() const { return frames_.frames(); }
   [[nodiscard]] std::span<const CanonicalNode> nodes() const { return nodes_.items(); }
   [[nodiscard]] std::span<const std::uint32_t> domains() const { return domains_.items(); }
   [[nodiscard]] std::span<const CanonicalRow> rows() const { return rows_.items(); }
@@ -66,8 +58,6 @@ class CanonicalTables {
 
   bool allocate();
   void mark_used();
-  bool sort_frames();
-  void number_frames(std::span<const KeyedItem> order);
   bool merge_equal_nodes();
   bool link_nodes();
   void link_children(std::span<const LinkedNode> order);
@@ -78,16 +68,13 @@ class CanonicalTables {
   [[nodiscard]] std::uint32_t link_of(std::uint32_t node) const;
 
   const SnapshotData& data_;
-  CanonicalModules modules_;
-  MappedArray<std::uint32_t> frame_ids_;  // data's location -> canonical frame
-  MappedArray<std::uint8_t> used_;        // by the data's node
-  MappedArray<Link> links_;  // by the data's node, and one for blocks without traceback
+  CanonicalFrames frames_;
+  MappedArray<std::uint8_t> used_;  // by the data's node
+  MappedArray<Link> links_;         // by the data's node, and one for blocks without traceback
   MappedArray<std::uint32_t> merged_into_;  // the data's node -> the equal one; where any are
   bool unknown_ = false;                    // some block has no traceback
-  bool equal_frames_ = false;               // two locations became one frame
   std::uint32_t used_nodes_ = 0;
 
-  MappedArray<CanonicalFrame> frames_;
   MappedArray<CanonicalNode> nodes_;
   MappedArray<std::uint32_t> domains_;
   MappedArray<CanonicalRow> rows_;

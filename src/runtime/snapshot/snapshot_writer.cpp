@@ -157,26 +157,18 @@ class SnapshotWriter {
   void write_frames() {
     out_.begin(Section::frames);
     for (const CanonicalFrame& frame : tables_.frames()) {
-      if (frame.kind == CanonicalFrame::Kind::unknown) {
-        write_unknown_frame();
+      out_.varint(static_cast<std::uint64_t>(frame.kind));
+      out_.varint(frame.module < tables_.modules().size() ? std::uint64_t{frame.module} + 1 : 0);
+      if (frame.kind == CanonicalFrame::Kind::source) {
+        out_.varint(id_or_none(frame.file, kNoName));
+        out_.varint(frame.line);
+        out_.varint(id_or_none(frame.function, kNoName));
       } else {
-        out_.varint(frame.kind == CanonicalFrame::Kind::exact_address ? 3 : 2);
-        out_.varint(frame.module < tables_.modules().size() ? std::uint64_t{frame.module} + 1 : 0);
         out_.varint(frame.offset);
       }
       out_.end_item();
     }
     out_.finish();
-  }
-
-  // A source frame of no module, line or function.
-  void write_unknown_frame() {
-    std::uint64_t name = 0;
-    while (tables_.strings()[name] != kUnknownName) ++name;
-    for (const std::uint64_t part :
-         {std::uint64_t{0}, std::uint64_t{0}, name + 1, std::uint64_t{0}, std::uint64_t{0}}) {
-      out_.varint(part);
-    }
   }
 
   void write_nodes() {

@@ -48,6 +48,18 @@ class BlockTable {
     return true;
   }
 
+  // Calls visit(key, value) for all. It must not come back to this table.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (Shard& shard : shards_) {
+      const Locked locked(shard.lock);
+      for (std::size_t place = 0; place < shard.capacity; ++place) {
+        const Item& item = shard.items[place];
+        if (item.key != 0) visit(item.key, item.value);
+      }
+    }
+  }
+
   void clear() {
     for (Shard& shard : shards_) {
       const Locked locked(shard.lock);

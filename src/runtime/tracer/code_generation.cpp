@@ -13,11 +13,11 @@ void code_may_be_loaded() {
 
 void code_may_be_unloaded() {
   RowCache::invalidate_all();
-  tracebacks_may_differ();
+  code_generation.addresses.fetch_add(1, std::memory_order_acq_rel);
+  code_generation.stacks.fetch_add(1, std::memory_order_acq_rel);
 }
 
-void tracebacks_may_differ() {
-  code_generation.addresses.fetch_add(1, std::memory_order_acq_rel);
+void stacks_may_be_cut_differently() {
   code_generation.stacks.fetch_add(1, std::memory_order_acq_rel);
 }
 

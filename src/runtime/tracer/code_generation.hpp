@@ -18,7 +18,7 @@ alignas(64) extern constinit CodeGeneration code_generation;
 void code_may_be_loaded();
 // Before and after one may be unloaded.
 void code_may_be_unloaded();
-// Tracebacks are looked at anew, because they may be cut differently from now on.
-void tracebacks_may_differ();
+// Stacks are unwound anew: another number of frames is kept from now on.
+void stacks_may_be_cut_differently();
 
 }  // namespace memtrace::runtime

@@ -1,10 +1,13 @@
 #include "runtime/tracer/events.hpp"
 
 #include "runtime/tracer/code_generation.hpp"
+#include "runtime/tracer/interpreter_stacks.hpp"
+#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 
 constinit TracerTables tables;
+constinit TrackedSpaces tracked_spaces;
 
 namespace {
 
@@ -89,9 +92,7 @@ RecordId unwind_stack(ThreadState& thread, const StackKey& key, bool cacheable) 
   return record;
 }
 
-}  // namespace
-
-RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
+RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key) {
   const std::uint32_t generation = code_generation.stacks.load(std::memory_order_acquire);
   if (thread.stack_generation != generation) [[unlikely]] {
     thread.stacks->clear();
@@ -110,8 +111,8 @@ RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
   return unwind_stack(thread, key, cacheable);
 }
 
-void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller) {
-  const RecordId record = record_of_stack(thread, {caller, kNativeDomain});
+[[gnu::always_inline]] inline void add_allocation(ThreadState& thread, void* pointer,
+                                                  std::size_t size, RecordId record) {
   const Block block{record, static_cast<std::int64_t>(size)};
   if (!thread.announcement.enter()) return;
   Block previous;
@@ -126,7 +127,8 @@ void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const R
   thread.announcement.leave();
 }
 
-bool on_release(ThreadState& thread, void* pointer) {
+[[gnu::always_inline]] inline bool end_block(ThreadState& thread, void* pointer,
+                                             bool count_unknown) {
   // The allocator is going to look at what lies before the block, which may take as long as our own
   // look into the map: let both come at once.
   __builtin_prefetch(static_cast<const std::uint8_t*>(pointer) - sizeof(std::uint64_t), 1);
@@ -136,17 +138,44 @@ bool on_release(ThreadState& thread, void* pointer) {
   if (known) [[likely]] {
     add_live(thread, block.record, {-block.size, -1});
     thread.traced.add(-block.size);
-  } else {
+  } else if (count_unknown) {
     ++thread.losses.unknown_frees;
   }
   thread.announcement.leave();
   return known;
 }
 
-MovingBlock begin_move(ThreadState& thread, void* pointer) {
+}  // namespace
+
+RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
+  if (front_end.load(std::memory_order_relaxed) != nullptr) {
+    const RecordId interpreted = interpreter_stacks.record_of(thread, key.domain, false);
+    if (interpreted != kNoRecord) return interpreted;
+  }
+  return record_of_machine_stack(thread, key);
+}
+
+void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller) {
+  add_allocation(thread, pointer, size, record_of_stack(thread, {caller, kNativeDomain}));
+}
+
+bool on_release(ThreadState& thread, void* pointer) {
+  return end_block(thread, pointer, true);
+}
+
+void on_interpreter_allocation(ThreadState& thread, void* pointer, std::size_t size,
+                               RecordId record) {
+  add_allocation(thread, pointer, size, record);
+}
+
+void on_interpreter_release(ThreadState& thread, void* pointer) {
+  end_block(thread, pointer, false);
+}
+
+MovingBlock begin_move(ThreadState& thread, void* pointer, bool count_unknown) {
   if (!thread.announcement.enter()) return {};
   const MovingBlock moving{forget(address_of(pointer)), tables.era.load(std::memory_order_relaxed)};
-  if (moving.block.record == kNoRecord) ++thread.losses.unknown_frees;
+  if (count_unknown && moving.block.record == kNoRecord) ++thread.losses.unknown_frees;
   thread.announcement.leave();
   return moving;
 }
@@ -161,8 +190,7 @@ bool is_known(const MovingBlock& moving) {
 }  // namespace
 
 void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::size_t size,
-              const Registers& caller) {
-  const RecordId record = record_of_stack(thread, {caller, kNativeDomain});
+              RecordId record) {
   const Block block{record, static_cast<std::int64_t>(size)};
   if (!thread.announcement.enter()) return;
   std::int64_t change = 0;

@@ -33,8 +33,15 @@ inline std::uint64_t block_key(std::uintptr_t address, std::uint32_t space) {
   return address | std::uint64_t{space} << kAddressBits;
 }
 
-// The record of the stack that begins at `key`. kNoRecord where there is no memory.
+// The record of the stack that begins at `key`: an interpreter's, where the thread runs one, or
+// else the machine's. kNoRecord where there is no memory.
 RecordId record_of_stack(ThreadState& thread, const StackKey& key);
+
+// The events of a block that an interpreter's allocator gives, by the record of its stack, which
+// may be kNoRecord. What was not known is not counted: it came before the interpreter was traced.
+void on_interpreter_allocation(ThreadState& thread, void* pointer, std::size_t size,
+                               RecordId record);
+void on_interpreter_release(ThreadState& thread, void* pointer);
 
 // A block of the program's heap came, in the traceback `caller`. Whatever was known of its address
 // ends.
@@ -49,9 +56,9 @@ struct MovingBlock {
   Block block;
   std::uint32_t era = 0;
 };
-MovingBlock begin_move(ThreadState& thread, void* pointer);
+MovingBlock begin_move(ThreadState& thread, void* pointer, bool count_unknown = true);
 void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::size_t size,
-              const Registers& caller);
+              RecordId record);
 // The allocator did nothing, or freed it.
 void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer);
 void end_move_released(ThreadState& thread, const MovingBlock& moving);

@@ -35,12 +35,14 @@ bool is_same(const ModuleRecord& a, const ModuleRecord& b) {
 }  // namespace
 
 CodeLocation ModuleTable::locate(std::uintptr_t pc, bool exact, std::uint32_t generation) {
+  using Kind = CodeLocation::Kind;
+  const Kind kind = exact ? Kind::exact_address : Kind::return_address;
   LoadedModule found;
   // The byte before a return address is in the calling function for certain.
-  if (!find_module(exact ? pc : pc - 1, found)) return {pc, kNoModule, exact};
+  if (!find_module(exact ? pc : pc - 1, found)) return {pc, kNoModule, kind};
   const std::uint32_t module = module_of(found, generation);
-  if (module == kNoModule) return {pc, kNoModule, exact};
-  return {pc - found.map->l_addr, module, exact};
+  if (module == kNoModule) return {pc, kNoModule, kind};
+  return {pc - found.map->l_addr, module, kind};
 }
 
 std::uint32_t ModuleTable::module_of(const LoadedModule& found, std::uint32_t generation) {

@@ -16,20 +16,19 @@ std::uint32_t* ShadowMap::add(std::uintptr_t address) {
   std::uint32_t* const present = find(address);
   if (present != nullptr) return present;
   auto* const made = static_cast<std::uint32_t*>(map_memory(kChunkMemory));
-  if (made == nullptr || !present_.push_back(made)) return nullptr;
+  constexpr std::uintptr_t kChunkMask = (std::uintptr_t{1} << kChunkBits) - 1;
+  if (made == nullptr || !present_.push_back({made, address & ~kChunkMask})) return nullptr;
   chunks_[address >> kChunkBits].store(made, std::memory_order_release);
   return made + slot_index(address);
 }
 
 void ShadowMap::clear_all() {
-  for (std::uint32_t* const chunk : present_.items()) clear_memory(chunk, kChunkMemory);
+  for (const Chunk& chunk : present_.items()) clear_memory(chunk.slots, kChunkMemory);
 }
 
 std::size_t ShadowMap::used_memory() const {
   std::size_t used = 0;
-  for (const std::uint32_t* const chunk : present_.items()) {
-    used += resident_memory(chunk, kChunkMemory);
-  }
+  for (const Chunk& chunk : present_.items()) used += resident_memory(chunk.slots, kChunkMemory);
   return used;
 }
 

@@ -15,6 +15,7 @@
 
 #include "runtime/container/append_only.hpp"
 #include "runtime/os/lock.hpp"
+#include "runtime/os/touched_pages.hpp"
 #include "runtime/tracer/record_shard.hpp"
 
 namespace memtrace::runtime {
@@ -70,6 +71,11 @@ class ShadowMap {
     return slot == nullptr ? Block{} : read(slot);
   }
 
+  // Calls visit(address, block) for all blocks. The gate must be held. Reads what is in use of the
+  // map: about a nanosecond a block where blocks lie close.
+  template <class Visit>
+  void for_each(Visit&& visit) const;
+
   // Forgets all blocks. The gate must be held.
   void clear_all();
   [[nodiscard]] std::size_t used_memory() const;
@@ -122,9 +128,34 @@ class ShadowMap {
     }
   }
 
+  struct Chunk {
+    std::uint32_t* slots = nullptr;
+    std::uintptr_t first_address = 0;
+  };
   std::atomic<std::uint32_t*>* chunks_ = nullptr;  // [kChunks], committed as it is touched
-  AppendOnly<std::uint32_t*> present_{kChunks};    // those that are there
+  AppendOnly<Chunk> present_{kChunks};             // those that are there
   Lock lock_;                                      // of adding one
 };
+
+template <class Visit>
+void ShadowMap::for_each(Visit&& visit) const {
+  constexpr std::size_t kPageSlots = TouchedPages::kPage / sizeof(std::uint32_t);
+  TouchedPages touched;
+  for (const Chunk& chunk : present_.items()) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(chunk.slots);
+    const std::uintptr_t end = begin + kChunkSlots * sizeof(std::uint32_t);
+    for (std::size_t slot = 0; slot < kChunkSlots;) {
+      if (slot % kPageSlots <= 1) {
+        slot = (touched.next(begin + slot * sizeof(std::uint32_t), end) - begin) /
+               sizeof(std::uint32_t);
+        if (slot == kChunkSlots) break;
+      }
+      const std::uint32_t first = chunk.slots[slot];
+      if (first != 0) visit(chunk.first_address + slot * kGranule, read(chunk.slots + slot));
+      // The second slot of a block is no first one.
+      slot += (first & kSizeMask) == kSizeInNextSlot ? 2 : 1;
+    }
+  }
+}
 
 }  // namespace memtrace::runtime

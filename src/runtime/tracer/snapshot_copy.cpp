@@ -5,6 +5,7 @@
 #include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/live_blocks.hpp"
 #include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer_state.hpp"
 
@@ -63,9 +64,10 @@ void add_thread(const ThreadState& thread, std::uint64_t epoch, std::span<Snapsh
 
 // What must be of one moment. Costs about a nanosecond a record and thread.
 // false where there are more records than rows by now.
-bool copy_counters(SnapshotData& data, std::span<SnapshotRow> rows) {
+bool copy_counters(SnapshotData& data, std::span<SnapshotRow> rows, LiveBlocks* blocks) {
   const ProgramHold hold;
   if (tables.tracebacks.records().size() > rows.size()) return false;
+  if (blocks != nullptr) blocks->collect();
   for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
   const std::uint64_t epoch = traced_total.epoch.load(std::memory_order_relaxed);
   for_each_thread_state([&](const ThreadState& thread) {
@@ -98,6 +100,8 @@ std::size_t finish_rows(SnapshotData& data, std::span<SnapshotRow> rows) {
     // Sums of what was added and subtracted in different orders: nothing may remain below zero.
     row.live_variance = at_least_zero(row.live_variance);
     row.peak_variance = at_least_zero(row.peak_variance);
+    row.record = static_cast<std::uint32_t>(id);
+    row.all_frames = key.all_frames;
     row.node = key.node;
     row.domain = key.domain;
     if (key.truncated != 0) {
@@ -111,7 +115,7 @@ std::size_t finish_rows(SnapshotData& data, std::span<SnapshotRow> rows) {
 
 }  // namespace
 
-bool take_snapshot_data(SnapshotData& data) {
+bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
   constexpr std::size_t kRoomForMore = 1024;
   const TracebackTable& tracebacks = tables.tracebacks;
   if (!is_tracing()) return false;
@@ -120,10 +124,12 @@ bool take_snapshot_data(SnapshotData& data) {
   while (true) {
     copy = make_copy(tracebacks.records().size() + kRoomForMore);
     if (copy == nullptr) return false;
-    if (copy_counters(data, {copy->row_memory(), copy->rows})) break;
+    if (copy_counters(data, {copy->row_memory(), copy->rows}, blocks)) break;
     unmap_memory(copy, copy->mapped);
   }
   data.nodes = tracebacks.nodes().items();
+  if (blocks != nullptr) data.groups = blocks->groups();
+  data.texts = tracebacks.texts().texts().items();
   data.locations = tracebacks.locations().items();
   data.modules = tracebacks.modules().modules().items();
   data.rows = {copy->row_memory(), finish_rows(data, {copy->row_memory(), copy->rows})};

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace memtrace::runtime {
 
@@ -17,12 +18,35 @@ struct ModuleRecord {
   std::uint8_t build_id_size = 0;  // bytes; 0: it has none
 };
 
+// A line of a program that an interpreter runs. The names are indices of texts.
+struct SourceLine {
+  std::uint32_t file = 0;
+  std::uint32_t function = 0;  // kNoText: it has no name
+  std::uint32_t line = 0;
+};
+inline constexpr std::uint32_t kNoText = 0xFFFFFFFF;
+
 // An instruction in a module, by its address in the module's file (pc - load bias), so that it
-// means the same after a dlclose. Without a module `offset` is the bare address.
+// means the same after a dlclose. Without a module `offset` is the bare address. Or a source line.
 struct CodeLocation {
+  enum class Kind : std::uint8_t {
+    return_address,
+    exact_address,  // the instruction itself (interrupted by a signal), not where a call returns
+    source,         // `offset` holds the names, `module` the line
+  };
   std::uint64_t offset = 0;
   std::uint32_t module = kNoModule;
-  bool exact = false;  // the instruction itself (interrupted by a signal), not where a call returns
+  Kind kind = Kind::return_address;
+
+  static constexpr CodeLocation of_source(const SourceLine& source) {
+    return {std::uint64_t{source.function} << 32 | source.file, source.line, Kind::source};
+  }
+  // Of kind source.
+  [[nodiscard]] constexpr SourceLine source() const {
+    return {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(offset >> 32), module};
+  }
+  [[nodiscard]] constexpr bool is_exact() const { return kind == Kind::exact_address; }
+  bool operator==(const CodeLocation&) const = default;
 };
 
 // Tracebacks are a tree: a node is its caller's node and its own location. Node 0 is the root, and
@@ -49,13 +73,22 @@ using Variance = Amount<double>;
 // What one traceback holds in one domain.
 struct SnapshotRow {
   std::uint32_t node = 0;
-  std::uint32_t domain = 0;  // the domain's number
+  std::uint32_t domain = 0;      // the domain's number
+  std::uint32_t record = 0;      // the tracer's own number of the traceback in the domain
+  std::uint32_t all_frames = 0;  // of the stacks that it stands for; 0: not counted
   Counter live;
   Counter peak;
   Counter total;
   Variance live_variance;
   Variance peak_variance;
   Variance total_variance;
+};
+
+// Blocks that are alive: `count` of `size` bytes each.
+struct BlockGroup {
+  std::uint32_t record = 0;  // as a row's
+  std::uint64_t count = 0;
+  std::int64_t size = 0;
 };
 
 struct TimelinePoint {
@@ -70,12 +103,15 @@ inline constexpr std::uint32_t kNativeDomain = 1;
 inline constexpr std::uint32_t kMmapDomain = 2;
 
 // The tables are append-only and may grow while it is written; the spans end where they ended at
-// the moment of the snapshot. Rows are a copy, in any order, each (node, domain) at most once.
+// the moment of the snapshot. Rows are a copy, in any order, a (node, domain) may come
+// several times.
 struct SnapshotData {
   std::span<const ModuleRecord> modules;
+  std::span<const std::string_view> texts;  // in UTF-8, names of source lines
   std::span<const CodeLocation> locations;
   std::span<const NodeRecord> nodes;
   std::span<const SnapshotRow> rows;
+  std::span<const BlockGroup> groups;       // of the same moment, where they are wanted
   std::span<const TimelinePoint> timeline;  // oldest first
   std::int64_t created = 0;                 // nanoseconds since the Unix epoch
   std::uint64_t started = 0;                // the same, of the tracing

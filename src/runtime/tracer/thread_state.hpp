@@ -66,6 +66,8 @@ struct ThreadLocal {
   volatile bool guard = false;
   // Perhaps holding a lock of the block table: a signal handler must not want it then.
   volatile bool in_block_table = false;
+  // An interpreter's blocks are not traced for now: they are the tracer's own.
+  volatile bool untraced = false;
   volatile bool ended = false;  // its state is somebody else's already
   // Allocations that were made inside of a hook, and the last of them.
   volatile std::uint32_t nested_allocations = 0;

@@ -38,10 +38,7 @@ std::uint64_t hash_of(std::span<const UnwoundFrame> frames, bool truncated, std:
 bool TracebackTable::prepare() {
   const Locked locked(lock_);
   if (records_.size() != 0) return true;
-  constexpr std::size_t kFirstCapacity = 4096;
-  KnownTable* const first = make_table(kFirstCapacity);
-  if (first == nullptr) return false;
-  known_.store(first, std::memory_order_release);
+  if (!known_.prepare()) return false;
   // Node 0 is the root, record 0 is none.
   return nodes_.push_back({}) && first_children_.push_back(0) && records_.push_back({});
 }
@@ -50,66 +47,13 @@ RecordId TracebackTable::record_of(std::span<const UnwoundFrame> frames, bool tr
                                    std::uint32_t domain) {
   const std::uint32_t generation = code_generation.addresses.load(std::memory_order_acquire);
   const std::uint64_t hash = hash_of(frames, truncated, domain, generation);
-  const RecordId known = find(known_.load(std::memory_order_acquire), hash);
+  const RecordId known = known_.find(hash);
   if (known != kNoRecord) return known;
   const Locked locked(lock_);
-  const RecordId meanwhile = find(known_.load(std::memory_order_relaxed), hash);
+  const RecordId meanwhile = known_.find(hash);
   if (meanwhile != kNoRecord) return meanwhile;
   const RecordId made = add(frames, truncated, domain, generation);
-  if (made == kNoRecord || !make_room(generation)) return kNoRecord;
-  put(known_.load(std::memory_order_relaxed), hash, made, generation);
-  return made;
-}
-
-RecordId TracebackTable::find(KnownTable* table, std::uint64_t hash) {
-  const std::size_t mask = table->capacity - 1;
-  for (std::size_t place = (hash >> 1) & mask;; place = (place + 1) & mask) {
-    const Known& known = table->items()[place];
-    const std::uint64_t present = known.hash.load(std::memory_order_acquire);
-    if (present == hash) return known.record;
-    if (present == 0) return kNoRecord;
-  }
-}
-
-TracebackTable::KnownTable* TracebackTable::make_table(std::size_t capacity) {
-  auto* const table =
-      static_cast<KnownTable*>(map_memory(sizeof(KnownTable) + capacity * sizeof(Known)));
-  if (table != nullptr) table->capacity = capacity;
-  return table;
-}
-
-void TracebackTable::put(KnownTable* table, std::uint64_t hash, RecordId record,
-                         std::uint32_t generation) {
-  const std::size_t mask = table->capacity - 1;
-  std::size_t place = (hash >> 1) & mask;
-  while (table->items()[place].hash.load(std::memory_order_relaxed) != 0) {
-    place = (place + 1) & mask;
-  }
-  Known& known = table->items()[place];
-  known.record = record;
-  known.generation = generation;
-  known.hash.store(hash, std::memory_order_release);
-  ++table->used;
-}
-
-// What belongs to another generation is not found any more and is left behind.
-bool TracebackTable::make_room(std::uint32_t generation) {
-  KnownTable* const table = known_.load(std::memory_order_relaxed);
-  if (table->used * 2 < table->capacity) return true;
-  std::size_t alive = 0;
-  for (std::size_t place = 0; place < table->capacity; ++place) {
-    if (table->items()[place].generation == generation) ++alive;
-  }
-  KnownTable* const larger =
-      make_table(alive * 4 < table->capacity ? table->capacity : table->capacity * 2);
-  if (larger == nullptr) return table->used + 1 < table->capacity;
-  for (std::size_t place = 0; place < table->capacity; ++place) {
-    const Known& known = table->items()[place];
-    const std::uint64_t hash = known.hash.load(std::memory_order_relaxed);
-    if (hash != 0 && known.generation == generation) put(larger, hash, known.record, generation);
-  }
-  known_.store(larger, std::memory_order_release);
-  return true;
+  return made != kNoRecord && known_.put(hash, made, generation) ? made : kNoRecord;
 }
 
 RecordId TracebackTable::add(std::span<const UnwoundFrame> frames, bool truncated,
@@ -140,15 +84,34 @@ std::uint32_t TracebackTable::location_of(const UnwoundFrame& frame, std::uint32
   KnownLocation& known = known_locations_[scatter(frame.pc) % known_locations_.size()];
   if (known.pc == frame.pc && known.generation == generation && !frame.exact) return known.location;
   const CodeLocation location = modules_.locate(frame.pc, frame.exact, generation);
-  const std::uint64_t hash =
-      scatter(location.offset, std::uint64_t{location.module} << 1 | (location.exact ? 1U : 0U));
-  const std::uint32_t id = find_or_append(
-      locations_, locations_by_content_, hash, location, [&](const CodeLocation& other) {
-        return other.offset == location.offset && other.module == location.module &&
-               other.exact == location.exact;
-      });
+  const std::uint32_t id = id_of(location);
   if (!frame.exact && id != IdIndex::kNotFound) known = {frame.pc, generation, id};
   return id;
+}
+
+std::uint32_t TracebackTable::id_of(const CodeLocation& location) {
+  const std::uint64_t hash = scatter(
+      location.offset, std::uint64_t{location.module} << 2 | static_cast<unsigned>(location.kind));
+  return find_or_append(locations_, locations_by_content_, hash, location,
+                        [&](const CodeLocation& other) { return other == location; });
+}
+
+std::uint32_t TracebackTable::source_location(std::string_view file, std::string_view function,
+                                              std::uint32_t line) {
+  const Locked locked(lock_);
+  const std::uint32_t file_id = texts_.id_of(file), function_id = texts_.id_of(function);
+  if (file_id == IdIndex::kNotFound || function_id == IdIndex::kNotFound) return IdIndex::kNotFound;
+  return id_of(CodeLocation::of_source({file_id, function_id, line}));
+}
+
+RecordId TracebackTable::record_of_path(std::span<const std::uint32_t> locations, RecordKey key) {
+  const Locked locked(lock_);
+  key.node = 0;
+  for (std::size_t depth = locations.size(); depth-- > 0;) {
+    key.node = node_of(key.node, locations[depth]);
+    if (key.node == IdIndex::kNotFound) return kNoRecord;
+  }
+  return record_of(key);
 }
 
 std::uint32_t TracebackTable::node_of(std::uint32_t parent, std::uint32_t location) {
@@ -171,15 +134,18 @@ std::uint32_t TracebackTable::node_of(std::uint32_t parent, std::uint32_t locati
 }
 
 RecordId TracebackTable::record_of(const RecordKey& key) {
-  const std::uint32_t id = find_or_append(
-      records_, records_by_content_, scatter(key.node, key.domain), key,
-      [&](const RecordKey& other) { return other.node == key.node && other.domain == key.domain; });
+  const std::uint32_t id =
+      find_or_append(records_, records_by_content_,
+                     scatter(key.node, std::uint64_t{key.all_frames} << 32 | key.domain), key,
+                     [&](const RecordKey& other) {
+                       return other.node == key.node && other.domain == key.domain &&
+                              other.all_frames == key.all_frames;
+                     });
   return id == IdIndex::kNotFound ? kNoRecord : id;
 }
 
 std::size_t TracebackTable::used_memory() const {
-  const KnownTable* const known = known_.load(std::memory_order_relaxed);
-  return (known == nullptr ? 0 : 2 * known->capacity * sizeof(Known)) + modules_.used_memory() +
+  return known_.used_memory() + modules_.used_memory() + texts_.used_memory() +
          locations_.used_memory() + nodes_.used_memory() + records_.used_memory() +
          locations_by_content_.used_memory() + first_children_.used_memory() +
          other_children_.used_memory() + records_by_content_.used_memory();

@@ -3,15 +3,17 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "runtime/container/append_only.hpp"
 #include "runtime/container/id_index.hpp"
 #include "runtime/os/lock.hpp"
+#include "runtime/tracer/known_stacks.hpp"
 #include "runtime/tracer/module_table.hpp"
 #include "runtime/tracer/record_shard.hpp"
+#include "runtime/tracer/text_table.hpp"
 #include "runtime/tracer/tracer.hpp"
 #include "runtime/unwind/unwinder.hpp"
 
@@ -22,6 +24,7 @@ struct RecordKey {
   std::uint32_t node = 0;
   std::uint32_t domain : 31 = 0;
   std::uint32_t truncated : 1 = 0;  // the stack has more frames than were kept
+  std::uint32_t all_frames = 0;     // how many it has; 0: not counted
 };
 
 class TracebackTable {
@@ -34,7 +37,15 @@ class TracebackTable {
   // where there is no memory.
   RecordId record_of(std::span<const UnwoundFrame> frames, bool truncated, std::uint32_t domain);
 
+  // The location of a source line. IdIndex::kNotFound where there is no memory.
+  std::uint32_t source_location(std::string_view file, std::string_view function,
+                                std::uint32_t line);
+  // The record of a path of locations (most recent first). `key` says all but the node. kNoRecord
+  // where there is no memory.
+  RecordId record_of_path(std::span<const std::uint32_t> locations, RecordKey key);
+
   [[nodiscard]] const ModuleTable& modules() const { return modules_; }
+  [[nodiscard]] const TextTable& texts() const { return texts_; }
   [[nodiscard]] const AppendOnly<CodeLocation>& locations() const { return locations_; }
   [[nodiscard]] const AppendOnly<NodeRecord>& nodes() const { return nodes_; }
   [[nodiscard]] const AppendOnly<RecordKey>& records() const { return records_; }
@@ -46,24 +57,6 @@ class TracebackTable {
  private:
   static constexpr std::uint32_t kMostLocations = 1U << 28;
   static constexpr std::uint32_t kMostNodes = 1U << 28;
-
-  // Of the hash table of known tracebacks, which is replaced by a larger one as it fills. Those
-  // that are replaced stay: somebody may be reading them. All together are twice the last.
-  struct Known {
-    std::atomic<std::uint64_t> hash;  // 0: empty; written last
-    RecordId record;
-    std::uint32_t generation;
-  };
-  struct KnownTable {
-    std::size_t capacity;  // a power of two
-    std::size_t used;
-    [[nodiscard]] Known* items() { return reinterpret_cast<Known*>(this + 1); }
-  };
-
-  [[nodiscard]] static RecordId find(KnownTable* table, std::uint64_t hash);
-  static KnownTable* make_table(std::size_t capacity);
-  static void put(KnownTable* table, std::uint64_t hash, RecordId record, std::uint32_t generation);
-  bool make_room(std::uint32_t generation);
 
   // The latest new traceback, outermost frame first: the next one most often begins like it.
   struct Step {
@@ -85,14 +78,16 @@ class TracebackTable {
   RecordId add(std::span<const UnwoundFrame> frames, bool truncated, std::uint32_t domain,
                std::uint32_t generation);
   std::uint32_t location_of(const UnwoundFrame& frame, std::uint32_t generation);
+  std::uint32_t id_of(const CodeLocation& location);
   std::uint32_t node_of(std::uint32_t parent, std::uint32_t location);
   RecordId record_of(const RecordKey& key);
 
   Lock lock_;
   Path latest_{};
   std::array<KnownLocation, 2048> known_locations_{};
-  std::atomic<KnownTable*> known_{nullptr};
+  KnownStacks known_;
   ModuleTable modules_;
+  TextTable texts_;
   AppendOnly<CodeLocation> locations_{kMostLocations};
   IdIndex locations_by_content_;
   AppendOnly<NodeRecord> nodes_{kMostNodes};

@@ -8,6 +8,7 @@
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/gate.hpp"
 #include "runtime/tracer/hook_mode.hpp"
+#include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/mapping_events.hpp"
 #include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/sampled_events.hpp"
@@ -29,7 +30,8 @@ bool prepare_tables() {
   if (is_prepared) return true;
   prepare_hash_keys();
   prepare_gate();
-  is_prepared = prepare_threads() && tables.shadow.prepare() && tables.tracebacks.prepare();
+  is_prepared = prepare_threads() && tables.shadow.prepare() && tables.tracebacks.prepare() &&
+                interpreter_stacks.prepare();
   return is_prepared;
 }
 
@@ -60,10 +62,12 @@ bool start_tracing(const Settings& settings) {
   if (!is_gate_stopped()) return true;
   if (!prepare_tables()) return false;
   tracer.settings = settings;
-  tracer.settings.frames = std::clamp(settings.frames, 1U, kMostFrames);
-  tables.frame_limit.store(tracer.settings.frames, std::memory_order_relaxed);
+  tracer.settings.frames = std::clamp(settings.frames, 1U, kMostInterpretedFrames);
+  tables.frame_limit.store(std::min(tracer.settings.frames, kMostFrames),
+                           std::memory_order_relaxed);
+  interpreter_stacks.configure(tracer.settings.frames, settings.count_frames);
   tracer.started = real_time();
-  tracebacks_may_differ();
+  stacks_may_be_cut_differently();
   sampling_rate.store(settings.sampling_rate, std::memory_order_relaxed);
   traces_mappings.store(settings.mmap, std::memory_order_relaxed);
   open_gate_for_tracing();
@@ -117,7 +121,7 @@ void clear_traces() {
 std::uint64_t tracer_memory() {
   std::uint64_t used = tables.shadow.used_memory() + tables.blocks.used_memory() +
                        sampled_blocks.used_memory() + tables.tracebacks.used_memory() +
-                       shared_rows_memory();
+                       shared_rows_memory() + interpreter_stacks.used_memory();
   for_each_thread_state([&](const ThreadState& thread) {
     used +=
         thread.records.used_memory() + thread.variances.used_memory() + thread_state_memory(thread);

@@ -12,9 +12,12 @@ inline constexpr std::uint32_t kDefaultFrames = 32;
 inline constexpr std::uint32_t kMostFrames = 1024;
 
 struct Settings {
-  std::uint32_t frames = kDefaultFrames;  // most of a traceback that are kept; at most kMostFrames
-  std::uint64_t sampling_rate = 0;        // mean bytes between samples; 0: every block
-  bool mmap = false;                      // anonymous mappings too, as a domain of their own
+  // Most of a traceback that are kept: up to kMostFrames of the machine's, kMostInterpretedFrames
+  // of an interpreter's.
+  std::uint32_t frames = kDefaultFrames;
+  bool count_frames = false;        // an interpreter's are counted, too, where they are not kept
+  std::uint64_t sampling_rate = 0;  // mean bytes between samples; 0: every block
+  bool mmap = false;                // anonymous mappings too, as a domain of their own
 };
 
 // false where the kernel gives no memory. Where tracing is on already, nothing changes.
@@ -26,7 +29,9 @@ Settings current_settings();
 
 // The counters' owners stand still for as long as it takes to copy them; the copy is in memory of
 // its own until release_snapshot_data(). false where nothing is traced or there is no memory.
-bool take_snapshot_data(SnapshotData& data);
+// `blocks` also counts the live blocks by size, which takes longer: it looks at each of them.
+class LiveBlocks;
+bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks = nullptr);
 void release_snapshot_data(SnapshotData& data);
 
 struct TracedMemory {

@@ -1,0 +1,134 @@
+// The frames that a thread of CPython is in: the one place that knows how each version keeps them.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <cstdint>
+
+#if PY_VERSION_HEX < 0x03090000 || PY_VERSION_HEX >= 0x030E0000
+#error "mtrace knows the frames of CPython 3.9 to 3.13"
+#endif
+
+#if PY_VERSION_HEX < 0x030B0000
+#include <frameobject.h>
+#else
+// CPython's own headers are C, and use names that a C++ compiler warns of.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#define Py_BUILD_CORE 1
+#include <internal/pycore_frame.h>
+#undef Py_BUILD_CORE
+#pragma GCC diagnostic pop
+#endif
+
+namespace memtrace::python {
+
+#if PY_VERSION_HEX >= 0x030D0000
+inline PyThreadState* current_thread() {
+  return PyThreadState_GetUnchecked();
+}
+inline bool is_finalizing() {
+  return Py_IsFinalizing() != 0;
+}
+#else
+inline PyThreadState* current_thread() {
+  return _PyThreadState_UncheckedGet();
+}
+inline bool is_finalizing() {
+  return _Py_IsFinalizing() != 0;
+}
+#endif
+
+// --- 3.9 and 3.10: a frame object each ---
+
+#if PY_VERSION_HEX < 0x030B0000
+
+using InterpreterFrame = PyFrameObject;
+
+inline InterpreterFrame* newest_frame(const PyThreadState* thread) {
+  return thread->frame;
+}
+inline InterpreterFrame* caller_of(const InterpreterFrame* frame) {
+  return frame->f_back;
+}
+inline bool is_complete(const InterpreterFrame*) {
+  return true;
+}
+inline PyCodeObject* code_of(const InterpreterFrame* frame) {
+  return frame->f_code;
+}
+// The instruction by its place in the code.
+inline std::uintptr_t instruction_of(const InterpreterFrame* frame) {
+  return static_cast<std::uintptr_t>(static_cast<std::intptr_t>(frame->f_lasti));
+}
+// What tells the frame from all others, whose codes are alive: both.
+inline constexpr bool kInstructionTellsCode = false;
+
+// In bytes, as PyCode_Addr2Line() wants it.
+inline int offset_of(const PyCodeObject*, std::uintptr_t instruction) {
+  constexpr int kUnit = PY_VERSION_HEX < 0x030A0000 ? 1 : 2;
+  return static_cast<int>(static_cast<std::intptr_t>(instruction)) * kUnit;
+}
+inline PyObject* function_name_of(const PyCodeObject* code) {
+  return code->co_name;
+}
+
+#else
+
+// --- 3.11 and later: frames without objects, linked on the thread's own stack ---
+
+using InterpreterFrame = _PyInterpreterFrame;
+
+#if PY_VERSION_HEX < 0x030D0000
+inline InterpreterFrame* newest_frame(const PyThreadState* thread) {
+  return thread->cframe->current_frame;
+}
+inline PyCodeObject* code_of(const InterpreterFrame* frame) {
+  return frame->f_code;
+}
+inline std::uintptr_t instruction_of(const InterpreterFrame* frame) {
+  return reinterpret_cast<std::uintptr_t>(frame->prev_instr);
+}
+#else
+inline InterpreterFrame* newest_frame(const PyThreadState* thread) {
+  return thread->current_frame;
+}
+inline PyCodeObject* code_of(const InterpreterFrame* frame) {
+  return reinterpret_cast<PyCodeObject*>(frame->f_executable);
+}
+inline std::uintptr_t instruction_of(const InterpreterFrame* frame) {
+  return reinterpret_cast<std::uintptr_t>(frame->instr_ptr);
+}
+#endif
+
+inline InterpreterFrame* caller_of(const InterpreterFrame* frame) {
+  return frame->previous;
+}
+inline std::uintptr_t first_instruction_of(const PyCodeObject* code) {
+  return reinterpret_cast<std::uintptr_t>(code->co_code_adaptive);
+}
+// Not one that still makes its cells, and not one that stands for a call from C.
+inline bool is_complete(const InterpreterFrame* frame) {
+#if PY_VERSION_HEX >= 0x030C0000
+  if (frame->owner == FRAME_OWNED_BY_CSTACK) return false;
+#endif
+  if (frame->owner == FRAME_OWNED_BY_GENERATOR) return true;
+  const PyCodeObject* const code = code_of(frame);
+  return instruction_of(frame) >=
+         first_instruction_of(code) +
+             static_cast<unsigned>(code->_co_firsttraceable) * sizeof(_Py_CODEUNIT);
+}
+// Instructions lie in the code object.
+inline constexpr bool kInstructionTellsCode = true;
+
+inline int offset_of(const PyCodeObject* code, std::uintptr_t instruction) {
+  return static_cast<int>(static_cast<std::intptr_t>(instruction - first_instruction_of(code)));
+}
+inline PyObject* function_name_of(const PyCodeObject* code) {
+  return code->co_qualname;
+}
+
+#endif
+
+}  // namespace memtrace::python

@@ -1,0 +1,150 @@
+#include "python/extension/front_end.hpp"
+
+#include "python/extension/frame_access.hpp"
+#include "python/extension/text.hpp"
+#include "runtime/container/keyed_hash.hpp"
+#include "runtime/interpreter/support.hpp"
+
+namespace memtrace::python {
+namespace {
+
+using runtime::FoundStack;
+using runtime::InterpretedFrame;
+using runtime::SourceDescription;
+using runtime::StackQuery;
+
+PyInterpreterState* main_interpreter = nullptr;
+
+// nullptr where the thread runs nothing of the main interpreter. Without the GIL its frames do not
+// move, but when the interpreter goes down another thread may free them.
+PyThreadState* this_thread(bool holds_lock) {
+  PyThreadState* const thread = holds_lock ? current_thread() : PyGILState_GetThisThreadState();
+  if (thread == nullptr || thread->interp != main_interpreter) return nullptr;
+  if (!holds_lock && thread != current_thread() && is_finalizing()) return nullptr;
+  return thread;
+}
+
+// Frames in pairs, or a frame's two words.
+class StackHash {
+ public:
+  explicit StackHash(const std::uint64_t* keys) : hash_(keys) {}
+
+  void add(const InterpreterFrame* frame) {
+    const std::uintptr_t instruction = instruction_of(frame);
+    if constexpr (!kInstructionTellsCode) {
+      hash_.add(reinterpret_cast<std::uintptr_t>(code_of(frame)), instruction);
+    } else if (has_first_) {
+      hash_.add(first_, instruction);
+      has_first_ = false;
+    } else {
+      first_ = instruction;
+      has_first_ = true;
+    }
+  }
+  std::uint64_t finish() {
+    if (has_first_) hash_.add(first_, 0);
+    return hash_.finish();
+  }
+
+ private:
+  runtime::PairHash hash_;
+  std::uintptr_t first_ = 0;
+  bool has_first_ = false;
+};
+
+const InterpreterFrame* next_complete(const InterpreterFrame* frame) {
+  while (frame != nullptr && !is_complete(frame)) frame = caller_of(frame);
+  return frame;
+}
+
+bool walk(const StackQuery& query, FoundStack& found) {
+  const PyThreadState* const thread = this_thread(query.holds_lock);
+  if (thread == nullptr) return false;
+  const InterpreterFrame* frame = next_complete(newest_frame(thread));
+  if (frame == nullptr) return false;
+  StackHash hash(query.hash_keys);
+  std::uint32_t frames = 0;
+  for (; frame != nullptr && frames < query.limit; ++frames) {
+    hash.add(frame);
+    frame = next_complete(caller_of(frame));
+  }
+  std::uint32_t all = frames;
+  while (frame != nullptr && all < runtime::kMostInterpretedFrames) {
+    ++all;
+    if (!query.count_all) break;
+    frame = next_complete(caller_of(frame));
+  }
+  found = {hash.finish(), frames, all};
+  return true;
+}
+
+std::uint32_t collect(const StackQuery& query, InterpretedFrame* frames) {
+  const PyThreadState* const thread = this_thread(query.holds_lock);
+  if (thread == nullptr) return 0;
+  std::uint32_t count = 0;
+  const InterpreterFrame* frame = next_complete(newest_frame(thread));
+  for (; frame != nullptr && count < query.limit; ++count) {
+    frames[count] = {reinterpret_cast<std::uintptr_t>(code_of(frame)), instruction_of(frame)};
+    frame = next_complete(caller_of(frame));
+  }
+  return count;
+}
+
+PyCodeObject* code_at(std::uintptr_t address) {
+  return reinterpret_cast<PyCodeObject*>(address);
+}
+
+// Neither reads what another thread may change: the frame keeps its code, the code its names.
+void describe(const InterpretedFrame& frame, SourceDescription& description) {
+  PyCodeObject* const code = code_at(frame.code);
+  description.file = utf8_of(code->co_filename, description.room);
+  description.function =
+      utf8_of(function_name_of(code), description.room + SourceDescription::kRoom);
+  const int line = PyCode_Addr2Line(code, offset_of(code, frame.instruction));
+  description.line = line < 0 ? 0 : static_cast<std::uint32_t>(line);
+}
+
+bool keep(std::uintptr_t code) {
+  const PyThreadState* const thread = current_thread();
+  if (thread == nullptr || thread != PyGILState_GetThisThreadState()) return false;
+  Py_INCREF(code_at(code));
+  return true;
+}
+
+bool is_only_kept(std::uintptr_t code) {
+  return Py_REFCNT(code_at(code)) == 1;
+}
+
+int release_unused(void*) {
+  release_codes(false);
+  return 0;
+}
+
+void wish_release() {
+  // Where there are too many calls already, the wish comes again.
+  Py_AddPendingCall(release_unused, nullptr);
+}
+
+}  // namespace
+
+const runtime::FrontEnd kFrontEnd = {walk, collect, describe, keep, is_only_kept, wish_release};
+
+void remember_main_interpreter() {
+  main_interpreter = PyInterpreterState_Main();
+}
+
+void release_codes(bool all) {
+  constexpr std::size_t kAtOnce = std::size_t{1} << 16;
+  const runtime::InterpreterSupport& support = *mtrace_interpreter_support();
+  auto* const codes =
+      static_cast<std::uintptr_t*>(PyMem_RawMalloc(kAtOnce * sizeof(std::uintptr_t)));
+  if (codes == nullptr) return;
+  std::size_t count = kAtOnce;
+  while (count == kAtOnce) {
+    count = support.release_codes(all, codes, kAtOnce);
+    for (std::size_t i = 0; i < count; ++i) Py_DECREF(code_at(codes[i]));
+  }
+  PyMem_RawFree(codes);
+}
+
+}  // namespace memtrace::python

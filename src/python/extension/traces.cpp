@@ -1,0 +1,180 @@
+#include "python/extension/traces.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "python/extension/reference.hpp"
+#include "python/extension/traceback_objects.hpp"
+#include "python/extension/tracing.hpp"
+#include "runtime/interpreter/support.hpp"
+
+namespace memtrace::python {
+namespace {
+
+using runtime::BlockGroup;
+using runtime::SnapshotRow;
+
+// The tracer's counters of one moment.
+class Copy {
+ public:
+  explicit Copy(bool by_size) : is_there_(support().copy(data_, by_size, handle_)) {}
+  ~Copy() { support().release_copy(data_, handle_); }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+  // Where tracing is off there are no rows.
+  [[nodiscard]] std::span<const SnapshotRow> rows() const { return data_.rows; }
+  [[nodiscard]] std::span<const BlockGroup> groups() const { return data_.groups; }
+  [[nodiscard]] runtime::TracebackTables tables() const {
+    return {data_.texts, data_.modules, data_.locations, data_.nodes};
+  }
+  // Rows are in the order of their records.
+  [[nodiscard]] const SnapshotRow* find(std::uint32_t record) const {
+    const auto found = std::lower_bound(
+        data_.rows.begin(), data_.rows.end(), record,
+        [](const SnapshotRow& row, std::uint32_t wanted) { return row.record < wanted; });
+    return found != data_.rows.end() && found->record == record ? &*found : nullptr;
+  }
+
+ private:
+  static const runtime::InterpreterSupport& support() { return *mtrace_interpreter_support(); }
+
+  runtime::SnapshotData data_;
+  void* handle_ = nullptr;
+  bool is_there_;
+};
+
+std::uint32_t total_frames(std::uint32_t all_frames, std::uint32_t kept) {
+  return std::max({all_frames, kept, 1U});
+}
+
+bool append(const Reference& list, PyObject* item) {
+  const Reference owned(item);
+  return owned && PyList_Append(list.get(), owned.get()) == 0;
+}
+
+// The rows and, beside them, each row's traceback once.
+class RowLists {
+ public:
+  RowLists(const Copy& copy, TracebackObjects& objects) : copy_(copy), objects_(objects) {}
+
+  bool build(bool by_size, bool with_metrics) {
+    rows_ = Reference(PyList_New(0));
+    tracebacks_ = Reference(PyList_New(0));
+    functions_ = Reference(PyList_New(0));
+    metrics_ = Reference(PyList_New(0));
+    if (!rows_ || !tracebacks_ || !functions_ || !metrics_) return false;
+    for (const SnapshotRow& row : copy_.rows()) {
+      if (!add_traceback(row)) return false;
+      if (!by_size && !add_sum(row)) return false;
+      if (with_metrics && !add_metrics(row)) return false;
+    }
+    for (const BlockGroup& group : copy_.groups()) {
+      if (!add_group(group)) return false;
+    }
+    return true;
+  }
+  PyObject* take(bool with_metrics) {
+    return with_metrics
+               ? PyTuple_Pack(4, rows_.get(), tracebacks_.get(), functions_.get(), metrics_.get())
+               : PyTuple_Pack(3, rows_.get(), tracebacks_.get(), functions_.get());
+  }
+
+ private:
+  [[nodiscard]] Py_ssize_t index_of(const SnapshotRow& row) const {
+    return &row - copy_.rows().data();
+  }
+
+  bool add_traceback(const SnapshotRow& row) {
+    const std::uint32_t total = total_frames(row.all_frames, objects_.depth_of(row.node));
+    return append(tracebacks_, Py_BuildValue("(NI)", objects_.frames(row.node), total)) &&
+           append(functions_, objects_.functions(row.node));
+  }
+  bool add_sum(const SnapshotRow& row) {
+    if (row.live.count == 0 && row.live.size == 0) return true;
+    return append(
+        rows_, Py_BuildValue("(ILLn)", row.domain, row.live.size, row.live.count, index_of(row)));
+  }
+  bool add_group(const BlockGroup& group) {
+    const SnapshotRow* const row = copy_.find(group.record);
+    if (row == nullptr) return true;
+    return append(rows_,
+                  Py_BuildValue("(ILKn)", row->domain, group.size, group.count, index_of(*row)));
+  }
+  bool add_metrics(const SnapshotRow& row) {
+    return append(metrics_, Py_BuildValue("(ILLLLLLn)", row.domain, row.live.size, row.live.count,
+                                          row.peak.size, row.peak.count, row.total.size,
+                                          row.total.count, index_of(row)));
+  }
+
+  const Copy& copy_;
+  TracebackObjects& objects_;
+  Reference rows_, tracebacks_, functions_, metrics_;
+};
+
+// One traceback's tuple may be wanted by several groups of blocks.
+class TraceList {
+ public:
+  TraceList(const Copy& copy, TracebackObjects& objects) : copy_(copy), objects_(objects) {}
+
+  PyObject* build() {
+    list_ = Reference(PyList_New(0));
+    if (!list_ || !frames_.allocate(copy_.tables().nodes.size())) return nullptr;
+    for (const BlockGroup& group : copy_.groups()) {
+      const SnapshotRow* const row = copy_.find(group.record);
+      if (row != nullptr && !add(group, *row)) return nullptr;
+    }
+    return list_.release();
+  }
+
+ private:
+  bool add(const BlockGroup& group, const SnapshotRow& row) {
+    PyObject*& frames = frames_[row.node];
+    if (frames == nullptr) frames = objects_.frames(row.node);
+    if (frames == nullptr) return false;
+    const auto kept = static_cast<std::uint32_t>(PyTuple_GET_SIZE(frames));
+    const Reference trace(Py_BuildValue("(ILOI)", row.domain, group.size, frames,
+                                        total_frames(row.all_frames, kept)));
+    if (!trace) return false;
+    for (std::uint64_t block = 0; block < group.count; ++block) {
+      if (!append(list_, trace.again())) return false;
+    }
+    return true;
+  }
+
+  const Copy& copy_;
+  TracebackObjects& objects_;
+  Reference list_;
+  ObjectTable frames_;  // by node
+};
+
+}  // namespace
+
+PyObject* all_traces() {
+  const Untraced untraced;
+  const Copy copy(true);
+  TracebackObjects objects(copy.tables());
+  return objects.allocate() ? TraceList(copy, objects).build() : nullptr;
+}
+
+PyObject* all_rows(bool by_size, bool with_metrics) {
+  const Untraced untraced;
+  const Copy copy(by_size);
+  TracebackObjects objects(copy.tables());
+  RowLists lists(copy, objects);
+  if (!objects.allocate() || !lists.build(by_size, with_metrics)) return nullptr;
+  return lists.take(with_metrics);
+}
+
+PyObject* traceback_of_block(std::uint32_t domain, std::uintptr_t address) {
+  const Untraced untraced;
+  const runtime::InterpreterSupport& support = *mtrace_interpreter_support();
+  runtime::BlockTraceback found;
+  if (!support.find_block(domain, address, found)) Py_RETURN_NONE;
+  TracebackObjects objects(support.tables());
+  if (!objects.allocate()) return nullptr;
+  const std::uint32_t total = total_frames(found.all_frames, objects.depth_of(found.node));
+  return Py_BuildValue("(NI)", objects.frames(found.node), total);
+}
+
+}  // namespace memtrace::python

@@ -1,0 +1,30 @@
+// Switching the tracing of Python's allocators on and off. With the GIL held.
+#pragma once
+
+#include <cstdint>
+
+namespace memtrace::python {
+
+inline constexpr std::uint32_t kMostFrames = 65535;
+
+// Puts the hooks in front of the three allocators, and the front end in its place. Nothing is
+// traced by that. false, with an exception, where this interpreter cannot be traced.
+bool install_hooks();
+
+// false where there is no memory.
+bool start_tracing(std::uint32_t frames);
+void stop_tracing();
+
+// Blocks that the calling thread allocates in its scope are not traced.
+class Untraced {
+ public:
+  Untraced();
+  ~Untraced();
+  Untraced(const Untraced&) = delete;
+  Untraced& operator=(const Untraced&) = delete;
+
+ private:
+  bool was_;
+};
+
+}  // namespace memtrace::python

@@ -1,0 +1,14 @@
+// The hooks in front of an interpreter's allocators.
+#pragma once
+
+#include "runtime/interpreter/support.hpp"
+
+namespace memtrace::runtime {
+
+// `context` is the HookedAllocator that they stand in front of.
+void* interpreter_allocate(void* context, std::size_t size);
+void* interpreter_allocate_zeroed(void* context, std::size_t count, std::size_t size);
+void* interpreter_resize(void* context, void* pointer, std::size_t size);
+void interpreter_release(void* context, void* pointer);
+
+}  // namespace memtrace::runtime

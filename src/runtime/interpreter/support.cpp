@@ -1,0 +1,124 @@
+#include "runtime/interpreter/support.hpp"
+
+#include <cerrno>
+#include <new>
+
+#include "runtime/control/control.hpp"
+#include "runtime/interpreter/allocator_hooks.hpp"
+#include "runtime/snapshot/snapshot_writer.hpp"
+#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/guarded.hpp"
+#include "runtime/tracer/interpreter_stacks.hpp"
+#include "runtime/tracer/live_blocks.hpp"
+#include "runtime/tracer/tracer.hpp"
+#include "runtime/tracer/tracked_spaces.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+bool set_front_end(const FrontEnd* from) {
+  const FrontEnd* none = nullptr;
+  return front_end.compare_exchange_strong(none, from, std::memory_order_acq_rel) || none == from;
+}
+
+TraceStatus status() {
+  if (!is_tracing()) return {};
+  return {true, current_settings().frames};
+}
+
+bool start(std::uint32_t frames) {
+  return start_tracing({.frames = frames, .count_frames = true});
+}
+
+std::size_t release_codes(bool all, std::uintptr_t* codes, std::size_t room) {
+  const Guarded guarded;
+  return interpreter_stacks.release_codes(all, {codes, room});
+}
+
+bool copy(SnapshotData& data, bool by_size, void*& copied) {
+  const Guarded guarded;
+  LiveBlocks* blocks = nullptr;
+  if (by_size) {
+    void* const memory = map_memory(sizeof(LiveBlocks));
+    if (memory == nullptr) return false;
+    blocks = new (memory) LiveBlocks;
+  }
+  copied = blocks;
+  return take_snapshot_data(data, blocks);
+}
+
+void release_copy(SnapshotData& data, void* copied) {
+  release_snapshot_data(data);
+  auto* const blocks = static_cast<LiveBlocks*>(copied);
+  if (blocks == nullptr) return;
+  blocks->~LiveBlocks();
+  unmap_memory(blocks, sizeof(LiveBlocks));
+}
+
+int write(const char* path) {
+  const Guarded guarded;
+  SnapshotData data;
+  if (!take_snapshot_data(data)) return is_tracing() ? ENOMEM : ENODATA;
+  int error = 0;
+  write_snapshot(data, path, &error);
+  release_snapshot_data(data);
+  return error;
+}
+
+TracebackTables traceback_tables() {
+  const TracebackTable& from = tables.tracebacks;
+  return {from.texts().texts().items(), from.modules().modules().items(), from.locations().items(),
+          from.nodes().items()};
+}
+
+// Blocks of the heaps are in one map, whatever their domain.
+bool find_heap_block(std::uintptr_t address, Block& block) {
+  block = tables.shadow.peek(address);
+  return block.record != kNoRecord || tables.blocks.peek(block_key(address, kNativeSpace), block);
+}
+
+bool find_block(std::uint32_t domain, std::uintptr_t address, BlockTraceback& found) {
+  const Guarded guarded;
+  if (!is_tracing()) return false;
+  const auto records = tables.tracebacks.records().items();
+  Block block;
+  if (!find_heap_block(address, block) || records[block.record].domain != domain) {
+    const std::uint32_t space = tracked_spaces.find(domain);
+    if (space == TrackedSpaces::kNone) return false;
+    if (!tables.blocks.peek(block_key(address, space), block)) return false;
+  }
+  const RecordKey& key = records[block.record];
+  found = {key.node, key.domain, key.all_frames, block.size};
+  return true;
+}
+
+bool set_untraced(bool untraced) {
+  const bool was = local.untraced;
+  local.untraced = untraced;
+  return was;
+}
+
+constexpr InterpreterSupport kSupport = {
+    .layout = kSupportLayout,
+    .hooks = {nullptr, interpreter_allocate, interpreter_allocate_zeroed, interpreter_resize,
+              interpreter_release},
+    .set_front_end = set_front_end,
+    .status = status,
+    .start = start,
+    .stop = stop_tracing,
+    .set_untraced = set_untraced,
+    .release_codes = release_codes,
+    .copy = copy,
+    .release_copy = release_copy,
+    .write_snapshot = write,
+    .take_last_snapshot = take_last_snapshot,
+    .tables = traceback_tables,
+    .find_block = find_block,
+};
+
+}  // namespace
+}  // namespace memtrace::runtime
+
+const memtrace::runtime::InterpreterSupport* mtrace_interpreter_support() {
+  return &memtrace::runtime::kSupport;
+}

@@ -1,0 +1,83 @@
+// What an interpreter's front end, a library of its own, uses of the tracer. The two are built
+// together: `layout` says so.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "runtime/tracer/front_end.hpp"
+#include "runtime/tracer/snapshot_data.hpp"
+
+namespace memtrace::runtime {
+
+// An interpreter's allocator, in the layout of CPython's PyMemAllocatorEx.
+struct InterpreterAllocator {
+  void* context = nullptr;
+  void* (*allocate)(void* context, std::size_t size) = nullptr;
+  void* (*allocate_zeroed)(void* context, std::size_t count, std::size_t size) = nullptr;
+  void* (*resize)(void* context, void* pointer, std::size_t size) = nullptr;
+  void (*release)(void* context, void* pointer) = nullptr;
+};
+
+// What the hooks' context points to.
+struct HookedAllocator {
+  InterpreterAllocator inner;  // that the hooks stand in front of
+  bool holds_lock = false;     // whoever allocates has the interpreter's lock
+};
+
+// The tables that tracebacks are read from; they only grow.
+struct TracebackTables {
+  std::span<const std::string_view> texts;
+  std::span<const ModuleRecord> modules;
+  std::span<const CodeLocation> locations;
+  std::span<const NodeRecord> nodes;
+};
+
+struct BlockTraceback {
+  std::uint32_t node = 0;
+  std::uint32_t domain = 0;
+  std::uint32_t all_frames = 0;
+  std::int64_t size = 0;
+};
+
+struct TraceStatus {
+  bool is_tracing = false;
+  std::uint32_t frames = 0;  // that are kept
+};
+
+struct InterpreterSupport {
+  std::uint64_t layout = 0;
+
+  // Calls of any allocator go to context->inner and are traced.
+  InterpreterAllocator hooks;  // without context
+  // There is one front end in a process, the first.
+  bool (*set_front_end)(const FrontEnd* from) = nullptr;
+  // Whether the front end should trace at once: the program is traced already.
+  TraceStatus (*status)() = nullptr;
+  bool (*start)(std::uint32_t frames) = nullptr;
+  void (*stop)() = nullptr;
+  // What the calling thread allocates from now on is not traced, or is again. Returns what was.
+  bool (*set_untraced)(bool untraced) = nullptr;
+  // See InterpreterStacks::release_codes().
+  std::size_t (*release_codes)(bool all, std::uintptr_t* codes, std::size_t room) = nullptr;
+
+  // Of all, with groups of blocks by size; `copy` is given back with release_copy().
+  bool (*copy)(SnapshotData& data, bool by_size, void*& copy) = nullptr;
+  void (*release_copy)(SnapshotData& data, void* copy) = nullptr;
+  // 0, or the number of an error.
+  int (*write_snapshot)(const char* path) = nullptr;
+  // The last snapshot of a traced process, before the interpreter goes down.
+  void (*take_last_snapshot)() = nullptr;
+  TracebackTables (*tables)() = nullptr;
+  bool (*find_block)(std::uint32_t domain, std::uintptr_t address, BlockTraceback& found) = nullptr;
+};
+
+// Changes with anything above.
+inline constexpr std::uint64_t kSupportLayout = 1 << 16 | sizeof(InterpreterSupport);
+
+}  // namespace memtrace::runtime
+
+extern "C" [[gnu::visibility("default")]] const memtrace::runtime::InterpreterSupport*
+mtrace_interpreter_support();

@@ -1,0 +1,64 @@
+// What an interpreter's front end tells the tracer: which lines of a program a thread is in.
+//
+// An interpreter has a lock; a thread that holds it may change its objects, every other thread only
+// looks at its own frames, which do not move while it is in a hook. A front end never waits for
+// that lock: somebody who holds it may be waiting for one of ours.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace memtrace::runtime {
+
+inline constexpr std::uint32_t kMostInterpretedFrames = 65535;
+
+struct StackQuery {
+  const std::uint64_t* hash_keys = nullptr;  // [kHashKeys]
+  std::uint32_t limit = 0;                   // frames that are kept
+  bool count_all = false;                    // also how many frames there are beyond
+  bool holds_lock = false;                   // the thread is known to hold the interpreter's lock
+};
+
+struct FoundStack {
+  std::uint64_t hash = 0;    // of the frames that are kept
+  std::uint32_t frames = 0;  // that are kept
+  std::uint32_t all = 0;     // that there are, or, without count_all, at most one more than kept
+};
+
+// Two frames are equal where both words are, as long as the code is kept alive.
+struct InterpretedFrame {
+  std::uintptr_t code = 0;
+  std::uintptr_t instruction = 0;
+};
+
+// Room for names, and what was put there, as UTF-8 with lone surrogates. Longer ones are cut.
+struct SourceDescription {
+  static constexpr std::size_t kRoom = std::size_t{64} << 10;
+  char* room = nullptr;  // [2 * kRoom]
+  std::string_view file;
+  std::string_view function;
+  std::uint32_t line = 0;
+};
+
+// None of them allocates, waits or blocks.
+struct FrontEnd {
+  // The calling thread's stack; false where it runs nothing of the interpreter.
+  bool (*walk)(const StackQuery& query, FoundStack& found) = nullptr;
+  // Its frames, most recent first: as many as the walk found.
+  std::uint32_t (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
+  void (*describe)(const InterpretedFrame& frame, SourceDescription& description) = nullptr;
+  // Keeps a code from ending, by a reference. false where the thread has not the lock that this
+  // needs.
+  bool (*keep)(std::uintptr_t code) = nullptr;
+  // Whether nothing but that reference keeps it. With the interpreter's lock held.
+  bool (*is_only_kept)(std::uintptr_t code) = nullptr;
+  // Many are kept: release_codes() should be called, soon and from somewhere else.
+  void (*wish_release)() = nullptr;
+};
+
+// nullptr: there is none. It stays where it is for ever.
+extern constinit std::atomic<const FrontEnd*> front_end;
+
+}  // namespace memtrace::runtime

@@ -1,0 +1,35 @@
+// Names of files and functions, each once, in the tracer's own memory. Used under its owner's lock,
+// but for texts(), whose items never change.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/container/append_only.hpp"
+#include "runtime/container/id_index.hpp"
+
+namespace memtrace::runtime {
+
+class TextTable {
+ public:
+  // IdIndex::kNotFound where there is no memory.
+  std::uint32_t id_of(std::string_view text);
+
+  [[nodiscard]] const AppendOnly<std::string_view>& texts() const { return texts_; }
+  [[nodiscard]] std::size_t used_memory() const {
+    return texts_.used_memory() + texts_by_content_.used_memory() + mapped_;
+  }
+
+ private:
+  static constexpr std::uint32_t kMostTexts = 1U << 26;
+
+  const char* copy(std::string_view text);
+
+  AppendOnly<std::string_view> texts_{kMostTexts};
+  IdIndex texts_by_content_;
+  char* room_ = nullptr;
+  std::size_t room_size_ = 0;
+  std::size_t mapped_ = 0;
+};
+
+}  // namespace memtrace::runtime
