@@ -73,6 +73,8 @@ struct MadeUp {
   void row(std::uint32_t node, std::uint32_t domain, std::int64_t size, std::int64_t count) {
     rows.push_back({node,
                     domain,
+                    0,
+                    0,
                     {size, count},
                     {2 * size, 2 * count},
                     {9 * size, 9 * count},

@@ -161,7 +161,17 @@ MadeUp random_data(std::mt19937_64& random, std::uint32_t nodes) {
   for (std::uint32_t i = below(12); i-- > 0;) {
     made_up.module(paths[below(paths.size())].c_str(), std::string(below(3), 'i'));
   }
+  for (const std::string_view text : {"/srv/a.py", "", "~", "load", "/lib/a.so", "<string>"}) {
+    made_up.text(text);
+  }
+  const auto text = [&] { return below(made_up.texts.size()); };
   for (std::uint32_t i = 0; i < 1 + nodes / 4; ++i) {
+    if (below(3) == 0) {
+      const std::uint32_t function = below(4) == 0 ? runtime::kNoText : text();
+      const auto line = static_cast<std::uint32_t>(random() >> (32 + below(32)));
+      made_up.locations.push_back(CodeLocation::of_source({text(), function, line}));
+      continue;
+    }
     const auto module = below(made_up.modules.size() + 1);
     made_up.locations.push_back({.offset = random() >> below(64),
                                  .module = module < made_up.modules.size() ? module : kNoModule,

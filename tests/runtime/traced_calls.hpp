@@ -32,7 +32,7 @@ inline std::array<std::atomic<std::uintptr_t>, kSites> site_addresses;
   if (enter_hook(thread) != HookEntry::traced) return std::realloc(pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer);
   void* const moved = std::realloc(pointer, size);
-  end_move(*thread, moving, moved, size, caller);
+  end_move(*thread, moving, moved, size, record_of_stack(*thread, {caller, kNativeDomain}));
   leave_hook(*thread);
   return moved;
 }

@@ -24,37 +24,51 @@ PyThreadState* this_thread(bool holds_lock) {
   return thread;
 }
 
-// Frames in pairs, or a frame's two words.
-class StackHash {
- public:
-  explicit StackHash(const std::uint64_t* keys) : hash_(keys) {}
-
-  void add(const InterpreterFrame* frame) {
-    const std::uintptr_t instruction = instruction_of(frame);
-    if constexpr (!kInstructionTellsCode) {
-      hash_.add(reinterpret_cast<std::uintptr_t>(code_of(frame)), instruction);
-    } else if (has_first_) {
-      hash_.add(first_, instruction);
-      has_first_ = false;
-    } else {
-      first_ = instruction;
-      has_first_ = true;
-    }
-  }
-  std::uint64_t finish() {
-    if (has_first_) hash_.add(first_, 0);
-    return hash_.finish();
-  }
-
- private:
-  runtime::PairHash hash_;
-  std::uintptr_t first_ = 0;
-  bool has_first_ = false;
-};
-
 const InterpreterFrame* next_complete(const InterpreterFrame* frame) {
   while (frame != nullptr && !is_complete(frame)) frame = caller_of(frame);
   return frame;
+}
+
+// A caller: see may_be_complete().
+const InterpreterFrame* next_caller(const InterpreterFrame* frame) {
+  frame = caller_of(frame);
+  while (frame != nullptr && !may_be_complete(frame)) frame = caller_of(frame);
+  return frame;
+}
+
+// Adds the frames up to the limit, two at a time; `frame` becomes the first one beyond.
+std::uint32_t add_frames(const StackQuery& query, const InterpreterFrame*& frame,
+                         runtime::PairHash& hash) {
+  std::uint32_t frames = 0;
+  while (frame != nullptr && frames < query.limit) {
+    const std::uintptr_t first = instruction_of(frame);
+    if constexpr (!kInstructionTellsCode) {
+      hash.add(reinterpret_cast<std::uintptr_t>(code_of(frame)), first);
+      frame = next_caller(frame);
+      ++frames;
+      continue;
+    }
+    frame = next_caller(frame);
+    if (frame == nullptr || frames + 1 == query.limit) {
+      hash.add(first, 0);
+      return frames + 1;
+    }
+    hash.add(first, instruction_of(frame));
+    frame = next_caller(frame);
+    frames += 2;
+  }
+  return frames;
+}
+
+// Of `frames` and those from `frame` on: all, or one more than are kept.
+template <class Next>
+std::uint32_t count_frames(const StackQuery& query, std::uint32_t frames,
+                           const InterpreterFrame* frame, Next next) {
+  if (!query.count_all) return frames + (frame == nullptr ? 0 : 1);
+  for (; frame != nullptr && frames < runtime::kMostInterpretedFrames; ++frames) {
+    frame = next(frame);
+  }
+  return frames;
 }
 
 bool walk(const StackQuery& query, FoundStack& found) {
@@ -62,32 +76,27 @@ bool walk(const StackQuery& query, FoundStack& found) {
   if (thread == nullptr) return false;
   const InterpreterFrame* frame = next_complete(newest_frame(thread));
   if (frame == nullptr) return false;
-  StackHash hash(query.hash_keys);
-  std::uint32_t frames = 0;
-  for (; frame != nullptr && frames < query.limit; ++frames) {
-    hash.add(frame);
-    frame = next_complete(caller_of(frame));
-  }
-  std::uint32_t all = frames;
-  while (frame != nullptr && all < runtime::kMostInterpretedFrames) {
-    ++all;
-    if (!query.count_all) break;
-    frame = next_complete(caller_of(frame));
-  }
-  found = {hash.finish(), frames, all};
+  runtime::PairHash hash(query.hash_keys);
+  found.frames = add_frames(query, frame, hash);
+  found.all = count_frames(query, found.frames, frame, next_caller);
+  hash.add(query.salt, std::uint64_t{found.frames} << 32 | found.all);
+  found.hash = hash.finish() | 1;
   return true;
 }
 
-std::uint32_t collect(const StackQuery& query, InterpretedFrame* frames) {
+FoundStack collect(const StackQuery& query, InterpretedFrame* frames) {
   const PyThreadState* const thread = this_thread(query.holds_lock);
-  if (thread == nullptr) return 0;
-  std::uint32_t count = 0;
+  if (thread == nullptr) return {};
+  const auto next = [](const InterpreterFrame* of) { return next_complete(caller_of(of)); };
+  FoundStack found;
   const InterpreterFrame* frame = next_complete(newest_frame(thread));
-  for (; frame != nullptr && count < query.limit; ++count) {
-    frames[count] = {reinterpret_cast<std::uintptr_t>(code_of(frame)), instruction_of(frame)};
-    frame = next_complete(caller_of(frame));
+  for (; frame != nullptr && found.frames < query.limit; ++found.frames) {
+    frames[found.frames] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
+                            instruction_of(frame)};
+    frame = next(frame);
   }
-  return count;
+  found.all = count_frames(query, found.frames, frame, next);
+  return found;
 }
 
 PyCodeObject* code_at(std::uintptr_t address) {

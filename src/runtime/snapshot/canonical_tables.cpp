@@ -92,7 +92,10 @@ bool CanonicalTables::link_nodes() {
   for (std::size_t frame = 1; frame < position.size(); ++frame) {
     position[frame] += position[frame - 1];
   }
-  if (unknown_) order[position[frames_.unknown()]++] = {.node = link_of(0), .parent = 0};
+  if (unknown_) {
+    links_[link_of(0)].frame = frames_.unknown();
+    order[position[frames_.unknown()]++] = {.node = link_of(0), .parent = 0};
+  }
   for (std::uint32_t i = 1; i < data_.nodes.size(); ++i) {
     if (used_[i] == 0) continue;
     const NodeRecord& node = data_.nodes[i];

@@ -16,13 +16,14 @@ inline constexpr std::uint32_t kMostInterpretedFrames = 65535;
 
 struct StackQuery {
   const std::uint64_t* hash_keys = nullptr;  // [kHashKeys]
+  std::uint64_t salt = 0;                    // what else the hash is of
   std::uint32_t limit = 0;                   // frames that are kept
   bool count_all = false;                    // also how many frames there are beyond
   bool holds_lock = false;                   // the thread is known to hold the interpreter's lock
 };
 
 struct FoundStack {
-  std::uint64_t hash = 0;    // of the frames that are kept
+  std::uint64_t hash = 0;    // of the frames that are kept, the other members, and the salt
   std::uint32_t frames = 0;  // that are kept
   std::uint32_t all = 0;     // that there are, or, without count_all, at most one more than kept
 };
@@ -46,8 +47,9 @@ struct SourceDescription {
 struct FrontEnd {
   // The calling thread's stack; false where it runs nothing of the interpreter.
   bool (*walk)(const StackQuery& query, FoundStack& found) = nullptr;
-  // Its frames, most recent first: as many as the walk found.
-  std::uint32_t (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
+  // Its frames, most recent first, and how many there are. A walk is allowed to take for a frame what
+  // is none, where its hash is never that of a stack without: then the numbers differ.
+  FoundStack (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
   void (*describe)(const InterpretedFrame& frame, SourceDescription& description) = nullptr;
   // Keeps a code from ending, by a reference. false where the thread has not the lock that this
   // needs.

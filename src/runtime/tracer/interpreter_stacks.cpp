@@ -12,14 +12,6 @@ constinit InterpreterStacks interpreter_stacks;
 
 namespace {
 
-// Everything that the record depends on, beside the frames.
-std::uint64_t hash_of(const StackQuery& query, const FoundStack& found, std::uint32_t domain) {
-  PairHash hash;
-  hash.add(found.hash, std::uint64_t{found.all} << 32 | found.frames);
-  hash.add(std::uint64_t{domain} << 32 | query.limit, query.count_all ? 1 : 2);
-  return hash.finish() | 1;
-}
-
 RecordKey key_of(const StackQuery& query, const FoundStack& found, std::uint32_t domain) {
   return {.node = 0,
           .domain = domain & 0x7FFFFFFF,
@@ -32,16 +24,17 @@ RecordKey key_of(const StackQuery& query, const FoundStack& found, std::uint32_t
 RecordId InterpreterStacks::record_of(ThreadState& thread, std::uint32_t domain, bool holds_lock) {
   const FrontEnd* const from = front_end.load(std::memory_order_acquire);
   if (from == nullptr) return kNoRecord;
-  const StackQuery query{hash_keys.data(), limit_.load(std::memory_order_relaxed),
-                         count_all_.load(std::memory_order_relaxed), holds_lock};
+  const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
+  const bool count_all = count_all_.load(std::memory_order_relaxed);
+  const std::uint64_t salt = std::uint64_t{domain} << 32 | limit << 1 | (count_all ? 1U : 0U);
+  const StackQuery query{hash_keys.data(), salt, limit, count_all, holds_lock};
   FoundStack found;
   if (!from->walk(query, found)) return kNoRecord;
-  const std::uint64_t hash = hash_of(query, found, domain);
   // What is known is forgotten with the gate held.
   if (!thread.announcement.enter()) return kNoRecord;
-  const RecordId known = known_.find(hash);
+  const RecordId known = known_.find(found.hash);
   thread.announcement.leave();
-  return known != kNoRecord ? known : add(*from, query, found, hash, domain);
+  return known != kNoRecord ? known : add(*from, query, found, domain);
 }
 
 RecordId InterpreterStacks::record_without_frames(std::uint32_t domain) {
@@ -49,21 +42,23 @@ RecordId InterpreterStacks::record_without_frames(std::uint32_t domain) {
 }
 
 RecordId InterpreterStacks::add(const FrontEnd& from, const StackQuery& query,
-                                const FoundStack& found, std::uint64_t hash, std::uint32_t domain) {
+                                const FoundStack& walked, std::uint32_t domain) {
   const Locked locked(lock_);
-  const RecordId meanwhile = known_.find(hash);
+  const RecordId meanwhile = known_.find(walked.hash);
   if (meanwhile != kNoRecord) return meanwhile;
   if (!prepare_workspace()) return kNoRecord;
-  const std::uint32_t frames = from.collect(query, workspace_->frames);
+  const FoundStack found = from.collect(query, workspace_->frames);
   bool all_kept = true;
-  for (std::uint32_t i = 0; i < frames; ++i) {
+  for (std::uint32_t i = 0; i < found.frames; ++i) {
     workspace_->locations[i] = location_of(from, workspace_->frames[i], all_kept);
     if (workspace_->locations[i] == IdIndex::kNotFound) return kNoRecord;
   }
-  const RecordId record = tables.tracebacks.record_of_path({workspace_->locations, frames},
+  const RecordId record = tables.tracebacks.record_of_path({workspace_->locations, found.frames},
                                                            key_of(query, found, domain));
-  // A code that may end at any time must be looked at anew each time.
-  if (record != kNoRecord && all_kept) known_.put(hash, record, 0);
+  // What holds a code that may end at any time, or was not walked exactly, is looked at anew each
+  // time.
+  const bool is_exact = found.frames == walked.frames && found.all == walked.all;
+  if (record != kNoRecord && all_kept && is_exact) known_.put(walked.hash, record, 0);
   if (kept_.load(std::memory_order_relaxed) >= wish_at_) {
     wish_at_ *= 2;
     from.wish_release();

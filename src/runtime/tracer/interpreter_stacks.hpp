@@ -60,8 +60,8 @@ class InterpreterStacks {
     char text[2 * SourceDescription::kRoom];
   };
 
-  RecordId add(const FrontEnd& from, const StackQuery& query, const FoundStack& found,
-               std::uint64_t hash, std::uint32_t domain);
+  RecordId add(const FrontEnd& from, const StackQuery& query, const FoundStack& walked,
+               std::uint32_t domain);
   std::uint32_t location_of(const FrontEnd& from, const InterpretedFrame& frame, bool& all_kept);
   bool keep(const FrontEnd& from, std::uintptr_t code);
   bool prepare_workspace();
