@@ -119,9 +119,9 @@ inline bool is_complete(const InterpreterFrame* frame) {
          first_instruction_of(code) +
              static_cast<unsigned>(code->_co_firsttraceable) * sizeof(_Py_CODEUNIT);
 }
-// Without a look at the code, which would be a cache line more: also one that still makes its cells,
-// which calls others only where a collection of garbage comes in between. The instructions that it
-// can be at then are those of no complete frame.
+// Without a look at the code, which would be a cache line more: also one that still makes its
+// cells, which calls others only where a collection of garbage comes in between. The instructions
+// that it can be at then are those of no complete frame.
 inline bool may_be_complete([[maybe_unused]] const InterpreterFrame* frame) {
 #if PY_VERSION_HEX >= 0x030C0000
   return frame->owner != FRAME_OWNED_BY_CSTACK;

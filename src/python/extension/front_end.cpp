@@ -3,7 +3,6 @@
 #include "python/extension/frame_access.hpp"
 #include "python/extension/text.hpp"
 #include "runtime/container/keyed_hash.hpp"
-#include "runtime/interpreter/support.hpp"
 
 namespace memtrace::python {
 namespace {
@@ -113,47 +112,12 @@ void describe(const InterpretedFrame& frame, SourceDescription& description) {
   description.line = line < 0 ? 0 : static_cast<std::uint32_t>(line);
 }
 
-bool keep(std::uintptr_t code) {
-  const PyThreadState* const thread = current_thread();
-  if (thread == nullptr || thread != PyGILState_GetThisThreadState()) return false;
-  Py_INCREF(code_at(code));
-  return true;
-}
-
-bool is_only_kept(std::uintptr_t code) {
-  return Py_REFCNT(code_at(code)) == 1;
-}
-
-int release_unused(void*) {
-  release_codes(false);
-  return 0;
-}
-
-void wish_release() {
-  // Where there are too many calls already, the wish comes again.
-  Py_AddPendingCall(release_unused, nullptr);
-}
-
 }  // namespace
 
-const runtime::FrontEnd kFrontEnd = {walk, collect, describe, keep, is_only_kept, wish_release};
+const runtime::FrontEnd kFrontEnd = {walk, collect, describe};
 
 void remember_main_interpreter() {
   main_interpreter = PyInterpreterState_Main();
-}
-
-void release_codes(bool all) {
-  constexpr std::size_t kAtOnce = std::size_t{1} << 16;
-  const runtime::InterpreterSupport& support = *mtrace_interpreter_support();
-  auto* const codes =
-      static_cast<std::uintptr_t*>(PyMem_RawMalloc(kAtOnce * sizeof(std::uintptr_t)));
-  if (codes == nullptr) return;
-  std::size_t count = kAtOnce;
-  while (count == kAtOnce) {
-    count = support.release_codes(all, codes, kAtOnce);
-    for (std::size_t i = 0; i < count; ++i) Py_DECREF(code_at(codes[i]));
-  }
-  PyMem_RawFree(codes);
 }
 
 }  // namespace memtrace::python

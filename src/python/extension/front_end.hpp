@@ -10,8 +10,4 @@ void remember_main_interpreter();
 
 extern const runtime::FrontEnd kFrontEnd;
 
-// Lets go of the codes that nothing else keeps alive, or of all. With the GIL held; runs the
-// destructors of codes.
-void release_codes(bool all);
-
 }  // namespace memtrace::python

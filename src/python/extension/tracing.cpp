@@ -74,7 +74,7 @@ void stop_tracing() {
   for (HookedDomain& hooked : hooked_domains) {
     set_allocator(hooked.domain, hooked.allocator.inner);
   }
-  release_codes(true);
+  support().forget_codes();
 }
 
 Untraced::Untraced() : was_(support().set_untraced(true)) {}

@@ -74,8 +74,10 @@ void interpreter_release(void* context, void* pointer) {
   if (pointer == nullptr || enter_hook(thread) != HookEntry::traced) {
     return to.inner.release(to.inner.context, pointer);
   }
-  on_interpreter_release(*thread, pointer);
-  to.inner.release(to.inner.context, pointer);
+  const bool is_small = on_interpreter_release(*thread, pointer);
+  if (is_small || !interpreter_stacks.retire(to, pointer)) [[likely]] {
+    to.inner.release(to.inner.context, pointer);
+  }
   leave_hook(*thread);
 }
 

@@ -30,9 +30,9 @@ bool start(std::uint32_t frames) {
   return start_tracing({.frames = frames, .count_frames = true});
 }
 
-std::size_t release_codes(bool all, std::uintptr_t* codes, std::size_t room) {
+void forget_codes() {
   const Guarded guarded;
-  return interpreter_stacks.release_codes(all, {codes, room});
+  interpreter_stacks.forget_codes();
 }
 
 bool copy(SnapshotData& data, bool by_size, void*& copied) {
@@ -107,7 +107,7 @@ constexpr InterpreterSupport kSupport = {
     .start = start,
     .stop = stop_tracing,
     .set_untraced = set_untraced,
-    .release_codes = release_codes,
+    .forget_codes = forget_codes,
     .copy = copy,
     .release_copy = release_copy,
     .write_snapshot = write,

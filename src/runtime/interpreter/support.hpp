@@ -8,24 +8,10 @@
 #include <string_view>
 
 #include "runtime/tracer/front_end.hpp"
+#include "runtime/tracer/hooked_allocator.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
 
 namespace memtrace::runtime {
-
-// An interpreter's allocator, in the layout of CPython's PyMemAllocatorEx.
-struct InterpreterAllocator {
-  void* context = nullptr;
-  void* (*allocate)(void* context, std::size_t size) = nullptr;
-  void* (*allocate_zeroed)(void* context, std::size_t count, std::size_t size) = nullptr;
-  void* (*resize)(void* context, void* pointer, std::size_t size) = nullptr;
-  void (*release)(void* context, void* pointer) = nullptr;
-};
-
-// What the hooks' context points to.
-struct HookedAllocator {
-  InterpreterAllocator inner;  // that the hooks stand in front of
-  bool holds_lock = false;     // whoever allocates has the interpreter's lock
-};
 
 // The tables that tracebacks are read from; they only grow.
 struct TracebackTables {
@@ -60,8 +46,8 @@ struct InterpreterSupport {
   void (*stop)() = nullptr;
   // What the calling thread allocates from now on is not traced, or is again. Returns what was.
   bool (*set_untraced)(bool untraced) = nullptr;
-  // See InterpreterStacks::release_codes().
-  std::size_t (*release_codes)(bool all, std::uintptr_t* codes, std::size_t room) = nullptr;
+  // After stop(), with the interpreter's lock held.
+  void (*forget_codes)() = nullptr;
 
   // Of all, with groups of blocks by size; `copy` is given back with release_copy().
   bool (*copy)(SnapshotData& data, bool by_size, void*& copy) = nullptr;

@@ -127,8 +127,9 @@ RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key) {
   thread.announcement.leave();
 }
 
-[[gnu::always_inline]] inline bool end_block(ThreadState& thread, void* pointer,
-                                             bool count_unknown) {
+}  // namespace
+
+bool on_release(ThreadState& thread, void* pointer) {
   // The allocator is going to look at what lies before the block, which may take as long as our own
   // look into the map: let both come at once.
   __builtin_prefetch(static_cast<const std::uint8_t*>(pointer) - sizeof(std::uint64_t), 1);
@@ -138,14 +139,12 @@ RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key) {
   if (known) [[likely]] {
     add_live(thread, block.record, {-block.size, -1});
     thread.traced.add(-block.size);
-  } else if (count_unknown) {
+  } else {
     ++thread.losses.unknown_frees;
   }
   thread.announcement.leave();
   return known;
 }
-
-}  // namespace
 
 RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
   if (front_end.load(std::memory_order_relaxed) != nullptr) {
@@ -159,17 +158,22 @@ void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const R
   add_allocation(thread, pointer, size, record_of_stack(thread, {caller, kNativeDomain}));
 }
 
-bool on_release(ThreadState& thread, void* pointer) {
-  return end_block(thread, pointer, true);
-}
-
 void on_interpreter_allocation(ThreadState& thread, void* pointer, std::size_t size,
                                RecordId record) {
   add_allocation(thread, pointer, size, record);
 }
 
-void on_interpreter_release(ThreadState& thread, void* pointer) {
-  end_block(thread, pointer, false);
+bool on_interpreter_release(ThreadState& thread, void* pointer) {
+  __builtin_prefetch(static_cast<const std::uint8_t*>(pointer) - sizeof(std::uint64_t), 1);
+  if (!thread.announcement.enter()) return false;
+  Block block = tables.shadow.take(address_of(pointer));
+  const bool is_in_map = block.record != kNoRecord;
+  if (!is_in_map) take_from_table(block_key(address_of(pointer), kNativeSpace), block);
+  if (block.record != kNoRecord) [[likely]] {
+    end_untold(thread, block);
+  }
+  thread.announcement.leave();
+  return is_in_map;
 }
 
 MovingBlock begin_move(ThreadState& thread, void* pointer, bool count_unknown) {

@@ -41,7 +41,8 @@ RecordId record_of_stack(ThreadState& thread, const StackKey& key);
 // may be kNoRecord. What was not known is not counted: it came before the interpreter was traced.
 void on_interpreter_allocation(ThreadState& thread, void* pointer, std::size_t size,
                                RecordId record);
-void on_interpreter_release(ThreadState& thread, void* pointer);
+// false where the shadow map does not know it.
+bool on_interpreter_release(ThreadState& thread, void* pointer);
 
 // A block of the program's heap came, in the traceback `caller`. Whatever was known of its address
 // ends.

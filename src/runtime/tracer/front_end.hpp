@@ -1,8 +1,8 @@
 // What an interpreter's front end tells the tracer: which lines of a program a thread is in.
 //
-// An interpreter has a lock; a thread that holds it may change its objects, every other thread only
-// looks at its own frames, which do not move while it is in a hook. A front end never waits for
-// that lock: somebody who holds it may be waiting for one of ours.
+// A thread looks at its own frames only: they do not move, and keep their codes alive, while it is
+// in a hook, whether or not it holds the interpreter's lock. Nobody waits for that lock: somebody
+// who holds it may be waiting for one of ours.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ struct FoundStack {
   std::uint32_t all = 0;     // that there are, or, without count_all, at most one more than kept
 };
 
-// Two frames are equal where both words are, as long as the code is kept alive.
+// Two frames are equal where both words are, as long as the code lives.
 struct InterpretedFrame {
   std::uintptr_t code = 0;
   std::uintptr_t instruction = 0;
@@ -47,17 +47,10 @@ struct SourceDescription {
 struct FrontEnd {
   // The calling thread's stack; false where it runs nothing of the interpreter.
   bool (*walk)(const StackQuery& query, FoundStack& found) = nullptr;
-  // Its frames, most recent first, and how many there are. A walk is allowed to take for a frame what
-  // is none, where its hash is never that of a stack without: then the numbers differ.
+  // Its frames, most recent first, and how many there are. A walk is allowed to take for a frame
+  // what is none, where its hash is never that of a stack without: then the numbers differ.
   FoundStack (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
   void (*describe)(const InterpretedFrame& frame, SourceDescription& description) = nullptr;
-  // Keeps a code from ending, by a reference. false where the thread has not the lock that this
-  // needs.
-  bool (*keep)(std::uintptr_t code) = nullptr;
-  // Whether nothing but that reference keeps it. With the interpreter's lock held.
-  bool (*is_only_kept)(std::uintptr_t code) = nullptr;
-  // Many are kept: release_codes() should be called, soon and from somewhere else.
-  void (*wish_release)() = nullptr;
 };
 
 // nullptr: there is none. It stays where it is for ever.

@@ -1,6 +1,6 @@
 #include "runtime/tracer/interpreter_stacks.hpp"
 
-#include <algorithm>
+#include <utility>
 
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/tracer/events.hpp"
@@ -48,50 +48,45 @@ RecordId InterpreterStacks::add(const FrontEnd& from, const StackQuery& query,
   if (meanwhile != kNoRecord) return meanwhile;
   if (!prepare_workspace()) return kNoRecord;
   const FoundStack found = from.collect(query, workspace_->frames);
-  bool all_kept = true;
   for (std::uint32_t i = 0; i < found.frames; ++i) {
-    workspace_->locations[i] = location_of(from, workspace_->frames[i], all_kept);
+    workspace_->locations[i] = location_of(from, workspace_->frames[i]);
     if (workspace_->locations[i] == IdIndex::kNotFound) return kNoRecord;
   }
   const RecordId record = tables.tracebacks.record_of_path({workspace_->locations, found.frames},
                                                            key_of(query, found, domain));
-  // What holds a code that may end at any time, or was not walked exactly, is looked at anew each
-  // time.
+  // What was not walked exactly is looked at anew each time.
   const bool is_exact = found.frames == walked.frames && found.all == walked.all;
-  if (record != kNoRecord && all_kept && is_exact) known_.put(walked.hash, record, 0);
-  if (kept_.load(std::memory_order_relaxed) >= wish_at_) {
-    wish_at_ *= 2;
-    from.wish_release();
-  }
+  if (record != kNoRecord && is_exact) known_.put(walked.hash, record, 0);
   return record;
 }
 
-std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const InterpretedFrame& frame,
-                                             bool& all_kept) {
+std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const InterpretedFrame& frame) {
   const std::uint64_t hash = scatter(frame.code, frame.instruction);
   KnownLocation& known = known_locations_[hash % known_locations_.size()];
   if (known.era == era_ && known.frame.code == frame.code &&
       known.frame.instruction == frame.instruction) {
     return known.location;
   }
-  const bool is_kept = keep(from, frame.code);
+  watch(frame.code);
   SourceDescription description;
   description.room = workspace_->text;
   from.describe(frame, description);
   const std::uint32_t location =
       tables.tracebacks.source_location(description.file, description.function, description.line);
-  if (is_kept && location != IdIndex::kNotFound) known = {frame, era_, location};
-  all_kept = all_kept && is_kept;
+  if (location != IdIndex::kNotFound) known = {frame, era_, location};
   return location;
 }
 
-bool InterpreterStacks::keep(const FrontEnd& from, std::uintptr_t code) {
-  Kept kept;
-  if (codes_.peek(code, kept)) return true;
-  if (!from.keep(code)) return false;
-  Kept previous;
-  if (codes_.put(code, {true}, previous)) kept_.fetch_add(1, std::memory_order_relaxed);
-  return true;
+// It is noticed when its block ends: by whoever frees a block that is not in the shadow map.
+void InterpreterStacks::watch(std::uintptr_t code) {
+  Watched watched;
+  if (codes_.peek(code, watched)) return;
+  codes_.put(code, {true}, watched);
+  if (!local.state->announcement.enter()) return;
+  const Block block = tables.shadow.take(code);
+  Block previous;
+  if (block.record != kNoRecord) tables.blocks.put(block_key(code, kNativeSpace), block, previous);
+  local.state->announcement.leave();
 }
 
 bool InterpreterStacks::prepare_workspace() {
@@ -99,26 +94,44 @@ bool InterpreterStacks::prepare_workspace() {
   return workspace_ != nullptr;
 }
 
-std::size_t InterpreterStacks::release_codes(bool all, std::span<std::uintptr_t> codes) {
-  const Locked locked(lock_);
-  const FrontEnd* const from = front_end.load(std::memory_order_acquire);
-  std::size_t count = 0;
-  if (from == nullptr) return 0;
-  codes_.for_each([&](std::uint64_t code, const Kept&) {
-    if (count < codes.size() && (all || from->is_only_kept(code))) codes[count++] = code;
-  });
-  if (count > 0) {
-    const ProgramHold hold;
-    known_.clear();
+bool InterpreterStacks::retire(const HookedAllocator& allocator, void* block) {
+  Watched watched;
+  if (!codes_.take(reinterpret_cast<std::uintptr_t>(block), watched)) return false;
+  RetiredBlocks full;
+  {
+    const Locked locked(lock_);
+    retired_.add({&allocator, block});
+    if (!retired_.is_full()) return true;
+    forget_stacks();
+    std::swap(full, retired_);
   }
-  for (const std::uintptr_t code : codes.first(count)) {
-    Kept kept;
-    codes_.take(code, kept);
+  full.free_all();
+  return true;
+}
+
+// Under the lock.
+void InterpreterStacks::forget_stacks() {
+  const ProgramHold hold;
+  known_.clear();
+  ++era_;
+}
+
+void InterpreterStacks::forget_codes() {
+  RetiredBlocks ended;
+  {
+    const Locked locked(lock_);
+    codes_.clear();
+    forget_stacks();
+    std::swap(ended, retired_);
   }
-  const std::size_t kept = kept_.fetch_sub(count, std::memory_order_relaxed) - count;
-  wish_at_ = kept + std::max(kFewCodes, kept / 2);
-  if (count > 0) ++era_;
-  return count;
+  ended.free_all();
+}
+
+void InterpreterStacks::RetiredBlocks::free_all() {
+  for (const Retired& retired : std::span(blocks_.data(), count_)) {
+    retired.allocator->inner.release(retired.allocator->inner.context, retired.block);
+  }
+  count_ = 0;
 }
 
 std::size_t InterpreterStacks::used_memory() const {

@@ -8,6 +8,7 @@
 #include "runtime/os/lock.hpp"
 #include "runtime/tracer/block_table.hpp"
 #include "runtime/tracer/front_end.hpp"
+#include "runtime/tracer/hooked_allocator.hpp"
 #include "runtime/tracer/known_stacks.hpp"
 #include "runtime/tracer/thread_state.hpp"
 
@@ -31,11 +32,13 @@ class InterpreterStacks {
   // The record of blocks that came without any frame.
   RecordId record_without_frames(std::uint32_t domain);
 
-  // Forgets the codes that nothing else keeps, or all, and all that was known by them; their number
-  // is returned, and the first `room` of them in `codes`: the references are the caller's. With the
-  // interpreter's lock held, outside of a hook.
-  std::size_t release_codes(bool all, std::span<std::uintptr_t> codes);
-  [[nodiscard]] std::size_t kept_codes() const { return kept_.load(std::memory_order_relaxed); }
+  // A block of the interpreter's ends. Where it is a code that known stacks pass through, nobody
+  // may get its address before these are forgotten: then true, and the block is freed later, with
+  // others.
+  bool retire(const HookedAllocator& allocator, void* block);
+  // Forgets all codes, and frees the blocks of those that ended. When tracing has stopped, with the
+  // interpreter's lock held.
+  void forget_codes();
 
   [[nodiscard]] std::size_t used_memory() const;
   // Around a fork, before those of the traceback table.
@@ -44,9 +47,26 @@ class InterpreterStacks {
   void reset_locks();
 
  private:
-  // A code that is kept. `Kept{}` is none.
-  struct Kept {
-    bool is_kept = false;
+  // A code that known stacks pass through. `Watched{}` is none.
+  struct Watched {
+    bool is_watched = false;
+  };
+  struct Retired {
+    const HookedAllocator* allocator = nullptr;
+    void* block = nullptr;
+  };
+  // Few, because their memory is held back; many, because all known stacks are looked up again
+  // after they are freed.
+  class RetiredBlocks {
+   public:
+    static constexpr std::size_t kRoom = 256;
+    [[nodiscard]] bool is_full() const { return count_ == kRoom; }
+    void add(const Retired& retired) { blocks_[count_++] = retired; }
+    void free_all();
+
+   private:
+    std::array<Retired, kRoom> blocks_;
+    std::size_t count_ = 0;
   };
   struct KnownLocation {
     InterpretedFrame frame;
@@ -62,20 +82,18 @@ class InterpreterStacks {
 
   RecordId add(const FrontEnd& from, const StackQuery& query, const FoundStack& walked,
                std::uint32_t domain);
-  std::uint32_t location_of(const FrontEnd& from, const InterpretedFrame& frame, bool& all_kept);
-  bool keep(const FrontEnd& from, std::uintptr_t code);
+  std::uint32_t location_of(const FrontEnd& from, const InterpretedFrame& frame);
+  void watch(std::uintptr_t code);
+  void forget_stacks();
   bool prepare_workspace();
-
-  static constexpr std::size_t kFewCodes = 4096;
 
   Lock lock_;
   std::atomic<std::uint32_t> limit_{1};
   std::atomic<bool> count_all_{false};
   KnownStacks known_;
-  BlockTable<Kept> codes_;
-  std::atomic<std::size_t> kept_{0};
-  std::size_t wish_at_ = kFewCodes;  // kept codes
-  std::uint32_t era_ = 1;            // changes when codes are released
+  BlockTable<Watched> codes_;
+  RetiredBlocks retired_;
+  std::uint32_t era_ = 1;  // changes when codes may have ended
   std::array<KnownLocation, 4096> known_locations_{};
   Workspace* workspace_ = nullptr;
 };
