@@ -1,0 +1,98 @@
+// Traces an interpreter without a change to its program: where a traced process has CPython in it,
+// the front end for that version is loaded as soon as the interpreter runs.
+#include <dlfcn.h>
+
+#include <string_view>
+
+#include "runtime/os/text_buffer.hpp"
+#include "runtime/tracer/guarded.hpp"
+#include "runtime/tracer/tracer.hpp"
+
+#include <linux/limits.h>
+
+namespace memtrace::runtime {
+namespace {
+
+// CPython's, of which only pointers are passed on.
+using AuditHook = int (*)(const char* event, void* arguments, void* data);
+using AddAuditHook = int (*)(AuditHook hook, void* data);
+using GetVersion = const char* (*)();
+
+// The front end's: false where it is too early; and what is left to do when a program is run.
+using Attach = bool (*)();
+using ProgramBegins = void (*)();
+
+struct Python {
+  GetVersion version = nullptr;
+  bool is_sought = false;  // the front end, once
+  Attach attach = nullptr;
+  ProgramBegins program_begins = nullptr;
+};
+constinit Python python;
+
+template <class Function>
+Function find(void* library, const char* name) {
+  return reinterpret_cast<Function>(dlsym(library, name));
+}
+
+// Of a version "3.11.2 (main, ...": "311"; empty where it is another one than is known.
+TextBuffer<8> short_version(std::string_view version) {
+  TextBuffer<8> text;
+  int dots = 0;
+  for (const char character : version) {
+    if (character == '.' && ++dots == 2) return text;
+    if (character >= '0' && character <= '9') text << character;
+  }
+  text.clear();
+  return text;
+}
+
+// Beside this library: where it was built, where it is installed, in the Python package.
+void* open_front_end(std::string_view version) {
+  Dl_info own;
+  if (dladdr(reinterpret_cast<void*>(&python), &own) == 0) return nullptr;
+  std::string_view folder = own.dli_fname;
+  folder.remove_suffix(folder.size() - (folder.rfind('/') + 1));
+  for (const std::string_view below : {"python/mtrace/", "mtrace/python/mtrace/", ""}) {
+    TextBuffer<PATH_MAX> path;
+    path << folder << below << "_mtrace.cpython-" << version << "-x86_64-linux-gnu.so";
+    void* const library = path.is_whole() ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
+    if (library != nullptr) return library;
+  }
+  return nullptr;
+}
+
+void load_front_end() {
+  // What the loader needs for it is the tracer's.
+  const Guarded guarded;
+  void* const library = open_front_end(short_version(python.version()).text());
+  if (library == nullptr) return;
+  python.attach = find<Attach>(library, "mtrace_python_attach");
+  python.program_begins = find<ProgramBegins>(library, "mtrace_python_program_begins");
+}
+
+// Events come from the thread that has the interpreter's lock.
+int on_audit_event(const char* event, void*, void*) {
+  if (!python.is_sought) {
+    python.is_sought = true;
+    load_front_end();
+  }
+  if (python.attach != nullptr && python.attach()) python.attach = nullptr;
+  if (python.program_begins != nullptr && python.attach == nullptr &&
+      std::string_view(event).starts_with("cpython.run_")) {
+    const ProgramBegins program_begins = python.program_begins;
+    python.program_begins = nullptr;
+    program_begins();
+  }
+  return 0;
+}
+
+[[gnu::constructor(103)]] void watch_python() {
+  if (!is_tracing()) return;
+  const auto add_hook = find<AddAuditHook>(RTLD_DEFAULT, "PySys_AddAuditHook");
+  python.version = find<GetVersion>(RTLD_DEFAULT, "Py_GetVersion");
+  if (add_hook != nullptr && python.version != nullptr) add_hook(on_audit_event, nullptr);
+}
+
+}  // namespace
+}  // namespace memtrace::runtime
