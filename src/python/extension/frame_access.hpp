@@ -55,6 +55,9 @@ inline InterpreterFrame* caller_of(const InterpreterFrame* frame) {
 inline bool is_complete(const InterpreterFrame*) {
   return true;
 }
+inline bool may_be_complete(const InterpreterFrame*) {
+  return true;
+}
 inline PyCodeObject* code_of(const InterpreterFrame* frame) {
   return frame->f_code;
 }

@@ -2,6 +2,9 @@
 
 #include "runtime/tracer/front_end.hpp"
 
+// Until 3.11 the macros below are C's.
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+
 namespace memtrace::python {
 namespace {
 
