@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "python/extension/attach.hpp"
 #include "python/extension/frame_access.hpp"
 #include "python/extension/reference.hpp"
 #include "python/extension/tracing.hpp"
@@ -18,6 +19,17 @@ PyObject* take_last_snapshot(PyObject*, PyObject*) {
 PyMethodDef last_snapshot = {"take_last_snapshot", take_last_snapshot, METH_NOARGS, nullptr};
 
 }  // namespace
+
+bool take_snapshot_at_exit() {
+  const Untraced untraced;
+  const Reference module(PyImport_ImportModule("atexit"));
+  const Reference function(PyCFunction_New(&last_snapshot, nullptr));
+  const Reference done(module && function
+                           ? PyObject_CallMethod(module.get(), "register", "O", function.get())
+                           : nullptr);
+  return static_cast<bool>(done);
+}
+
 }  // namespace memtrace::python
 
 #define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
@@ -30,16 +42,6 @@ MTRACE_EXPORT bool mtrace_python_attach() {
   return memtrace::python::install_hooks();
 }
 
-// The last snapshot is taken when the program has ended, before the interpreter takes itself apart:
-// afterwards nothing of what the program held would be left. The first to be registered is the last
-// to be called.
 MTRACE_EXPORT void mtrace_python_program_begins() {
-  using memtrace::python::Reference;
-  const memtrace::python::Untraced untraced;
-  const Reference module(PyImport_ImportModule("atexit"));
-  const Reference function(PyCFunction_New(&memtrace::python::last_snapshot, nullptr));
-  const Reference done(module && function
-                           ? PyObject_CallMethod(module.get(), "register", "O", function.get())
-                           : nullptr);
-  if (!done) PyErr_Clear();
+  if (!memtrace::python::take_snapshot_at_exit()) PyErr_Clear();
 }

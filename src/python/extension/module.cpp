@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "mtrace/mtrace.h"
+#include "python/extension/attach.hpp"
 #include "python/extension/object_address.hpp"
 #include "python/extension/reference.hpp"
 #include "python/extension/traces.hpp"
@@ -186,7 +187,9 @@ int execute(PyObject* module) {
     return -1;
   }
   // The environment, or the program itself, has begun: Python's blocks are to be traced, too.
-  if (support().status().is_tracing && !install_hooks()) return -1;
+  if (support().status().is_tracing && !has_hooks()) {
+    if (!install_hooks() || !take_snapshot_at_exit()) return -1;
+  }
   const bool added =
       PyModule_AddIntConstant(module, "PYTHON_DOMAIN", runtime::kPythonDomain) == 0 &&
       PyModule_AddIntConstant(module, "NATIVE_DOMAIN", runtime::kNativeDomain) == 0 &&

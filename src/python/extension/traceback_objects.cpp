@@ -17,7 +17,7 @@ ObjectTable::~ObjectTable() {
 }
 
 bool TracebackObjects::allocate() {
-  unknown_ = Reference(Py_BuildValue("(((si)))", "<unknown>", 0));
+  unknown_ = Reference(Py_BuildValue("((si))", "<unknown>", 0));
   empty_ = Reference(string_of(""));
   return unknown_ && empty_ && texts_.allocate(tables_.texts.size()) &&
          modules_.allocate(tables_.modules.size()) && frames_.allocate(tables_.locations.size());

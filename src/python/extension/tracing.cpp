@@ -22,7 +22,7 @@ struct HookedDomain {
 // In the order in which tracemalloc hooks them. Never moved: blocks outlive the tracing.
 std::array<HookedDomain, 3> hooked_domains = {
     {{PYMEM_DOMAIN_RAW, {}}, {PYMEM_DOMAIN_MEM, {}}, {PYMEM_DOMAIN_OBJ, {}}}};
-bool has_hooks = false;
+bool are_hooked = false;
 
 runtime::InterpreterAllocator allocator_of(PyMemAllocatorDomain domain) {
   PyMemAllocatorEx allocator;
@@ -50,7 +50,7 @@ void hook(HookedDomain& hooked) {
 }  // namespace
 
 bool install_hooks() {
-  if (has_hooks) return true;
+  if (are_hooked) return true;
   if (PyThreadState_GetInterpreter(PyThreadState_Get()) != PyInterpreterState_Main()) {
     PyErr_SetString(PyExc_RuntimeError, "mtrace traces the main interpreter only");
     return false;
@@ -59,8 +59,12 @@ bool install_hooks() {
   // Another copy of this library may have come first: its hooks do.
   if (!support().set_front_end(&kFrontEnd)) return true;
   for (HookedDomain& hooked : hooked_domains) hook(hooked);
-  has_hooks = true;
+  are_hooked = true;
   return true;
+}
+
+bool has_hooks() {
+  return are_hooked;
 }
 
 bool start_tracing(std::uint32_t frames) {
@@ -69,8 +73,8 @@ bool start_tracing(std::uint32_t frames) {
 
 void stop_tracing() {
   support().stop();
-  if (!has_hooks) return;
-  has_hooks = false;
+  if (!are_hooked) return;
+  are_hooked = false;
   for (HookedDomain& hooked : hooked_domains) {
     set_allocator(hooked.domain, hooked.allocator.inner);
   }

@@ -10,6 +10,8 @@ inline constexpr std::uint32_t kMostFrames = 65535;
 // Puts the hooks in front of the three allocators, and the front end in its place. Nothing is
 // traced by that. false, with an exception, where this interpreter cannot be traced.
 bool install_hooks();
+// Whether they are there: until stop_tracing().
+bool has_hooks();
 
 // false where there is no memory.
 bool start_tracing(std::uint32_t frames);
