@@ -1,11 +1,12 @@
-"""A program that is traced by tracemalloc or by mtrace, and says what is alive at which moments.
+"""A program that is traced by tracemalloc or by mtrace, and says what was alive at which moments.
 
-  core_workloads.py TRACER NFRAME WORKLOAD
+  core_workloads.py tracemalloc|mtrace NFRAME WORKLOAD
 
-prints one line a moment, JSON: [[domain, total_nframe, [[file, line], ...], size, count], ...], with the
-tracers' own lines left out.
+prints a line a moment, JSON: [[[domain, total_nframe, [[file, line], ...], size, count], ...], [current, peak]]. A line
+of this file that ends in `exact` allocates what does not come from a free list: there both tracers must agree.
 """
 
+import gc
 import json
 import os
 import sys
@@ -24,27 +25,29 @@ def moment():
     moments.append((tracer._get_traces(), tracer.get_traced_memory()))
 
 
-class Node:
-    def __init__(self, value, children):
-        self.value = value
-        self.children = children
+class Slotted:
+    __slots__ = ("name", "value")
 
 
-def containers():
-    kept = [Node(i, (str(i), float(i), {"key": i})) for i in range(500)]
+def blocks():
+    kept = [b"x" * (100 + i) for i in range(500)]  # exact
+    named = [Slotted() for _ in range(300)]  # exact
+    for i, item in enumerate(named):
+        item.name = f"name {i}"  # exact
     moment()
-    growing = []
-    for i in range(3000):
-        growing.append(bytes(i % 700))
+    growing = bytearray()
+    for _ in range(3000):
+        growing += b"0123456789"  # exact
+    sets = [set(range(i)) for i in range(40)]  # exact
     moment()
-    del kept[::2], growing[::3]
+    del kept[::2], named[::3], growing[100:]
     moment()
-    return kept, growing
+    return kept, named, growing, sets
 
 
 def recursion():
     def descend(depth, kept):
-        kept.append(bytearray(100 + depth))
+        kept.append(bytearray(100 + depth))  # exact
         return descend(depth - 1, kept) if depth else kept
 
     kept = [descend(60, []) for _ in range(3)]
@@ -55,7 +58,7 @@ def recursion():
 def generators():
     def numbers(count):
         for i in range(count):
-            yield {"i": i}
+            yield b"x" * (1000 + i)  # exact
 
     def delegate(count):
         yield from numbers(count)
@@ -73,7 +76,8 @@ def coroutines():
 
     async def work(kept, i):
         await asyncio.sleep(0)
-        kept.append([i] * 10)
+        made = b"x" * (2000 + i)  # exact
+        kept.append(made)
 
     async def main(kept):
         await asyncio.gather(*(work(kept, i) for i in range(50)))
@@ -85,27 +89,13 @@ def coroutines():
     return kept
 
 
-def generated_code():
-    kept = []
-    for i in range(40):
-        space = {}
-        exec(compile(f"def f():\n    return [bytes(1000 + {i})]\nvalue = f()", f"<made {i}>", "exec"), space)
-        kept.append(space["value"])
-    moment()
-    from collections import namedtuple
-
-    kept.append([namedtuple(f"Made{i}", "a b c")(1, 2, 3) for i in range(10)])
-    moment()
-    return kept
-
-
 def threads():
     import threading
 
     kept = []
 
     def work(number):
-        kept.append([bytes(2000 + number) for _ in range(20)])
+        kept.append([b"x" * (2000 + number) for _ in range(20)])  # exact
 
     for number in range(8):
         thread = threading.Thread(target=work, args=(number,))
@@ -115,36 +105,39 @@ def threads():
     return kept
 
 
+def cells():
+    def outer(i):
+        name, size = str(i) * 100, 3000 + i  # exact
+
+        def inner():
+            made = b"x" * size  # exact
+            return name, made
+
+        return inner
+
+    kept = [outer(i) for i in range(100)]
+    made = [function() for function in kept]
+    moment()
+    return kept, made
+
+
 def library():
     import ast
     import re
 
     data = json.loads(json.dumps([{"id": i, "name": f"n{i}", "values": [i, i * 1.5]} for i in range(400)]))
     moment()
-    tree = ast.parse(open(json.__file__, encoding="utf-8").read())
+    with open(json.__file__, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
     moment()
     patterns = [re.compile(rf"(?P<a>\w+{i})\s*=\s*(\d+|[a-f]{{2}})") for i in range(20)]
     moment()
     return data, tree, patterns
 
 
-def collector():
-    import gc
-
-    def circle(i):
-        node = Node(i, [])
-        node.children.append(node)
-        return node
-
-    for i in range(2000):
-        circle(i)
-    moment()
-    gc.collect()
-    moment()
-
-
 def main():
     workload = globals()[WORKLOAD]
+    gc.disable()  # when it comes depends on how many objects the tracer itself makes
     tracer.start(NFRAME)
     kept = workload()
     tracer.stop()

@@ -39,6 +39,7 @@ MTRACE_EXPORT bool mtrace_python_attach() {
   const PyThreadState* const thread = memtrace::python::current_thread();
   if (thread == nullptr || thread->interp != PyInterpreterState_Main()) return false;
   if (mtrace_interpreter_support()->layout != memtrace::runtime::kSupportLayout) return true;
+  memtrace::python::keep_hooks();
   return memtrace::python::install_hooks();
 }
 

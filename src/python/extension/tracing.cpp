@@ -23,6 +23,7 @@ struct HookedDomain {
 std::array<HookedDomain, 3> hooked_domains = {
     {{PYMEM_DOMAIN_RAW, {}}, {PYMEM_DOMAIN_MEM, {}}, {PYMEM_DOMAIN_OBJ, {}}}};
 bool are_hooked = false;
+bool stay_hooked = false;
 
 runtime::InterpreterAllocator allocator_of(PyMemAllocatorDomain domain) {
   PyMemAllocatorEx allocator;
@@ -67,6 +68,10 @@ bool has_hooks() {
   return are_hooked;
 }
 
+void keep_hooks() {
+  stay_hooked = true;
+}
+
 bool start_tracing(std::uint32_t frames) {
   return install_hooks() && support().start(frames);
 }
@@ -74,9 +79,9 @@ bool start_tracing(std::uint32_t frames) {
 void stop_tracing() {
   support().stop();
   if (!are_hooked) return;
-  are_hooked = false;
-  for (HookedDomain& hooked : hooked_domains) {
-    set_allocator(hooked.domain, hooked.allocator.inner);
+  are_hooked = stay_hooked;
+  for (const HookedDomain& hooked : hooked_domains) {
+    if (!stay_hooked) set_allocator(hooked.domain, hooked.allocator.inner);
   }
   support().forget_codes();
 }

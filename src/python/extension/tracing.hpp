@@ -12,6 +12,9 @@ inline constexpr std::uint32_t kMostFrames = 65535;
 bool install_hooks();
 // Whether they are there: until stop_tracing().
 bool has_hooks();
+// They stay, and do nothing while tracing is off: libmtrace_rt needs them until the interpreter
+// ends.
+void keep_hooks();
 
 // false where there is no memory.
 bool start_tracing(std::uint32_t frames);

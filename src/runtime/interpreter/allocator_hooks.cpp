@@ -1,6 +1,7 @@
 #include "runtime/interpreter/allocator_hooks.hpp"
 
 #include "runtime/hooks/hook.hpp"
+#include "runtime/hooks/real_functions.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 
 namespace memtrace::runtime {
@@ -13,6 +14,17 @@ const HookedAllocator& hooked(const void* context) {
 RecordId record_here(ThreadState& thread, bool holds_lock) {
   const RecordId record = interpreter_stacks.record_of(thread, kPythonDomain, holds_lock);
   return record != kNoRecord ? record : interpreter_stacks.record_without_frames(kPythonDomain);
+}
+
+constinit void* early_block = nullptr;
+
+void release_untraced(const HookedAllocator& to, void* pointer) {
+  if (pointer != nullptr && pointer == early_block) [[unlikely]] {
+    early_block = nullptr;
+    real_free(pointer);
+  } else {
+    to.inner.release(to.inner.context, pointer);
+  }
 }
 
 // What the inner allocator asks malloc for is the same block, or memory for its own needs.
@@ -72,13 +84,17 @@ void interpreter_release(void* context, void* pointer) {
   const HookedAllocator& to = hooked(context);
   ThreadState* thread = nullptr;
   if (pointer == nullptr || enter_hook(thread) != HookEntry::traced) {
-    return to.inner.release(to.inner.context, pointer);
+    return release_untraced(to, pointer);
   }
   const bool is_small = on_interpreter_release(*thread, pointer);
   if (is_small || !interpreter_stacks.retire(to, pointer)) [[likely]] {
-    to.inner.release(to.inner.context, pointer);
+    release_untraced(to, pointer);
   }
   leave_hook(*thread);
+}
+
+void set_early_block(void* block) {
+  early_block = block;
 }
 
 }  // namespace memtrace::runtime

@@ -11,4 +11,8 @@ void* interpreter_allocate_zeroed(void* context, std::size_t count, std::size_t 
 void* interpreter_resize(void* context, void* pointer, std::size_t size);
 void interpreter_release(void* context, void* pointer);
 
+// A block that the interpreter took from malloc before it had chosen its allocators, and may give
+// to another one: it goes back where it came from.
+void set_early_block(void* block);
+
 }  // namespace memtrace::runtime

@@ -1,14 +1,16 @@
 // Traces an interpreter without a change to its program: where a traced process has CPython in it,
 // the front end for that version is loaded as soon as the interpreter runs.
 #include <dlfcn.h>
+#include <linux/limits.h>
+#include <unistd.h>
 
 #include <string_view>
 
+#include "runtime/interpreter/allocator_hooks.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/os/text_buffer.hpp"
 #include "runtime/tracer/guarded.hpp"
 #include "runtime/tracer/tracer.hpp"
-
-#include <linux/limits.h>
 
 namespace memtrace::runtime {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 using AuditHook = int (*)(const char* event, void* arguments, void* data);
 using AddAuditHook = int (*)(AuditHook hook, void* data);
 using GetVersion = const char* (*)();
+using IsRunning = int (*)();
 
 // The front end's: false where it is too early; and what is left to do when a program is run.
 using Attach = bool (*)();
@@ -24,7 +27,8 @@ using ProgramBegins = void (*)();
 
 struct Python {
   GetVersion version = nullptr;
-  bool is_sought = false;  // the front end, once
+  TextBuffer<PATH_MAX> front_end;
+  bool is_loaded = false;  // or has failed to
   Attach attach = nullptr;
   ProgramBegins program_begins = nullptr;
 };
@@ -48,24 +52,26 @@ TextBuffer<8> short_version(std::string_view version) {
 }
 
 // Beside this library: where it was built, where it is installed, in the Python package.
-void* open_front_end(std::string_view version) {
+bool find_front_end() {
+  const auto version = short_version(python.version());
   Dl_info own;
-  if (dladdr(reinterpret_cast<void*>(&python), &own) == 0) return nullptr;
+  if (dladdr(reinterpret_cast<void*>(&python), &own) == 0) return false;
   std::string_view folder = own.dli_fname;
   folder.remove_suffix(folder.size() - (folder.rfind('/') + 1));
   for (const std::string_view below : {"python/mtrace/", "mtrace/python/mtrace/", ""}) {
-    TextBuffer<PATH_MAX> path;
-    path << folder << below << "_mtrace.cpython-" << version << "-x86_64-linux-gnu.so";
-    void* const library = path.is_whole() ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-    if (library != nullptr) return library;
+    python.front_end.clear();
+    python.front_end << folder << below << "_mtrace.cpython-" << version.text()
+                     << "-x86_64-linux-gnu.so";
+    if (!python.front_end.is_whole()) continue;
+    if (!is_error(system_call(SYS_access, python.front_end.c_str(), R_OK))) return true;
   }
-  return nullptr;
+  return false;
 }
 
 void load_front_end() {
   // What the loader needs for it is the tracer's.
   const Guarded guarded;
-  void* const library = open_front_end(short_version(python.version()).text());
+  void* const library = dlopen(python.front_end.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return;
   python.attach = find<Attach>(library, "mtrace_python_attach");
   python.program_begins = find<ProgramBegins>(library, "mtrace_python_program_begins");
@@ -73,8 +79,8 @@ void load_front_end() {
 
 // Events come from the thread that has the interpreter's lock.
 int on_audit_event(const char* event, void*, void*) {
-  if (!python.is_sought) {
-    python.is_sought = true;
+  if (!python.is_loaded) {
+    python.is_loaded = true;
     load_front_end();
   }
   if (python.attach != nullptr && python.attach()) python.attach = nullptr;
@@ -87,11 +93,22 @@ int on_audit_event(const char* event, void*, void*) {
   return 0;
 }
 
+void add_audit_hook(AddAuditHook add) {
+  const Guarded guarded;
+  add(on_audit_event, nullptr);
+  // CPython frees what it has asked malloc for here by the allocators that it chooses later.
+  if (local.nested_allocations == 1) set_early_block(local.last_nested);
+  local.nested_allocations = 0;
+}
+
 [[gnu::constructor(103)]] void watch_python() {
   if (!is_tracing()) return;
-  const auto add_hook = find<AddAuditHook>(RTLD_DEFAULT, "PySys_AddAuditHook");
+  const auto add = find<AddAuditHook>(RTLD_DEFAULT, "PySys_AddAuditHook");
+  const auto is_running = find<IsRunning>(RTLD_DEFAULT, "Py_IsInitialized");
   python.version = find<GetVersion>(RTLD_DEFAULT, "Py_GetVersion");
-  if (add_hook != nullptr && python.version != nullptr) add_hook(on_audit_event, nullptr);
+  if (add == nullptr || is_running == nullptr || python.version == nullptr) return;
+  // Where it runs already, it is the front end that has loaded this library.
+  if (is_running() == 0 && find_front_end()) add_audit_hook(add);
 }
 
 }  // namespace
