@@ -83,7 +83,7 @@ void stop_tracing() {
   for (const HookedDomain& hooked : hooked_domains) {
     if (!stay_hooked) set_allocator(hooked.domain, hooked.allocator.inner);
   }
-  support().forget_codes();
+  support().free_retired();
 }
 
 Untraced::Untraced() : was_(support().set_untraced(true)) {}

@@ -1,5 +1,7 @@
 #include "runtime/interpreter/allocator_hooks.hpp"
 
+#include <limits>
+
 #include "runtime/hooks/hook.hpp"
 #include "runtime/hooks/real_functions.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
@@ -19,7 +21,7 @@ RecordId record_here(ThreadState& thread, bool holds_lock) {
 constinit void* early_block = nullptr;
 
 void release_untraced(const HookedAllocator& to, void* pointer) {
-  if (pointer != nullptr && pointer == early_block) [[unlikely]] {
+  if (pointer == early_block) [[unlikely]] {
     early_block = nullptr;
     real_free(pointer);
   } else {
@@ -32,10 +34,57 @@ void forget_nested_allocations() {
   local.nested_allocations = 0;
 }
 
+// While only some blocks are traced, malloc's hooks must not count the same bytes again.
+class InnerAllocator {
+ public:
+  InnerAllocator() : was_guarded_(local.guard), until_sample_(local.until_sample) {
+    local.guard = true;
+    local.until_sample = std::numeric_limits<std::int64_t>::max() / 2;
+  }
+  ~InnerAllocator() {
+    local.until_sample = until_sample_;
+    local.guard = was_guarded_;
+    forget_nested_allocations();
+  }
+  InnerAllocator(const InnerAllocator&) = delete;
+  InnerAllocator& operator=(const InnerAllocator&) = delete;
+
+ private:
+  bool was_guarded_;
+  std::int64_t until_sample_;
+};
+
+void sample(void* pointer, std::size_t size, bool holds_lock) {
+  local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
+  if (local.until_sample >= 0 || pointer == nullptr || local.untraced) [[likely]]
+    return;
+  ThreadState* thread = nullptr;
+  if (enter_traced_hook(thread) != HookEntry::traced) return;
+  const auto record_of = [](ThreadState& of, const void* has_lock) {
+    return record_here(of, *static_cast<const bool*>(has_lock));
+  };
+  on_distance_passed(*thread, pointer, size, RecordSource{record_of, &holds_lock});
+  leave_hook(*thread);
+}
+
+template <class Allocate>
+[[gnu::noinline]] void* sampled(bool holds_lock, std::size_t size, Allocate allocate) {
+  void* pointer = nullptr;
+  {
+    const InnerAllocator inner;
+    pointer = allocate();
+  }
+  sample(pointer, size, holds_lock);
+  return pointer;
+}
+
 template <class Allocate>
 [[gnu::always_inline]] inline void* traced(bool holds_lock, std::size_t size, Allocate allocate) {
   ThreadState* thread = nullptr;
-  if (enter_hook(thread) != HookEntry::traced) return allocate();
+  const HookEntry entry = enter_hook(thread);
+  if (entry != HookEntry::traced) [[unlikely]] {
+    return entry == HookEntry::sampling ? sampled(holds_lock, size, allocate) : allocate();
+  }
   void* const pointer = allocate();
   forget_nested_allocations();
   if (pointer != nullptr && !local.untraced) [[likely]] {
@@ -43,6 +92,28 @@ template <class Allocate>
   }
   leave_hook(*thread);
   return pointer;
+}
+
+// What a block is after it has moved is sampled as if it were new.
+void* resize_sampled(const HookedAllocator& to, void* pointer, std::size_t size) {
+  ThreadState* thread = nullptr;
+  if (enter_traced_hook(thread) != HookEntry::traced) {
+    return to.inner.resize(to.inner.context, pointer, size);
+  }
+  const MovingSample moving = begin_sampled_move(*thread, pointer);
+  void* moved = nullptr;
+  {
+    const InnerAllocator inner;
+    moved = to.inner.resize(to.inner.context, pointer, size);
+  }
+  if (moved != nullptr) {
+    end_sampled_move(*thread, moving);
+  } else {
+    cancel_sampled_move(*thread, moving, pointer);
+  }
+  leave_hook(*thread);
+  sample(moved, size, to.holds_lock);
+  return moved;
 }
 
 }  // namespace
@@ -63,9 +134,9 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   const HookedAllocator& to = hooked(context);
   if (pointer == nullptr) return interpreter_allocate(context, size);
   ThreadState* thread = nullptr;
-  if (enter_hook(thread) != HookEntry::traced) {
-    return to.inner.resize(to.inner.context, pointer, size);
-  }
+  const HookEntry entry = enter_hook(thread);
+  if (entry == HookEntry::sampling) return resize_sampled(to, pointer, size);
+  if (entry != HookEntry::traced) return to.inner.resize(to.inner.context, pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer, false);
   void* const moved = to.inner.resize(to.inner.context, pointer, size);
   forget_nested_allocations();
@@ -83,7 +154,11 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
 void interpreter_release(void* context, void* pointer) {
   const HookedAllocator& to = hooked(context);
   ThreadState* thread = nullptr;
-  if (pointer == nullptr || enter_hook(thread) != HookEntry::traced) {
+  if (pointer == nullptr) return;
+  const HookEntry entry = enter_hook(thread);
+  if (entry != HookEntry::traced) [[unlikely]] {
+    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+    if (entry == HookEntry::sampling && sampled_blocks.may_hold(address)) release_sample(pointer);
     return release_untraced(to, pointer);
   }
   const bool is_small = on_interpreter_release(*thread, pointer);

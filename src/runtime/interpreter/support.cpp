@@ -30,9 +30,9 @@ bool start(std::uint32_t frames) {
   return start_tracing({.frames = frames, .count_frames = true});
 }
 
-void forget_codes() {
+void free_retired() {
   const Guarded guarded;
-  interpreter_stacks.forget_codes();
+  interpreter_stacks.free_retired();
 }
 
 bool copy(SnapshotData& data, bool by_size, void*& copied) {
@@ -107,7 +107,7 @@ constexpr InterpreterSupport kSupport = {
     .start = start,
     .stop = stop_tracing,
     .set_untraced = set_untraced,
-    .forget_codes = forget_codes,
+    .free_retired = free_retired,
     .copy = copy,
     .release_copy = release_copy,
     .write_snapshot = write,

@@ -47,7 +47,7 @@ struct InterpreterSupport {
   // What the calling thread allocates from now on is not traced, or is again. Returns what was.
   bool (*set_untraced)(bool untraced) = nullptr;
   // After stop(), with the interpreter's lock held.
-  void (*forget_codes)() = nullptr;
+  void (*free_retired)() = nullptr;
 
   // Of all, with groups of blocks by size; `copy` is given back with release_copy().
   bool (*copy)(SnapshotData& data, bool by_size, void*& copy) = nullptr;

@@ -55,8 +55,11 @@ RecordId InterpreterStacks::add(const FrontEnd& from, const StackQuery& query,
   const RecordId record = tables.tracebacks.record_of_path({workspace_->locations, found.frames},
                                                            key_of(query, found, domain));
   // What was not walked exactly is looked at anew each time.
-  const bool is_exact = found.frames == walked.frames && found.all == walked.all;
-  if (record != kNoRecord && is_exact) known_.put(walked.hash, record, 0);
+  // After the end of tracing nobody sees codes end.
+  const bool is_exact =
+      !is_gate_stopped() && found.frames == walked.frames && found.all == walked.all;
+  if (record != kNoRecord && is_exact && sees_ends_.load(std::memory_order_relaxed))
+    known_.put(walked.hash, record, 0);
   return record;
 }
 
@@ -67,13 +70,14 @@ std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const Interpr
       known.frame.instruction == frame.instruction) {
     return known.location;
   }
-  watch(frame.code);
+  const bool remember = sees_ends_.load(std::memory_order_relaxed);
+  if (remember) watch(frame.code);
   SourceDescription description;
   description.room = workspace_->text;
   from.describe(frame, description);
   const std::uint32_t location =
       tables.tracebacks.source_location(description.file, description.function, description.line);
-  if (location != IdIndex::kNotFound) known = {frame, era_, location};
+  if (remember && location != IdIndex::kNotFound) known = {frame, era_, location};
   return location;
 }
 
@@ -117,11 +121,15 @@ void InterpreterStacks::forget_stacks() {
 }
 
 void InterpreterStacks::forget_codes() {
+  const Locked locked(lock_);
+  codes_.clear();
+  forget_stacks();
+}
+
+void InterpreterStacks::free_retired() {
   RetiredBlocks ended;
   {
     const Locked locked(lock_);
-    codes_.clear();
-    forget_stacks();
     std::swap(ended, retired_);
   }
   ended.free_all();

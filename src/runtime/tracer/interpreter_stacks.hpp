@@ -19,8 +19,10 @@ class InterpreterStacks {
   // Before tracing starts; false where there is no memory.
   bool prepare() { return known_.prepare(); }
   // How many frames are kept, and whether those beyond are counted. A stack that is known under
-  // another setting stays known under that one.
-  void configure(std::uint32_t limit, bool count_all) {
+  // another setting stays known under that one. Where blocks' ends are not all seen, because they
+  // are sampled, nothing that a code's end makes untrue is remembered.
+  void configure(std::uint32_t limit, bool count_all, bool sees_ends) {
+    sees_ends_.store(sees_ends, std::memory_order_relaxed);
     limit_.store(limit, std::memory_order_relaxed);
     count_all_.store(count_all, std::memory_order_relaxed);
   }
@@ -36,9 +38,10 @@ class InterpreterStacks {
   // may get its address before these are forgotten: then true, and the block is freed later, with
   // others.
   bool retire(const HookedAllocator& allocator, void* block);
-  // Forgets all codes, and frees the blocks of those that ended. When tracing has stopped, with the
-  // interpreter's lock held.
+  // When tracing has stopped, and nobody sees codes end any more.
   void forget_codes();
+  // Then, with the interpreter's lock held: frees what was retired.
+  void free_retired();
 
   [[nodiscard]] std::size_t used_memory() const;
   // Around a fork, before those of the traceback table.
@@ -90,6 +93,7 @@ class InterpreterStacks {
   Lock lock_;
   std::atomic<std::uint32_t> limit_{1};
   std::atomic<bool> count_all_{false};
+  std::atomic<bool> sees_ends_{true};
   KnownStacks known_;
   BlockTable<Watched> codes_;
   RetiredBlocks retired_;

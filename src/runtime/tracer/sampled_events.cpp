@@ -68,14 +68,14 @@ bool passes_first_distance(std::size_t size) {
 }
 
 void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
-                        const Registers& caller) {
+                        const RecordSource& source) {
   const std::uint64_t rate = rate_now();
   if (rate == 0) return;
   if (!thread.sampler.is_seeded()) thread.sampler.seed(new_seed(&thread));
   // What is left until the next sample does not depend on where in the block this one lay.
   local.until_sample = thread.sampler.draw_distance(rate);
   SampledBlock block;
-  block.record = record_of_stack(thread, {caller, kNativeDomain});
+  block.record = source.record_of(thread, source.context);
   block.size = size;
   block.weight = thread.sampler.draw_weight(size, rate);
   if (!thread.announcement.enter()) return;
@@ -87,6 +87,14 @@ void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
     thread.losses.dropped_blocks += static_cast<std::uint64_t>(block.weight.count);
   }
   thread.announcement.leave();
+}
+
+void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
+                        const Registers& caller) {
+  const auto record_of = [](ThreadState& of, const void* registers) {
+    return record_of_stack(of, {*static_cast<const Registers*>(registers), kNativeDomain});
+  };
+  on_distance_passed(thread, pointer, size, RecordSource{record_of, &caller});
 }
 
 void on_sampled_release(ThreadState& thread, void* pointer) {

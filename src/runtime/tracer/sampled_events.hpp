@@ -18,6 +18,13 @@ extern constinit std::atomic<std::uint64_t> sampling_rate;
 // The distance to the next sample has been passed: the block of `size` bytes is sampled.
 [[gnu::noinline]] void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
                                           const Registers& caller);
+// The same where the traceback is found by other means: record_of() gives it, if it is wanted.
+struct RecordSource {
+  RecordId (*record_of)(ThreadState& thread, const void* context);
+  const void* context;
+};
+[[gnu::noinline]] void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
+                                          const RecordSource& source);
 // A block goes that the filter may hold.
 [[gnu::noinline]] void on_sampled_release(ThreadState& thread, void* pointer);
 

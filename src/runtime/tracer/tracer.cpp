@@ -65,7 +65,8 @@ bool start_tracing(const Settings& settings) {
   tracer.settings.frames = std::clamp(settings.frames, 1U, kMostInterpretedFrames);
   tables.frame_limit.store(std::min(tracer.settings.frames, kMostFrames),
                            std::memory_order_relaxed);
-  interpreter_stacks.configure(tracer.settings.frames, settings.count_frames);
+  interpreter_stacks.configure(tracer.settings.frames, settings.count_frames,
+                               settings.sampling_rate == 0);
   tracer.started = real_time();
   stacks_may_be_cut_differently();
   sampling_rate.store(settings.sampling_rate, std::memory_order_relaxed);
@@ -80,9 +81,12 @@ void stop_tracing() {
   const Locked locked(tracer.lock);
   if (is_gate_stopped()) return;
   hook_mode.store(HookMode::off, std::memory_order_relaxed);
-  const ProgramHold hold;
-  shut_gate_for_tracing();
-  forget_everything();
+  {
+    const ProgramHold hold;
+    shut_gate_for_tracing();
+    forget_everything();
+  }
+  interpreter_stacks.forget_codes();
 }
 
 bool is_tracing() {
