@@ -30,7 +30,8 @@ FOLDERS = {
     "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),
     "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils"}),
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
-    "python": ({"mtrace/mtrace.h"}, {"runtime"}, {"python"}),
+    # The tracer's half of the package, over the runtime, and the files' half, over the library.
+    "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model"}, {"fmt", "python"}),
     "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }

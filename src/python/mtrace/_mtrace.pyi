@@ -39,7 +39,7 @@ def get_tracemalloc_memory() -> int:
 
 def _get_object_traceback(obj: object, /) -> Optional[Tuple[_Frames, int]]:
     """(traceback, total_nframe) of an object's block, most recent frame first; None if it is not
-    traced. (`_tracemalloc` hands out the bare frames; its package asks for no total_nframe here.)"""
+    traced. (`_tracemalloc` hands out the bare frames; its package asks for no total_nframe.)"""
 
 def _get_block_traceback(domain: int, address: int, /) -> Optional[Tuple[_Frames, int]]:
     """The same for the block at an address."""

@@ -51,19 +51,28 @@ TextBuffer<8> short_version(std::string_view version) {
   return text;
 }
 
-// Beside this library: where it was built, where it is installed, in the Python package.
+// It is in the Python package: where it was built, or where both are installed, below lib or, as
+// Debian has it, lib/x86_64-linux-gnu.
 bool find_front_end() {
   const auto version = short_version(python.version());
   Dl_info own;
-  if (dladdr(reinterpret_cast<void*>(&python), &own) == 0) return false;
+  if (version.text().empty() || dladdr(reinterpret_cast<void*>(&python), &own) == 0) return false;
   std::string_view folder = own.dli_fname;
   folder.remove_suffix(folder.size() - (folder.rfind('/') + 1));
-  for (const std::string_view below : {"python/mtrace/", "mtrace/python/mtrace/", ""}) {
-    python.front_end.clear();
-    python.front_end << folder << below << "_mtrace.cpython-" << version.text()
-                     << "-x86_64-linux-gnu.so";
-    if (!python.front_end.is_whole()) continue;
-    if (!is_error(system_call(SYS_access, python.front_end.c_str(), R_OK))) return true;
+  TextBuffer<64> site_packages, dist_packages;
+  site_packages << "python" << version.text().front() << '.';
+  site_packages << std::string_view(version.c_str() + 1);
+  dist_packages << site_packages.text() << "/dist-packages/mtrace/";
+  site_packages << "/site-packages/mtrace/";
+  for (const std::string_view up : {"", "../"}) {
+    for (const std::string_view below :
+         {std::string_view("python/mtrace/"), site_packages.text(), dist_packages.text()}) {
+      python.front_end.clear();
+      python.front_end << folder << up << below << "_mtrace.cpython-" << version.text()
+                       << "-x86_64-linux-gnu.so";
+      if (!python.front_end.is_whole()) continue;
+      if (!is_error(system_call(SYS_access, python.front_end.c_str(), R_OK))) return true;
+    }
   }
   return false;
 }

@@ -1,0 +1,73 @@
+"""Which lines of a Python program hold its memory, what grew, and what made the peak.
+
+The names here are those of the standard library's tracemalloc, and mean the same:
+
+    import mtrace as tracemalloc
+
+is all that a program has to change. Beyond them there are `write_snapshot`, which writes a small
+file for the command ``mtrace`` in milliseconds, `budget`, which holds a block of code to its
+limits, function names in tracebacks, and the metrics ``peak`` and ``total`` in
+`Snapshot.statistics`.
+
+    import mtrace
+
+    mtrace.start(25)
+    ...
+    for statistic in mtrace.take_snapshot().statistics("lineno")[:10]:
+        print(statistic)
+
+``MTRACE=25 python3 app.py`` and ``python3 -m mtrace run app.py`` trace a program as it is, and
+write a snapshot when it ends.
+"""
+
+import linecache  # noqa: F401  also a name of tracemalloc
+
+from .budgets import BudgetExceeded, Usage, budget
+from .filters import BaseFilter, DomainFilter, Filter
+from .frames import Frame, Traceback
+from .sizes import format_size as _format_size  # noqa: F401  also a name of tracemalloc
+from .snapshot import Snapshot
+from .statistics import Statistic, StatisticDiff
+from .traces import Trace, _Traces  # noqa: F401
+from .tracing import (
+    _get_traces,  # noqa: F401  also a name of tracemalloc
+    clear_traces,
+    get_object_traceback,
+    get_traceback_limit,
+    get_traced_memory,
+    get_tracemalloc_memory,
+    is_tracing,
+    reset_peak,
+    start,
+    stop,
+    take_snapshot,
+    write_snapshot,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BaseFilter",
+    "BudgetExceeded",
+    "DomainFilter",
+    "Filter",
+    "Frame",
+    "Snapshot",
+    "Statistic",
+    "StatisticDiff",
+    "Trace",
+    "Traceback",
+    "Usage",
+    "budget",
+    "clear_traces",
+    "get_object_traceback",
+    "get_traceback_limit",
+    "get_traced_memory",
+    "get_tracemalloc_memory",
+    "is_tracing",
+    "reset_peak",
+    "start",
+    "stop",
+    "take_snapshot",
+    "write_snapshot",
+]

@@ -1,0 +1,178 @@
+"""``python3 -m mtrace``: runs a Python program and traces it, or is the command mtrace itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal as signals
+import sys
+import sysconfig
+from typing import List, Optional
+
+from . import __version__
+from .running import run_code, run_module, run_script
+from .sessions import Session
+from .start_options import DEFAULT_FRAMES, DEFAULT_OUTPUT, MOST_FRAMES, StartOptions
+
+_EPILOG = """\
+Every other command is that of the program mtrace, such as
+  python3 -m mtrace top app.zst
+See mtrace-python(1).
+"""
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _duration(text: str) -> int:
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
+    if not number.isdigit() or int(number) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no duration: write 90s, 5m or 2h")
+    return int(number) * _UNITS[unit]
+
+
+def _frames(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_FRAMES:
+        raise argparse.ArgumentTypeError(f"'{text}': 1 to {MOST_FRAMES} frames can be kept")
+    return int(text)
+
+
+def _signal(text: str) -> int:
+    name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
+    try:
+        return signals.Signals(int(text) if text.isdigit() else signals.Signals[name]).value
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(f"there is no signal '{text}'") from None
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m mtrace run",
+        usage="%(prog)s [OPTIONS] SCRIPT | -m MODULE | -c CODE  [ARGUMENT...]",
+        description="Runs a Python program, traces its memory and writes a snapshot when it ends.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("-o", "--output", metavar="PATTERN", default=DEFAULT_OUTPUT, help="where snapshots go")
+    add("--nframe", metavar="N", type=_frames, default=DEFAULT_FRAMES, help="frames to keep")
+    add("--interval", metavar="DURATION", type=_duration, default=0, help="write one so often")
+    add("--keep", metavar="N", type=int, default=0, help="keep only the newest N snapshots")
+    add("--on-signal", metavar="SIGNAL", type=_signal, default=0, help="write one at this signal")
+    add("--no-on-exit", action="store_true", help="write none when the program ends")
+    add("--follow-fork", action="store_true", help="trace the Python programs that it starts, too")
+    add("-v", "--verbose", action="store_true", help="say what was written")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("-m", dest="module", metavar="MODULE", help="run a module")
+    what.add_argument("-c", dest="code", metavar="CODE", help="run this text")
+    add("program", nargs=argparse.REMAINDER, help="a script and its arguments")
+    return parser
+
+
+def _split(arguments: List[str]) -> int:
+    """How many of *arguments* are ours: the rest belongs to the module or to the code."""
+    takes_a_value = {"-o", "--output", "--nframe", "--interval", "--keep", "--on-signal"}
+    index = 0
+    while index < len(arguments) and arguments[index].startswith("-"):
+        word = arguments[index]
+        if word == "--":
+            return index
+        index += 2 if word in takes_a_value or word in ("-m", "-c") else 1
+        if word in ("-m", "-c"):
+            break
+    return min(index, len(arguments))
+
+
+def _run(arguments: List[str]) -> None:
+    ours = _split(arguments)
+    parser = _run_parser()
+    options = parser.parse_args(arguments[:ours])
+    rest = arguments[ours:]
+    if rest[:1] == ["--"]:
+        rest = rest[1:]
+    has_module = options.module is not None or options.code is not None
+    if not has_module and not rest:
+        parser.error("a script, -m MODULE or -c CODE is missing")
+    if not has_module and _is_another_program(rest[0]):
+        _pass_on(["run", *arguments])
+    session = Session(
+        StartOptions(
+            frames=options.nframe,
+            output=options.output,
+            at_exit=not options.no_on_exit,
+            interval=options.interval,
+            keep=options.keep,
+            signal=options.on_signal,
+            verbose=options.verbose or (sys.stderr is not None and sys.stderr.isatty()),
+        )
+    )
+    if options.follow_fork:
+        session.export()
+    else:
+        os.environ.pop("MTRACE", None)
+    session.begin()
+    if options.module is not None:
+        run_module(options.module, rest)
+    elif options.code is not None:
+        run_code(options.code, rest)
+    elif os.path.exists(rest[0]):
+        run_script(rest[0], rest[1:])
+    else:
+        sys.exit(f"mtrace: {rest[0]}: No such file or directory")
+
+
+# --- the command mtrace ---
+
+
+def _is_program(path: Optional[str]) -> bool:
+    """Not a script: Debian's libc-devtools has one that is called mtrace, too."""
+    try:
+        with open(path or "", "rb") as file:
+            return file.read(4) == b"\x7fELF" and os.access(path or "", os.X_OK)
+    except OSError:
+        return False
+
+
+def _is_another_program(word: str) -> bool:
+    return _is_program(word if os.path.exists(word) else shutil.which(word))
+
+
+def _command() -> Optional[str]:
+    """The command that belongs to this package, or else the one on PATH."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = [sysconfig.get_path("scripts")]
+    # PREFIX/bin beside PREFIX/lib/python3.11/site-packages, or the build's own folder.
+    for _ in range(3):
+        folder = os.path.dirname(folder)
+        places += [os.path.join(folder, "bin"), folder]
+    places += os.environ.get("PATH", "").split(os.pathsep)
+    for place in filter(None, places):
+        path = os.path.join(place, "mtrace")
+        if _is_program(path):
+            return path
+    return None
+
+
+def _pass_on(arguments: List[str]) -> None:
+    command = _command()
+    if command is None:
+        print("mtrace: the command mtrace is not found: is it installed?", file=sys.stderr)
+        sys.exit(2)
+    sys.stdout.flush()
+    os.execv(command, [command, *arguments])
+
+
+def main() -> None:
+    """What ``python3 -m mtrace`` does."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["run"]:
+        _run(arguments[1:])
+    elif arguments[:1] in ([], ["-h"], ["--help"]) and _command() is None:
+        _run_parser().print_help()
+        print(f"\n{_EPILOG}", end="")
+    elif arguments[:1] in (["-V"], ["--version"]) and _command() is None:
+        print(f"mtrace {__version__}")
+    else:
+        _pass_on(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Snapshots that are in files, read and written by mtrace's library."""
+
+import os
+from typing import Any, Dict, List, Sequence, Tuple, Union
+
+_Path = Union[str, bytes, "os.PathLike[str]"]
+_Frames = Tuple[Tuple[str, int], ...]
+# (domain, live size, live count, peak size, peak count, total size, total count, traceback)
+_Row = Tuple[int, int, int, int, int, int, int, int]
+
+def read_snapshot(
+    path: _Path, /
+) -> Tuple[List[_Row], List[Tuple[_Frames, int]], List[Tuple[str, ...]], Dict[str, Any]]:
+    """What a snapshot file holds: (metrics, tracebacks, functions, metadata).
+
+    A row has 0 for the metrics that the file does not have: metadata["metrics"] names those that
+    there are. Its last number is an index into tracebacks, which are (frames, total_nframe) with
+    the most recent frame first, and into functions, "" for those that are not known. An address
+    that is not resolved is a frame of file MODULE+0xOFFSET, line 0. metadata has what is known of
+    "kind", "program", "command", "pid", "host", "started_ns", "created_ns", "traceback_limit",
+    "current", "peak", "tracer_memory", "sampling_rate", "merged", "truncated_tracebacks",
+    "dropped_blocks" and "unknown_frees".
+
+    ValueError where the file cannot be read or is no snapshot.
+    """
+
+def write_rows(
+    path: _Path,
+    metrics: Sequence[_Row],
+    tracebacks: Sequence[Tuple[_Frames, int]],
+    functions: Sequence[Sequence[str]],
+    metadata: Dict[str, Any],
+    /,
+) -> None:
+    """Writes as a snapshot file what read_snapshot() returns.
+
+    OSError where it cannot be written.
+    """

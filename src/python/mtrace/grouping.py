@@ -1,0 +1,119 @@
+"""Adding up blocks by line, by file or by traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Dict, List, Optional, Tuple
+
+from .frames import UNKNOWN, Functions, RawFrame, RawTraceback, Traceback
+from .rows import METRICS, RowTraces
+from .statistics import Statistic, StatisticDiff
+
+__all__ = ["KEY_TYPES", "compare", "group"]
+
+KEY_TYPES = ("lineno", "filename", "traceback")
+
+# (frames, functions of the frames or None, bytes, blocks): everything that one traceback allocated.
+Sum = Tuple[RawTraceback, Optional[Functions], int, int]
+
+
+def _sums_of_rows(traces: RowTraces, metric: str) -> Iterable[Sum]:
+    rows = traces.metrics.get(metric)
+    if rows is None:
+        raise ValueError(f"this snapshot has no {metric} metric")
+    sums: Dict[int, list] = {}
+    for traceback, _, size, count in zip(*rows):
+        known = sums.get(traceback)
+        if known is None:
+            sums[traceback] = [size, count]
+        else:
+            known[0] += size
+            known[1] += count
+    tracebacks = traces.tracebacks
+    for index, (size, count) in sums.items():
+        yield tracebacks.frames(index), tracebacks.functions(index), size, count
+
+
+def _sums_of_tuples(traces: Iterable[Sequence[Any]], metric: str) -> Iterable[Sum]:
+    if metric != "live":
+        raise ValueError(f"this snapshot has no {metric} metric: it records only what is alive")
+    # By identity first, for tracemalloc makes equal tracebacks one object and comparing them is
+    # most of the work. They are kept here, so that no other one gets the same id.
+    sums: Dict[int, list] = {}
+    for trace in traces:
+        frames = trace[2]
+        known = sums.get(id(frames))
+        if known is None:
+            sums[id(frames)] = [frames, trace[1], 1]
+        else:
+            known[1] += trace[1]
+            known[2] += 1
+    for frames, size, count in sums.values():
+        yield frames or (UNKNOWN,), None, size, count
+
+
+def sums_by_traceback(traces: Any, metric: str) -> Iterable[Sum]:
+    """The bytes and blocks of each traceback; one that comes as several objects comes again."""
+    if isinstance(traces, RowTraces):
+        return _sums_of_rows(traces, metric)
+    return _sums_of_tuples(traces, metric)
+
+
+def _check(key_type: str, cumulative: bool, metric: str) -> None:
+    if key_type not in KEY_TYPES:
+        raise ValueError(f"unknown key_type: {key_type!r}")
+    if cumulative and key_type == "traceback":
+        raise ValueError(f"cumulative mode cannot be used with key type {key_type!r}")
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric: {metric!r}")
+
+
+def group(traces: Any, key_type: str, cumulative: bool, metric: str) -> Dict[Traceback, Statistic]:
+    """The statistic of each group, by the traceback that stands for it.
+
+    *cumulative* counts a block for every frame of its traceback: for a recursive function as often
+    as it is there.
+    """
+    _check(key_type, cumulative, metric)
+    whole_files, whole_tracebacks = key_type == "filename", key_type == "traceback"
+    by_key: Dict[Any, Statistic] = {}
+
+    def add(key: Any, function: Optional[Functions], size: int, count: int) -> None:
+        known = by_key.get(key)
+        if known is not None:
+            known.size += size
+            known.count += count
+            return
+        if whole_tracebacks:
+            traceback = Traceback(key, None, function)
+        elif whole_files:
+            traceback = Traceback(((key, 0),))
+        else:
+            traceback = Traceback((key,), None, function)
+        by_key[key] = Statistic(traceback, size, count)
+
+    for frames, functions, size, count in sums_by_traceback(traces, metric):
+        if whole_tracebacks:
+            add(frames, functions, size, count)
+            continue
+        for index, frame in enumerate(frames if cumulative else frames[:1]):
+            key: RawFrame | str = frame[0] if whole_files else frame
+            add(key, functions and functions[index : index + 1], size, count)
+    return {statistic.traceback: statistic for statistic in by_key.values()}
+
+
+def compare(
+    new: Dict[Traceback, Statistic], old: Dict[Traceback, Statistic]
+) -> List[StatisticDiff]:
+    """What changed between two groupings, the biggest change first."""
+    changes = []
+    for traceback, now in new.items():
+        then = old.get(traceback)
+        size, count = (then.size, then.count) if then else (0, 0)
+        change = (now.size, now.size - size, now.count, now.count - count)
+        changes.append(StatisticDiff(traceback, *change))
+    for traceback, then in old.items():
+        if traceback not in new:
+            changes.append(StatisticDiff(traceback, 0, -then.size, 0, -then.count))
+    changes.sort(key=StatisticDiff._sort_key, reverse=True)
+    return changes

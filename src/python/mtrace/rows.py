@@ -1,0 +1,187 @@
+"""Blocks without an object for each: columns of numbers, one row for all blocks that are alike.
+
+This is how a snapshot keeps what the tracer hands over. Memory and time of everything here follow
+the number of rows and of distinct tracebacks, not the number of blocks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from .frames import UNKNOWN, Functions, RawTraceback
+
+__all__ = ["METRICS", "Rows", "RowTraces", "Tracebacks"]
+
+METRICS = ("live", "peak", "total")
+
+# Columns of 32 bits and of 64 bits.
+_KINDS = "IIQQ"
+
+
+class Rows(NamedTuple):
+    """One metric: for each row a traceback, a domain, the bytes of its blocks and their number."""
+
+    tracebacks: array
+    domains: array
+    sizes: array
+    counts: array
+
+    @classmethod
+    def of(cls, rows: Iterable[Tuple[int, int, int, int]]) -> Rows:
+        columns = list(zip(*rows)) or [()] * len(_KINDS)
+        return cls(*map(array, _KINDS, columns))
+
+    def chosen(self, indices: Sequence[int]) -> Rows:
+        return Rows(*(array(c.typecode, [c[i] for i in indices]) for c in self))
+
+
+class Tracebacks:
+    """The distinct tracebacks of a snapshot.
+
+    *tracebacks* are pairs of frames and total_nframe, *functions* the names of each one's
+    functions, "" for those that are not known.
+    """
+
+    def __init__(
+        self,
+        tracebacks: Sequence[Tuple[RawTraceback, int]],
+        functions: Sequence[Sequence[str]],
+    ) -> None:
+        self.tracebacks = tracebacks
+        self.function_names = functions
+
+    def __len__(self) -> int:
+        return len(self.tracebacks)
+
+    def frames(self, index: int) -> RawTraceback:
+        """The frames of a traceback, the most recent one first; always the same object."""
+        return self.tracebacks[index][0] or (UNKNOWN,)
+
+    def total_nframe(self, index: int) -> int:
+        return self.tracebacks[index][1]
+
+    def functions(self, index: int) -> Functions:
+        """The function of each frame, None where it is not known."""
+        return tuple([name or None for name in self.function_names[index]]) or (None,)
+
+
+class RowTraces(Sequence):
+    """A sequence of raw traces over the rows of the metric ``live``.
+
+    A raw trace is made when it is asked for. A row of the tracer's stands for blocks of one size;
+    where only the sum is known, as in a file, its blocks are of nearly equal size and add up to it.
+    """
+
+    def __init__(
+        self,
+        tracebacks: Tracebacks,
+        metrics: Dict[str, Rows],
+        metadata: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        self.tracebacks = tracebacks
+        self.metrics = metrics
+        self.metadata = dict(metadata or {})
+        self._ends: Optional[array] = None
+
+    @property
+    def live(self) -> Rows:
+        return self.metrics["live"]
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {
+            "tracebacks": (list(self.tracebacks.tracebacks), list(self.tracebacks.function_names)),
+            "metrics": {
+                name: [column.tobytes() for column in rows] for name, rows in self.metrics.items()
+            },
+            "metadata": self.metadata,
+        }
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        metrics = {}
+        for name, columns in state["metrics"].items():
+            metrics[name] = Rows(*(array(kind) for kind in _KINDS))
+            for column, data in zip(metrics[name], columns):
+                column.frombytes(data)
+        self.__init__(Tracebacks(*state["tracebacks"]), metrics, state["metadata"])
+
+    # --- as a sequence of blocks ---
+
+    def __len__(self) -> int:
+        return self._block_ends()[-1] if self.live.counts else 0
+
+    def _block_ends(self) -> array:
+        """For each row the number of the block behind its last one."""
+        if self._ends is None:
+            self._ends = array("Q", accumulate(self.live.counts))
+        return self._ends
+
+    def _find(self, index: int) -> Tuple[int, int]:
+        """The row of a block and its place in it."""
+        length = len(self)
+        if not -length <= index < length:
+            raise IndexError("trace index out of range")
+        index += length if index < 0 else 0
+        ends = self._block_ends()
+        row = bisect_right(ends, index)
+        return row, index - (ends[row - 1] if row else 0)
+
+    def _raw(self, row: int, place: int = 0) -> Tuple[int, int, RawTraceback, int]:
+        live, tracebacks = self.live, self.tracebacks
+        each, odd = divmod(live.sizes[row], live.counts[row])
+        traceback = live.tracebacks[row]
+        frames, total = tracebacks.frames(traceback), tracebacks.total_nframe(traceback)
+        return (live.domains[row], each + (place < odd), frames, total)
+
+    def __getitem__(self, index: Union[int, slice]) -> Any:
+        if isinstance(index, slice):
+            return [self._raw(*self._find(i)) for i in range(*index.indices(len(self)))]
+        return self._raw(*self._find(index))
+
+    def runs(self) -> Iterator[Tuple[Tuple[int, int, RawTraceback, int], int]]:
+        """The raw traces in order, each with how many times it comes in a row."""
+        for row, (size, count) in enumerate(zip(self.live.sizes, self.live.counts)):
+            odd = size % count if count else 0
+            if odd:
+                yield self._raw(row), odd
+            if count - odd:
+                yield self._raw(row, odd), count - odd
+
+    def __iter__(self) -> Iterator[Tuple[int, int, RawTraceback, int]]:
+        for trace, count in self.runs():
+            for _ in range(count):
+                yield trace
+
+    def with_functions(self, index: int) -> Tuple[Any, Functions]:
+        """A raw trace and the functions of its frames."""
+        row, place = self._find(index)
+        return self._raw(row, place), self.tracebacks.functions(self.live.tracebacks[row])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (RowTraces, list, tuple)):
+            return len(self) == len(other) and all(a == b for a, b in zip(self, other))
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def copy(self) -> RowTraces:
+        """Another sequence over the same columns, which nobody changes."""
+        return RowTraces(self.tracebacks, dict(self.metrics), self.metadata)
+
+    # --- row by row ---
+
+    def filtered(self, keeps: Callable[[Sequence[Any]], bool]) -> RowTraces:
+        """The rows that *keeps* says true of, for every metric."""
+        frames, total = self.tracebacks.frames, self.tracebacks.total_nframe
+        metrics = {}
+        for name, rows in self.metrics.items():
+            chosen: List[int] = []
+            for row, (traceback, domain, size, count) in enumerate(zip(*rows)):
+                each = size // count if count else size
+                if keeps((domain, each, frames(traceback), total(traceback))):
+                    chosen.append(row)
+            metrics[name] = rows.chosen(chosen)
+        return RowTraces(self.tracebacks, metrics, self.metadata)

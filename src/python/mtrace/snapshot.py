@@ -1,0 +1,138 @@
+"""The memory of a program at one moment: what to ask of it, and how it is kept in files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Dict, List, Tuple, Union
+
+from . import _files, grouping
+from .dumping import write_dump
+from .exchange import metric_rows
+from .filters import BaseFilter, keeper
+from .folding import fold
+from .frames import Traceback
+from .rows import RowTraces
+from .statistics import Statistic, StatisticDiff
+from .traces import RawTrace, _Traces
+
+__all__ = ["Snapshot"]
+
+Path = Union[str, "os.PathLike[str]"]
+
+
+class Snapshot:
+    """The blocks that were alive at one moment, and where each was allocated.
+
+    `take_snapshot` makes one, `Snapshot.load` reads one from a file. *traces* is a list of tuples
+    ``(domain, size, frames, total_nframe)``, the most recent frame first, or what the tracer made;
+    *traceback_limit* says how many frames were kept at most.
+    """
+
+    def __init__(self, traces: Sequence[RawTrace], traceback_limit: int) -> None:
+        self.traces = _Traces(traces)
+        self.traceback_limit = traceback_limit
+
+    # --- files ---
+
+    def dump(self, filename: Path) -> None:
+        """Write the snapshot as a pickle, as tracemalloc does.
+
+        tracemalloc's ``Snapshot.load`` reads it, and so does the command ``mtrace``. It has the
+        blocks that are alive, without functions and other metrics: see `write` for a file with all.
+        """
+        write_dump(self, filename)
+
+    def write(self, path: Path) -> None:
+        """Write the snapshot in mtrace's own format, small and quick to read, for the command
+        ``mtrace`` and for `Snapshot.load`.
+
+        The file is there whole or not at all. It has sums for each traceback, not single blocks.
+        """
+        traces = self.traces._traces
+        if not isinstance(traces, RowTraces):
+            traces = fold(traces)
+        known = traces.tracebacks
+        metadata = {**traces.metadata, "traceback_limit": self.traceback_limit}
+        metadata["metrics"] = tuple(traces.metrics)
+        rows = metric_rows(traces)
+        path = os.path.abspath(path)
+        _files.write_rows(path, rows, known.tracebacks, known.function_names, metadata)
+
+    @staticmethod
+    def load(filename: Path) -> Snapshot:
+        """Read a snapshot from a file: a dump of mtrace or of tracemalloc, or mtrace's own format.
+
+        What a file is, its content decides. A dump is a pickle; of its classes only those of
+        snapshots are accepted, so that a file cannot run code.
+        """
+        from .loading import load_snapshot
+
+        return load_snapshot(filename)
+
+    # --- questions ---
+
+    @property
+    def metrics(self) -> Tuple[str, ...]:
+        """What the snapshot can be asked for: ``live``, and perhaps ``peak`` and ``total``."""
+        traces = self.traces._traces
+        return tuple(traces.metrics) if isinstance(traces, RowTraces) else ("live",)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What is known of the program and the moment, such as ``pid``, ``current``, ``peak``."""
+        traces = self.traces._traces
+        return MappingProxyType(traces.metadata if isinstance(traces, RowTraces) else {})
+
+    def filter_traces(self, filters: Iterable[BaseFilter]) -> Snapshot:
+        """A new snapshot of the blocks that *filters* keep.
+
+        A block is kept when an inclusive filter matches it, or there is none, and no exclusive
+        filter matches it. Without filters it is a copy.
+        """
+        if not isinstance(filters, Iterable):
+            raise TypeError(f"filters must be a list of filters, not {type(filters).__name__}")
+        traces = self.traces._traces
+        if not filters:
+            kept = traces.copy() if hasattr(traces, "copy") else list(traces)
+        elif isinstance(traces, RowTraces):
+            kept = traces.filtered(keeper(filters))
+        else:
+            kept = list(filter(keeper(filters), traces))
+        return Snapshot(kept, self.traceback_limit)
+
+    def _group_by(
+        self, key_type: str, cumulative: bool, metric: str = "live"
+    ) -> Dict[Traceback, Statistic]:
+        return grouping.group(self.traces._traces, key_type, cumulative, metric)
+
+    def statistics(
+        self, key_type: str, cumulative: bool = False, *, metric: str = "live"
+    ) -> List[Statistic]:
+        """The blocks by ``"lineno"``, ``"filename"`` or ``"traceback"`` (*key_type*), the biggest
+        group first.
+
+        With *cumulative*, a block counts for every frame of its traceback, not only for the line
+        that allocated it. *metric* says which blocks: ``"live"``, those that are alive;
+        ``"peak"``, those that were at the moment of the highest traced memory; ``"total"``, all
+        that were ever allocated.
+        """
+        grouped = self._group_by(key_type, cumulative, metric)
+        return sorted(grouped.values(), key=Statistic._sort_key, reverse=True)
+
+    def compare_to(
+        self,
+        old_snapshot: Snapshot,
+        key_type: str,
+        cumulative: bool = False,
+        *,
+        metric: str = "live",
+    ) -> List[StatisticDiff]:
+        """What changed since *old_snapshot*, the biggest change first: grown or shrunk.
+
+        The other arguments are those of `statistics`.
+        """
+        new = self._group_by(key_type, cumulative, metric)
+        old = grouping.group(old_snapshot.traces._traces, key_type, cumulative, metric)
+        return grouping.compare(new, old)

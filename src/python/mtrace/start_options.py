@@ -1,0 +1,104 @@
+"""The environment variable MTRACE: how many frames to keep, and when and where to write snapshots.
+
+It is what the native tracer takes: the number of frames, and options behind commas, the last of
+which may be ``output=PATTERN``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal as signals
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+__all__ = ["StartOptions", "parse_start_options"]
+
+DEFAULT_FRAMES = 25
+MOST_FRAMES = 65535
+DEFAULT_OUTPUT = "mtrace.%e.%p.zst"
+# What only makes a difference under `mtrace run`. Processes are followed in any case.
+_FOR_THE_NATIVE_TRACER = ("follow-fork", "mmap", "report")
+
+
+@dataclass
+class StartOptions:
+    """What to trace and what to write."""
+
+    frames: int = DEFAULT_FRAMES
+    output: str = DEFAULT_OUTPUT
+    at_exit: bool = True
+    interval: int = 0  # seconds; 0: none
+    keep: int = 0  # snapshots of a process; 0: all
+    signal: int = 0  # 0: none
+    # The process that the others come from, and the snapshots that it has written.
+    first_process: Optional[int] = None
+    snapshots_so_far: int = 0
+    verbose: bool = False
+
+
+def _number(name: str, text: str, most: int = 10**18) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > most:
+        raise ValueError(f"{name}={text}: a number is expected")
+    return int(text)
+
+
+def _frames(text: str) -> int:
+    frames = _number("frames", text)
+    if not 1 <= frames <= MOST_FRAMES:
+        raise ValueError(f"{text} frames: 1 to {MOST_FRAMES} are possible")
+    return frames
+
+
+def _run(text: str) -> Tuple[int, int]:
+    process, _, snapshots = text.partition("/")
+    return _number("run", process), _number("run", snapshots or "0")
+
+
+def _set(options: StartOptions, name: str, value: str) -> None:
+    if name == "interval":
+        options.interval = _number(name, value)
+    elif name == "keep":
+        options.keep = _number(name, value)
+    elif name == "signal":
+        options.signal = _number(name, value, signals.NSIG - 1)
+    elif name == "exit":
+        options.at_exit = value != "no"
+    elif name == "run":
+        options.first_process, options.snapshots_so_far = _run(value)
+    elif name == "sample":
+        raise ValueError("sampling is for mtrace run")
+    elif name not in _FOR_THE_NATIVE_TRACER:
+        raise ValueError(f"there is no option '{name}'")
+
+
+def parse_start_options(value: str) -> StartOptions:
+    """Reads the value of MTRACE; ValueError says what is wrong with it."""
+    options = StartOptions()
+    rest, is_first = value, True
+    while rest:
+        if rest.startswith("output="):
+            options.output = rest[len("output=") :]
+            if not options.output:
+                raise ValueError("output= names no file")
+            return options
+        option, _, rest = rest.partition(",")
+        if is_first and option[:1].isdigit():
+            options.frames = _frames(option)
+        else:
+            name, _, text = option.partition("=")
+            _set(options, name, text)
+        is_first = False
+    return options
+
+
+def start_value(options: StartOptions) -> str:
+    """The value of MTRACE for processes that this one starts."""
+    parts = [str(options.frames)]
+    for name in ("interval", "keep", "signal"):
+        if getattr(options, name):
+            parts.append(f"{name}={getattr(options, name)}")
+    if not options.at_exit:
+        parts.append("exit=no")
+    parts.append(f"run={options.first_process or os.getpid()}/0")
+    parts.append(f"output={options.output}")
+    return ",".join(parts)

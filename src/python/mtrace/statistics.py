@@ -1,0 +1,89 @@
+"""What a group of blocks adds up to, and how it changed."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from .frames import Traceback
+from .sizes import format_size
+
+__all__ = ["Statistic", "StatisticDiff"]
+
+
+def _average(size: int, count: int) -> str:
+    return f", average={format_size(size / count)}" if count else ""
+
+
+class Statistic:
+    """The blocks of one group: where, how many bytes together, and how many blocks."""
+
+    __slots__ = ("traceback", "size", "count")
+
+    def __init__(self, traceback: Traceback, size: int, count: int) -> None:
+        self.traceback = traceback
+        self.size = size
+        self.count = count
+
+    def _fields(self) -> tuple:
+        return (self.traceback, self.size, self.count)
+
+    def _sort_key(self) -> Tuple[int, int, Traceback]:
+        return (self.size, self.count, self.traceback)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Statistic):
+            return self._fields() == other._fields()
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __str__(self) -> str:
+        sums = f"size={format_size(self.size)}, count={self.count:d}"
+        return f"{self.traceback}: {sums}{_average(self.size, self.count)}"
+
+    def __repr__(self) -> str:
+        return f"<Statistic traceback={self.traceback!r} size={self.size:d} count={self.count:d}>"
+
+
+class StatisticDiff:
+    """The blocks of one group in a new snapshot, and the difference to an old one.
+
+    *size* and *count* are the new snapshot's, 0 where it has no such blocks.
+    """
+
+    __slots__ = ("traceback", "size", "size_diff", "count", "count_diff")
+
+    def __init__(
+        self, traceback: Traceback, size: int, size_diff: int, count: int, count_diff: int
+    ) -> None:
+        self.traceback = traceback
+        self.size = size
+        self.size_diff = size_diff
+        self.count = count
+        self.count_diff = count_diff
+
+    def _fields(self) -> tuple:
+        return (self.traceback, self.size, self.size_diff, self.count, self.count_diff)
+
+    def _sort_key(self) -> Tuple[int, int, int, int, Traceback]:
+        change, recount = abs(self.size_diff), abs(self.count_diff)
+        return (change, self.size, recount, self.count, self.traceback)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StatisticDiff):
+            return self._fields() == other._fields()
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __str__(self) -> str:
+        size = f"size={format_size(self.size)} ({format_size(self.size_diff, True)})"
+        count = f"count={self.count:d} ({self.count_diff:+d})"
+        return f"{self.traceback}: {size}, {count}{_average(self.size, self.count)}"
+
+    def __repr__(self) -> str:
+        size = f"size={self.size:d} ({self.size_diff:+d})"
+        count = f"count={self.count:d} ({self.count_diff:+d})"
+        return f"<StatisticDiff traceback={self.traceback!r} {size} {count}>"

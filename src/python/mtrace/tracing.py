@@ -1,0 +1,99 @@
+"""Tracing: switching it on and off, and asking what it has seen.
+
+What the tracer itself answers is made available here under tracemalloc's names.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, Dict, Optional, Union
+
+from . import _mtrace
+from ._mtrace import (
+    clear_traces,
+    get_traceback_limit,
+    get_traced_memory,
+    get_tracemalloc_memory,
+    is_tracing,
+    reset_peak,
+    start,
+    stop,
+)
+from .exchange import rows_of_tracer
+from .frames import Traceback
+from .rows import RowTraces
+from .snapshot import Snapshot
+
+__all__ = [
+    "clear_traces",
+    "get_object_traceback",
+    "get_traceback_limit",
+    "get_traced_memory",
+    "get_tracemalloc_memory",
+    "is_tracing",
+    "reset_peak",
+    "start",
+    "stop",
+    "take_snapshot",
+    "write_snapshot",
+]
+
+
+def _get_traces() -> RowTraces:
+    """The blocks that are alive: a sequence of raw traces, made when they are asked for."""
+    return rows_of_tracer(_mtrace._get_snapshot(), _metadata())
+
+
+def _metadata() -> Dict[str, Any]:
+    """What a snapshot says of this process and this moment."""
+    current, peak = get_traced_memory()
+    return {
+        "program": sys.executable,
+        "command": list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]),
+        "pid": os.getpid(),
+        "host": os.uname().nodename,
+        "created_ns": time.time_ns(),
+        "current": current,
+        "peak": peak,
+    }
+
+
+def get_object_traceback(obj: Any) -> Optional[Traceback]:
+    """Where the Python object *obj* was allocated.
+
+    None where tracing is off or was off then.
+    """
+    found = _mtrace._get_object_traceback(obj)
+    return None if found is None else Traceback(*found)
+
+
+def take_snapshot() -> Snapshot:
+    """A snapshot of the blocks that are alive and were allocated while tracing was on.
+
+    Its cost follows the number of different tracebacks and sizes, not the number of blocks. For a
+    file alone, `write_snapshot` does without any Python object.
+
+    Raises RuntimeError where tracing is off.
+    """
+    # As the package has them: a test may have put its own in their place.
+    package = sys.modules[__package__]
+    if not package.is_tracing():
+        raise RuntimeError(
+            "the tracemalloc module must be tracing memory allocations to take a snapshot"
+        )
+    return Snapshot(package._get_traces(), package.get_traceback_limit())
+
+
+def write_snapshot(path: Union[str, os.PathLike[str]]) -> None:
+    """Write a snapshot of this moment to the file *path*, in mtrace's own format.
+
+    It costs milliseconds and next to no memory, however many blocks there are. The file is there
+    whole or not at all. The command ``mtrace`` and `Snapshot.load` read it.
+
+    Raises RuntimeError where tracing is off, OSError where the file cannot be written.
+    """
+    if not is_tracing():
+        raise RuntimeError("mtrace must be tracing memory allocations to write a snapshot")
+    _mtrace.write_snapshot(os.fspath(path))
