@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MAN = ROOT / "man"
+# Pages that are not about a command of mtrace.
+OTHER_PAGES = ("python",)
 EXAMPLE = ROOT / "tests" / "install" / "example.cpp"
 
 # "  -g,--group-by KEY (default: lineno)  What a row is: lineno, filename"; names only where there is no
@@ -154,7 +156,7 @@ def check_overview(mtrace, commands):
     if documented != offered:
         yield f"mtrace.1 has the options {sorted(documented)}, mtrace --help {sorted(offered)}"
     for path in MAN.glob("mtrace-*.1"):
-        if path.stem.partition("-")[2] not in commands:
+        if path.stem.partition("-")[2] not in [*commands, *OTHER_PAGES]:
             yield f"man/{path.name} is about a command that there is not"
 
 

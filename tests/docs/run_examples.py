@@ -69,7 +69,8 @@ def run(commands, mtrace):
         done = subprocess.run(
             ["bash", "-c", SESSION, "session", *commands],
             cwd=work,
-            env=environment | {"HOME": str(work)},
+            # Where the build has the Python package.
+            env=environment | {"HOME": str(work), "PYTHONPATH": str(mtrace.parent / "python")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
