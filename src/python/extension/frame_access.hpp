@@ -16,7 +16,7 @@
 // CPython's own headers are C, and use names that a C++ compiler warns of.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-#define Py_BUILD_CORE 1
+#define Py_BUILD_CORE 1  // NOLINT: CPython's name
 #include <internal/pycore_frame.h>
 #undef Py_BUILD_CORE
 #pragma GCC diagnostic pop

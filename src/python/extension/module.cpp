@@ -221,6 +221,7 @@ PyModuleDef definition = {
 }  // namespace
 }  // namespace memtrace::python
 
+// NOLINTNEXTLINE(readability-identifier-naming): CPython's name
 PyMODINIT_FUNC PyInit__mtrace() {
   return PyModuleDef_Init(&memtrace::python::definition);
 }

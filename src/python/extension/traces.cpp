@@ -69,10 +69,8 @@ class RowLists {
       if (!by_size && !add_sum(row)) return false;
       if (with_metrics && !add_metrics(row)) return false;
     }
-    for (const BlockGroup& group : copy_.groups()) {
-      if (!add_group(group)) return false;
-    }
-    return true;
+    return std::all_of(copy_.groups().begin(), copy_.groups().end(),
+                       [this](const BlockGroup& group) { return add_group(group); });
   }
   PyObject* take(bool with_metrics) {
     return with_metrics
