@@ -12,21 +12,23 @@
 #include "runtime/tracer/guarded.hpp"
 #include "runtime/tracer/tracer.hpp"
 
+// CPython's, of which only pointers are passed on. Null where the process has no CPython: the
+// loader finds out by itself, where a dlsym that fails asks the program's heap for its complaint.
+extern "C" {
+using AuditHook = int (*)(const char* event, void* arguments, void* data);
+[[gnu::weak]] int PySys_AddAuditHook(AuditHook hook, void* data);  // NOLINT: CPython's name
+[[gnu::weak]] int Py_IsInitialized();                              // NOLINT
+[[gnu::weak]] const char* Py_GetVersion();                         // NOLINT
+}
+
 namespace memtrace::runtime {
 namespace {
-
-// CPython's, of which only pointers are passed on.
-using AuditHook = int (*)(const char* event, void* arguments, void* data);
-using AddAuditHook = int (*)(AuditHook hook, void* data);
-using GetVersion = const char* (*)();
-using IsRunning = int (*)();
 
 // The front end's: false where it is too early; and what is left to do when a program is run.
 using Attach = bool (*)();
 using ProgramBegins = void (*)();
 
 struct Python {
-  GetVersion version = nullptr;
   TextBuffer<PATH_MAX> front_end;
   bool is_loaded = false;  // or has failed to
   Attach attach = nullptr;
@@ -54,7 +56,7 @@ TextBuffer<8> short_version(std::string_view version) {
 // It is in the Python package: where it was built, or where both are installed, below lib or, as
 // Debian has it, lib/x86_64-linux-gnu.
 bool find_front_end() {
-  const auto version = short_version(python.version());
+  const auto version = short_version(Py_GetVersion());
   Dl_info own;
   if (version.text().empty() || dladdr(reinterpret_cast<void*>(&python), &own) == 0) return false;
   std::string_view folder = own.dli_fname;
@@ -102,9 +104,9 @@ int on_audit_event(const char* event, void*, void*) {
   return 0;
 }
 
-void add_audit_hook(AddAuditHook add) {
+void add_audit_hook() {
   const Guarded guarded;
-  add(on_audit_event, nullptr);
+  PySys_AddAuditHook(on_audit_event, nullptr);
   // CPython frees what it has asked malloc for here by the allocators that it chooses later.
   if (local.nested_allocations == 1) set_early_block(local.last_nested);
   local.nested_allocations = 0;
@@ -112,12 +114,11 @@ void add_audit_hook(AddAuditHook add) {
 
 [[gnu::constructor(103)]] void watch_python() {
   if (!is_tracing()) return;
-  const auto add = find<AddAuditHook>(RTLD_DEFAULT, "PySys_AddAuditHook");
-  const auto is_running = find<IsRunning>(RTLD_DEFAULT, "Py_IsInitialized");
-  python.version = find<GetVersion>(RTLD_DEFAULT, "Py_GetVersion");
-  if (add == nullptr || is_running == nullptr || python.version == nullptr) return;
+  if (PySys_AddAuditHook == nullptr || Py_IsInitialized == nullptr || Py_GetVersion == nullptr) {
+    return;
+  }
   // Where it runs already, it is the front end that has loaded this library.
-  if (is_running() == 0 && find_front_end()) add_audit_hook(add);
+  if (Py_IsInitialized() == 0 && find_front_end()) add_audit_hook();
 }
 
 }  // namespace
