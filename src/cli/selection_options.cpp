@@ -36,6 +36,27 @@ CLI::Option* add_repeatable(CLI::App& app, const std::string& names,
   return app.add_option(names, values, description)->allow_extra_args(false);
 }
 
+// Which frames there are, and what they are called.
+static void add_frame_options(CLI::App& app, SelectionOptions& options) {
+  add_repeatable(app, "--hide", options.hide,
+                 "Hide matching frames: their blocks go to the nearest visible caller")
+      ->type_name("PATTERN")
+      ->group(kGroup);
+  app.add_flag("--mine", options.mine,
+               "Hide the frames of system code, standard libraries and installed packages")
+      ->group(kGroup);
+  app.add_flag("--raw-frames", options.raw_frames,
+               "Show the allocation machinery's frames too (malloc, operator new)")
+      ->group(kGroup);
+  app.add_flag("--strip-template-args", options.strip_template_args,
+               "Call all instances of a template or generic function the same")
+      ->group(kGroup);
+  add_repeatable(app, "--map-prefix", options.map_prefixes,
+                 "Files in the folder FROM are in TO instead: grouped, matched and printed so")
+      ->type_name("FROM=TO")
+      ->group(kGroup);
+}
+
 void add_selection_options(CLI::App& app, SelectionOptions& options) {
   options.group_by = name_of(GroupBy::lineno);
   options.metric = name_of(Metric::live);
@@ -66,23 +87,7 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
                  "Keep blocks of matching shared objects or packages")
       ->type_name("GLOB")
       ->group(kGroup);
-  add_repeatable(app, "--hide", options.hide,
-                 "Hide matching frames: their blocks go to the nearest visible caller")
-      ->type_name("PATTERN")
-      ->group(kGroup);
-  app.add_flag("--mine", options.mine,
-               "Hide the frames of system code, standard libraries and installed packages")
-      ->group(kGroup);
-  app.add_flag("--raw-frames", options.raw_frames,
-               "Show the allocation machinery's frames too (malloc, operator new)")
-      ->group(kGroup);
-  app.add_flag("--strip-template-args", options.strip_template_args,
-               "Call all instances of a template or generic function the same")
-      ->group(kGroup);
-  add_repeatable(app, "--map-prefix", options.map_prefixes,
-                 "Files in the folder FROM are in TO instead: grouped, matched and printed so")
-      ->type_name("FROM=TO")
-      ->group(kGroup);
+  add_frame_options(app, options);
   add_choice(app, "-m,--metric", options.metric, names_in(kMetrics),
              "Blocks alive in the snapshot, alive at the peak, or ever allocated")
       ->type_name("METRIC")

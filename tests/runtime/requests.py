@@ -78,6 +78,7 @@ class Tests:
 
     def test_environment(self):
         with self.start(MTRACE="7,output=%n.zst") as program:
+            assert program.do("handled") == 0  # it runs
             self.expect_answer(program.pid, "1.zst")
             assert program.do("start") == 1
             self.expect_answer(program.pid, "2.zst")
