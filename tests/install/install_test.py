@@ -127,6 +127,26 @@ def check_pkg_config(arguments, prefix, snapshots, folder):
     check_example("with pkg-config", program, snapshots, {"LD_LIBRARY_PATH": str(library)})
 
 
+def check_runtime(prefix, folder):
+    """A C program that traces itself, as strictly as C99 goes; and the wrapper in C++17."""
+    library = next(prefix.rglob("libmtrace_rt.so"), None)
+    if library is None:
+        print("built without the runtime: left out")
+        return
+    found = {"PKG_CONFIG_PATH": str(library.parent / "pkgconfig")}
+    options = run("pkg-config", "--cflags", "--libs", "mtrace_rt", environment=found).split()
+    program, snapshot = folder / "self_traced", folder / "self_traced.zst"
+    strict = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g")
+    run("cc", *strict, HERE / "self_traced.c", *options, "-o", program)
+    printed = run(program, snapshot, environment={"LD_LIBRARY_PATH": str(library.parent)})
+    expect(int(printed) == 12345, f"it traced {printed} bytes, not 12345")
+    top = run(prefix / "bin" / "mtrace", "top", "--format=csv", snapshot)
+    expect("\n1,12345,1,12345,/" in top and "self_traced.c,13,main," in top, f"mtrace top does not find its line:\n{top}")
+    source = folder / "wrapper.cpp"
+    source.write_text("#include <mcheck.h>\n" + '#include "mtrace/mtrace.hpp"\n' * 2)
+    run("c++", "-std=c++17", *strict[1:], "-fsyntax-only", f"-I{prefix / 'include'}", source)
+
+
 def check_headers(arguments, prefix, folder):
     """Each public header compiles alone, and twice over, without the project's own options."""
     headers = sorted((prefix / "include" / "mtrace").glob("*.hpp"))
@@ -181,6 +201,7 @@ def main():
         check_exports(prefix)
         check_cmake_package(arguments, prefix, snapshots, folder)
         check_pkg_config(arguments, prefix, snapshots, folder)
+        check_runtime(prefix, folder)
         check_subproject(arguments, folder)
 
 
