@@ -118,11 +118,11 @@ def small_files(mtrace, folder):
     os.unlink(target)
 
 
-def cuts(checks, files):
+def cuts(checks, files, every):
     """Every beginning of a file is refused."""
     for name, data, _ in files:
-        for size in range(len(data)):
-            command = READING[size % len(READING)]
+        for number, size in enumerate(range(0, len(data), every)):
+            command = READING[number % len(READING)]
             yield checks.run, f"{name}, cut after {size} bytes", data[:size], command, False
 
 
@@ -223,7 +223,7 @@ def bombs(checks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
-    parser.add_argument("--every", type=int, default=3, metavar="N", help="flip only every Nth bit")
+    parser.add_argument("--every", type=int, default=3, metavar="N", help="flip only every Nth bit, and cut 10 times as often")
     parser.add_argument("--only", help="only this part: cuts, flips, made_up, bombs")
     arguments = parser.parse_args()
     mtrace = Mtrace(arguments.mtrace)
@@ -236,7 +236,7 @@ def main():
         if not checks.sanitized:
             resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
         parts = {
-            "cuts": lambda: [*cuts(checks, files), *large_cuts(checks, folder)],
+            "cuts": lambda: [*cuts(checks, files, max(1, arguments.every // 10)), *large_cuts(checks, folder)],
             "flips": lambda: [*flips(checks, files, arguments.every), *info_flips(checks, files, arguments.every)],
             "made_up": lambda: [*made_up(checks), *simple_files(checks)],
             "bombs": lambda: bombs(checks),
