@@ -133,9 +133,11 @@ class Tests:
         with self.start() as program:
             program.do("start")
             child = program.do("fork")
-            self.expect_answer(child)
-            self.expect_answer(program.pid)
-            os.kill(child, 9)
+            try:
+                self.expect_answer(child)
+                self.expect_answer(program.pid)
+            finally:
+                os.kill(child, 9)
 
     def test_anywhere(self):
         """A request interrupts every function of the interface, and of the malloc family."""

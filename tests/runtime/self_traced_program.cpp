@@ -76,10 +76,20 @@ int allocate(int milliseconds) {
   return before == after ? 1 : 0;
 }
 
+// Returns when the child runs, which is after its tracer has begun anew.
 int fork_and_wait() {
+  int ends[2];
+  char byte = 0;
+  if (pipe(ends) != 0) return -1;
   const pid_t child = fork();
-  while (child == 0) pause();
-  return child;
+  if (child == 0) {
+    if (write(ends[1], &byte, 1) != 1) _exit(1);
+    while (true) pause();
+  }
+  const bool runs = read(ends[0], &byte, 1) == 1;
+  close(ends[0]);
+  close(ends[1]);
+  return runs ? child : -1;
 }
 
 int obey(const std::string& command, int number) {
