@@ -25,17 +25,22 @@ class ObjectTable {
   std::size_t size_ = 0;
 };
 
+std::uint32_t depth_of(const runtime::TracebackTables& tables, std::uint32_t node);
+
+// One traceback, ((filename, lineno), ...), most recent first: a new reference, or nullptr with an
+// exception.
+PyObject* frames_of(const runtime::TracebackTables& tables, std::uint32_t node);
+
+// The same for many, whose frames and names are made once.
 class TracebackObjects {
  public:
   explicit TracebackObjects(const runtime::TracebackTables& tables) : tables_(tables) {}
   // Once, before anything else; false with an exception.
   bool allocate();
 
-  // New references, or nullptr with an exception: ((filename, lineno), ...), most recent first, and
-  // (function, ...) of the same frames.
+  // New references, or nullptr with an exception; the functions are those of the same frames.
   PyObject* frames(std::uint32_t node);
   PyObject* functions(std::uint32_t node);
-  [[nodiscard]] std::uint32_t depth_of(std::uint32_t node) const;
 
  private:
   // Borrowed references.
@@ -43,7 +48,6 @@ class TracebackObjects {
   PyObject* module_name(std::uint32_t id);
   PyObject* frame(std::uint32_t location);
   PyObject* function(std::uint32_t location);
-  PyObject* unknown_frames();
 
   runtime::TracebackTables tables_;
   ObjectTable texts_, modules_, frames_;

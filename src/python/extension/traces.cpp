@@ -17,12 +17,17 @@ using runtime::SnapshotRow;
 // The tracer's counters of one moment.
 class Copy {
  public:
-  explicit Copy(bool by_size) : is_there_(support().copy(data_, by_size, handle_)) {}
+  explicit Copy(bool by_size)
+      : is_there_(support().copy(data_, by_size, handle_) || !support().status().is_tracing) {}
   ~Copy() { support().release_copy(data_, handle_); }
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
-  // Where tracing is off there are no rows.
+  // false with an exception where there is no memory. Where tracing is off there are no rows.
+  [[nodiscard]] bool is_there() const {
+    if (!is_there_) PyErr_NoMemory();
+    return is_there_;
+  }
   [[nodiscard]] std::span<const SnapshotRow> rows() const { return data_.rows; }
   [[nodiscard]] std::span<const BlockGroup> groups() const { return data_.groups; }
   [[nodiscard]] runtime::TracebackTables tables() const {
@@ -84,7 +89,7 @@ class RowLists {
   }
 
   bool add_traceback(const SnapshotRow& row) {
-    const std::uint32_t total = total_frames(row.all_frames, objects_.depth_of(row.node));
+    const std::uint32_t total = total_frames(row.all_frames, depth_of(copy_.tables(), row.node));
     return append(tracebacks_, Py_BuildValue("(NI)", objects_.frames(row.node), total)) &&
            append(functions_, objects_.functions(row.node));
   }
@@ -151,6 +156,7 @@ class TraceList {
 PyObject* all_traces() {
   const Untraced untraced;
   const Copy copy(true);
+  if (!copy.is_there()) return nullptr;
   TracebackObjects objects(copy.tables());
   return objects.allocate() ? TraceList(copy, objects).build() : nullptr;
 }
@@ -158,6 +164,7 @@ PyObject* all_traces() {
 PyObject* all_rows(bool by_size, bool with_metrics) {
   const Untraced untraced;
   const Copy copy(by_size);
+  if (!copy.is_there()) return nullptr;
   TracebackObjects objects(copy.tables());
   RowLists lists(copy, objects);
   if (!objects.allocate() || !lists.build(by_size, with_metrics)) return nullptr;
@@ -169,10 +176,9 @@ PyObject* traceback_of_block(std::uint32_t domain, std::uintptr_t address) {
   const runtime::InterpreterSupport& support = *mtrace_interpreter_support();
   runtime::BlockTraceback found;
   if (!support.find_block(domain, address, found)) Py_RETURN_NONE;
-  TracebackObjects objects(support.tables());
-  if (!objects.allocate()) return nullptr;
-  const std::uint32_t total = total_frames(found.all_frames, objects.depth_of(found.node));
-  return Py_BuildValue("(NI)", objects.frames(found.node), total);
+  const runtime::TracebackTables tables = support.tables();
+  const std::uint32_t total = total_frames(found.all_frames, depth_of(tables, found.node));
+  return Py_BuildValue("(NI)", frames_of(tables, found.node), total);
 }
 
 }  // namespace memtrace::python

@@ -127,6 +127,11 @@ bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
     if (copy_counters(data, {copy->row_memory(), copy->rows}, blocks)) break;
     unmap_memory(copy, copy->mapped);
   }
+  if (blocks != nullptr && !blocks->is_whole()) {
+    unmap_memory(copy, copy->mapped);
+    data = SnapshotData{};
+    return false;
+  }
   data.nodes = tracebacks.nodes().items();
   if (blocks != nullptr) data.groups = blocks->groups();
   data.texts = tracebacks.texts().texts().items();
