@@ -22,7 +22,7 @@ void before_fork() {
   hold_for_fork();
   tables.tracebacks.lock().lock();
   tables.blocks.lock_all();
-  sampled_blocks.table().lock_all();
+  sampled_blocks.lock_all();
   mapping_table.lock().lock();
   tables.shadow.lock().lock();
   timeline.lock().lock();
@@ -32,7 +32,7 @@ void in_parent() {
   timeline.lock().unlock();
   tables.shadow.lock().unlock();
   mapping_table.lock().unlock();
-  sampled_blocks.table().unlock_all();
+  sampled_blocks.unlock_all();
   tables.blocks.unlock_all();
   tables.tracebacks.lock().unlock();
   release_after_fork_in_parent();
@@ -45,7 +45,7 @@ void in_child() {
   timeline.lock().reset();
   tables.shadow.lock().reset();
   mapping_table.lock().reset();
-  sampled_blocks.table().reset_locks();
+  sampled_blocks.reset_locks();
   tables.blocks.reset_locks();
   tables.tracebacks.lock().reset();
   interpreter_stacks.reset_locks();

@@ -21,6 +21,7 @@ class BootstrapPool {
     *reinterpret_cast<std::size_t*>(block - kHeader) = size;
     return block;
   }
+  [[nodiscard]] bool is_used() const { return used_.load(std::memory_order_relaxed) != 0; }
   [[nodiscard]] bool holds(const void* pointer) const {
     const auto address = reinterpret_cast<std::uintptr_t>(pointer);
     return address - reinterpret_cast<std::uintptr_t>(memory_.data()) < kRoom;

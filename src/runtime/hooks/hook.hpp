@@ -7,6 +7,7 @@
 
 #include <cstddef>
 
+#include "runtime/hooks/real_functions.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/sampled_events.hpp"
@@ -79,7 +80,21 @@ void* note_nested_allocation(void* pointer);
   local.nested_allocations = 0;
 }
 
-// Sampling: the block matters if it is longer than what is left until the next sample.
+// A block goes that may be sampled.
+[[gnu::noinline]] void release_sample(void* pointer);
+
+// While sampling: whether a block of `size` bytes does not matter, as most do not; then it has
+// passed. A hook that jumps to the real function at once needs no frame: that is its whole cost.
+[[gnu::always_inline]] inline bool passes_unsampled(std::size_t size) {
+  if (current_hook_mode() != HookMode::sampling) return false;
+  const std::int64_t left =
+      local.until_sample - static_cast<std::int64_t>(size) - (size == 0 ? 1 : 0);
+  if (left < 0) return false;
+  local.until_sample = left;
+  return true;
+}
+
+// The block matters if it is longer than what is left until the next sample.
 [[gnu::always_inline]] inline void sample_allocation(void* pointer, std::size_t size) {
   local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   if (local.until_sample >= 0 || pointer == nullptr) [[likely]]
@@ -91,9 +106,8 @@ void* note_nested_allocation(void* pointer);
   leave_hook(*thread);
 }
 
-[[gnu::noinline]] void release_sample(void* pointer);
-
-// The whole of a hook that allocates `size` bytes by calling `allocate`.
+// The whole of a hook that allocates `size` bytes by calling `allocate`. It must be part of the
+// hook, or of a function that the hook ends with a jump to: the caller's registers are looked at.
 template <class Allocate>
 [[gnu::always_inline]] inline void* traced_allocation(std::size_t size, Allocate allocate) {
   ThreadState* thread = nullptr;
@@ -111,6 +125,13 @@ template <class Allocate>
   return pointer;
 }
 
+// A block goes that may be sampled.
+[[gnu::noinline]] void release_sample(void* pointer);
+
+[[gnu::always_inline]] inline bool may_be_sampled(const void* pointer) {
+  return sampled_blocks.may_hold(reinterpret_cast<std::uintptr_t>(pointer));
+}
+
 // The whole of a hook that frees, but for the freeing.
 [[gnu::always_inline]] inline void traced_release(void* pointer) {
   ThreadState* thread = nullptr;
@@ -119,10 +140,21 @@ template <class Allocate>
     on_release(*thread, pointer);
     leave_hook(*thread);
   } else if (entry == HookEntry::sampling) {
-    if (sampled_blocks.may_hold(reinterpret_cast<std::uintptr_t>(pointer))) release_sample(pointer);
+    if (may_be_sampled(pointer)) release_sample(pointer);
   } else if (entry == HookEntry::nested) {
     on_nested_release(pointer);
   }
+}
+
+[[gnu::noinline]] void release_and_free(void* pointer);
+
+// The whole of a hook that frees. While sampling it, too, is a jump.
+[[gnu::always_inline]] inline void traced_free(void* pointer) {
+  if (pointer == nullptr) return;
+  if (current_hook_mode() == HookMode::sampling && !may_be_sampled(pointer)) {
+    return real.free(pointer);
+  }
+  release_and_free(pointer);
 }
 
 }  // namespace memtrace::runtime

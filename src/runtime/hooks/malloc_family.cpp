@@ -11,39 +11,48 @@
 
 using namespace memtrace::runtime;  // NOLINT: the functions that stand here are the program's
 
-MTRACE_HOOK void* malloc(std::size_t size) {
+void memtrace::runtime::release_and_free(void* pointer) {
+  traced_release(pointer);
+  real.free(pointer);
+}
+
+namespace {
+
+[[gnu::noinline]] void* traced_malloc(std::size_t size) {
   return traced_allocation(size, [=] { return real.malloc(size); });
 }
 
-MTRACE_HOOK void* calloc(std::size_t count, std::size_t size) {
-  // Where it overflows, the real one fails.
+// Where the product overflows, the real one fails.
+[[gnu::noinline]] void* traced_calloc(std::size_t count, std::size_t size) {
   return traced_allocation(count * size, [=] { return real.calloc(count, size); });
 }
 
+}  // namespace
+
+MTRACE_HOOK void* malloc(std::size_t size) {
+  return passes_unsampled(size) ? real.malloc(size) : traced_malloc(size);
+}
+
+MTRACE_HOOK void* calloc(std::size_t count, std::size_t size) {
+  return passes_unsampled(count * size) ? real.calloc(count, size) : traced_calloc(count, size);
+}
+
 MTRACE_HOOK void free(void* pointer) {
-  if (pointer == nullptr) return;
-  traced_release(pointer);
-  real_free(pointer);
+  traced_free(pointer);
 }
 
 MTRACE_HOOK void free_sized(void* pointer, std::size_t /*size*/) {
-  if (pointer == nullptr) return;
-  traced_release(pointer);
-  real_free(pointer);
+  traced_free(pointer);
 }
 
 MTRACE_HOOK void free_aligned_sized(void* pointer, std::size_t /*alignment*/,
                                     std::size_t /*size*/) {
-  if (pointer == nullptr) return;
-  traced_release(pointer);
-  real_free(pointer);
+  traced_free(pointer);
 }
 
 // glibc has not declared it since 2.26; old programs may still call it.
 MTRACE_HOOK void cfree(void* pointer) {
-  if (pointer == nullptr) return;
-  traced_release(pointer);
-  real_free(pointer);
+  traced_free(pointer);
 }
 
 MTRACE_HOOK int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
@@ -74,6 +83,5 @@ MTRACE_HOOK void* pvalloc(std::size_t size) {
 
 // A block's usable size is more than what was asked for and is traced; whoever asks may use it.
 MTRACE_HOOK std::size_t malloc_usable_size(void* pointer) {
-  if (is_bootstrap_memory(pointer)) return bootstrap_size(pointer);
   return real.malloc_usable_size(pointer);
 }

@@ -20,11 +20,9 @@ template <class Destroy>
 
 template <class Destroy>
 [[gnu::always_inline]] inline void release(void* pointer, Destroy destroy) {
-  if (pointer == nullptr) return;
-  if (!operators_are_malloc()) [[unlikely]]
-    return release_foreign(pointer, destroy);
-  traced_release(pointer);
-  real_free(pointer);
+  if (operators_are_malloc()) [[likely]]
+    return traced_free(pointer);
+  if (pointer != nullptr) release_foreign(pointer, destroy);
 }
 
 }  // namespace

@@ -70,6 +70,24 @@ const std::nothrow_t kNoThrow{};
   return make == nullptr ? nullptr : made_late(size, make(size, alignment, kNoThrow));
 }
 
+template <const RealOperators& (*real_operators)()>
+[[gnu::noinline]] void* traced_new(std::size_t size) {
+  void* const made = try_new(real_operators(), size);
+  if (made != nullptr) [[likely]]
+    return made;
+  return new_or_throw(real_operators(), size, __builtin_return_address(0));
+}
+
+// The two forms that nearly every block comes from end with a jump.
+template <const RealOperators& (*real_operators)()>
+[[gnu::always_inline]] inline void* new_object(std::size_t size) {
+  if (operators_are_malloc() && passes_unsampled(size)) {
+    void* const made = real.malloc(size == 0 ? 1 : size);
+    if (made != nullptr) return made;
+  }
+  return traced_new<real_operators>(size);
+}
+
 }  // namespace
 }  // namespace memtrace::runtime
 
@@ -78,17 +96,11 @@ using namespace memtrace::runtime;  // NOLINT: the operators that stand here are
 #define MTRACE_HOOK __attribute__((visibility("default")))
 
 MTRACE_HOOK void* operator new(std::size_t size) {
-  void* const made = try_new(real_object_operators(), size);
-  if (made != nullptr) [[likely]]
-    return made;
-  return new_or_throw(real_object_operators(), size, __builtin_return_address(0));
+  return new_object<real_object_operators>(size);
 }
 
 MTRACE_HOOK void* operator new[](std::size_t size) {
-  void* const made = try_new(real_array_operators(), size);
-  if (made != nullptr) [[likely]]
-    return made;
-  return new_or_throw(real_array_operators(), size, __builtin_return_address(0));
+  return new_object<real_array_operators>(size);
 }
 
 MTRACE_HOOK void* operator new(std::size_t size, std::align_val_t alignment) {

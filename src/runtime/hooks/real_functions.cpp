@@ -13,6 +13,8 @@ namespace memtrace::runtime {
 namespace {
 
 constinit BootstrapPool pool;
+// What was found, where the pool's blocks must be told from its own.
+constinit RealFunctions behind_pool{};
 constinit Lock finding;
 constinit thread_local bool is_finding [[gnu::tls_model("initial-exec")]] = false;
 constinit std::atomic<bool> are_found{false};
@@ -87,6 +89,33 @@ std::size_t first_malloc_usable_size(void* pointer) {
   return real.malloc_usable_size(pointer);
 }
 
+void free_but_pool(void* pointer) {
+  if (!pool.holds(pointer)) behind_pool.free(pointer);
+}
+
+void* realloc_but_pool(void* pointer, std::size_t size) {
+  if (!pool.holds(pointer)) return behind_pool.realloc(pointer, size);
+  void* const larger = behind_pool.malloc(size);
+  if (larger != nullptr) {
+    std::memcpy(larger, pointer, std::min(size, BootstrapPool::size_of(pointer)));
+  }
+  return larger;
+}
+
+std::size_t usable_size_but_pool(void* pointer) {
+  return pool.holds(pointer) ? BootstrapPool::size_of(pointer)
+                             : behind_pool.malloc_usable_size(pointer);
+}
+
+// The pool is used while functions are found, or never: hardly any program pays for the question.
+void keep_pool_apart(RealFunctions& found) {
+  if (!pool.is_used()) return;
+  behind_pool = found;
+  found.free = free_but_pool;
+  found.realloc = realloc_but_pool;
+  found.malloc_usable_size = usable_size_but_pool;
+}
+
 // Leaves `function` as it is where nobody defines it.
 template <class Function>
 void find(Function*& function, const char* name) {
@@ -118,31 +147,12 @@ void find_real_functions() {
       find(found.valloc, "valloc");
       find(found.pvalloc, "pvalloc");
       find(found.malloc_usable_size, "malloc_usable_size");
+      keep_pool_apart(found);
       real = found;
       are_found.store(true, std::memory_order_release);
     }
   }
   is_finding = false;
-}
-
-bool is_bootstrap_memory(const void* pointer) {
-  return pool.holds(pointer);
-}
-std::size_t bootstrap_size(const void* pointer) {
-  return BootstrapPool::size_of(pointer);
-}
-
-void real_free(void* pointer) {
-  if (!pool.holds(pointer)) [[likely]]
-    real.free(pointer);
-}
-
-void* real_realloc(void* pointer, std::size_t size) {
-  if (!pool.holds(pointer)) [[likely]]
-    return real.realloc(pointer, size);
-  void* const larger = real.malloc(size);
-  if (larger != nullptr) std::memcpy(larger, pointer, std::min(size, bootstrap_size(pointer)));
-  return larger;
 }
 
 }  // namespace memtrace::runtime

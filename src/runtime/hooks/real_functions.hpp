@@ -7,7 +7,9 @@
 
 namespace memtrace::runtime {
 
-// Never null where the C library has the function. Before the first call each finds all of them.
+// Never null where the C library has the function. Before the first call each finds all of them;
+// what is allocated meanwhile, because dlsym() itself may want memory, comes from a pool and may be
+// given to all of them.
 struct RealFunctions {
   void* (*malloc)(std::size_t);
   void* (*calloc)(std::size_t, std::size_t);
@@ -20,17 +22,9 @@ struct RealFunctions {
   void* (*pvalloc)(std::size_t);
   std::size_t (*malloc_usable_size)(void*);
 };
-extern constinit RealFunctions real;
+[[gnu::visibility("hidden")]] extern constinit RealFunctions real;
 
 // Finds them all now. Once; any thread.
 void find_real_functions();
-
-// What is allocated while they are being found: dlsym() itself may want memory.
-bool is_bootstrap_memory(const void* pointer);
-std::size_t bootstrap_size(const void* pointer);
-
-// As the real ones, but know what the bootstrap pool gave out.
-void real_free(void* pointer);
-void* real_realloc(void* pointer, std::size_t size);
 
 }  // namespace memtrace::runtime

@@ -38,7 +38,7 @@ enum class OperatorKind : std::uint8_t {
   malloc_and_free,  // the C++ library's, on top of the malloc that is hooked; or nobody's
   foreign,
 };
-extern constinit std::atomic<OperatorKind> operator_kind;
+[[gnu::visibility("hidden")]] extern constinit std::atomic<OperatorKind> operator_kind;
 
 // What is there at the first call; the same from then on.
 const RealOperators& real_object_operators();

@@ -11,7 +11,7 @@ namespace {
 // Inside of another hook: what was there is forgotten, what comes counts as nested.
 void* move_nested(void* pointer, std::size_t size) {
   on_nested_release(pointer);
-  void* const moved = real_realloc(pointer, size);
+  void* const moved = real.realloc(pointer, size);
   return note_nested_allocation(moved);
 }
 
@@ -19,7 +19,7 @@ void* move_sampled(void* pointer, std::size_t size) {
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return move_nested(pointer, size);
   const MovingSample moving = begin_sampled_move(*thread, pointer);
-  void* const moved = real_realloc(pointer, size);
+  void* const moved = real.realloc(pointer, size);
   if (moved != nullptr || size == 0) {
     end_sampled_move(*thread, moving);
   } else {
@@ -31,8 +31,8 @@ void* move_sampled(void* pointer, std::size_t size) {
 
 // What a block is after it has moved is sampled as if it were new.
 [[gnu::always_inline]] inline void* move_sampling(void* pointer, std::size_t size) {
-  const bool may_be_sampled = sampled_blocks.may_hold(reinterpret_cast<std::uintptr_t>(pointer));
-  void* const moved = may_be_sampled ? move_sampled(pointer, size) : real_realloc(pointer, size);
+  void* const moved =
+      may_be_sampled(pointer) ? move_sampled(pointer, size) : real.realloc(pointer, size);
   sample_allocation(moved, size);
   return moved;
 }
@@ -40,11 +40,11 @@ void* move_sampled(void* pointer, std::size_t size) {
 [[gnu::always_inline]] inline void* move(void* pointer, std::size_t size) {
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
-  if (entry == HookEntry::off) return real_realloc(pointer, size);
+  if (entry == HookEntry::off) return real.realloc(pointer, size);
   if (entry == HookEntry::nested) return move_nested(pointer, size);
   if (entry == HookEntry::sampling) return move_sampling(pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer);
-  void* const moved = real_realloc(pointer, size);
+  void* const moved = real.realloc(pointer, size);
   count_nested_allocations(*thread, moved);
   if (moved != nullptr) {
     end_move(*thread, moving, moved, size,

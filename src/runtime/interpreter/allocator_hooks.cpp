@@ -23,7 +23,7 @@ constinit void* early_block = nullptr;
 void release_untraced(const HookedAllocator& to, void* pointer) {
   if (pointer == early_block) [[unlikely]] {
     early_block = nullptr;
-    real_free(pointer);
+    real.free(pointer);
   } else {
     to.inner.release(to.inner.context, pointer);
   }

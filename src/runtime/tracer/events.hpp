@@ -23,7 +23,7 @@ struct TracerTables {
   // Changes when all blocks are forgotten: what was taken out of the maps before is void.
   std::atomic<std::uint32_t> era{0};
 };
-extern constinit TracerTables tables;
+[[gnu::visibility("hidden")]] extern constinit TracerTables tables;
 
 // The key of a block in the table. Domains are numbered anew in 16 bits, in the order in which they
 // appear; the program's own blocks are 0.

@@ -3,12 +3,15 @@
 namespace memtrace::runtime {
 
 void SampledBlocks::change_filter(std::uintptr_t address, int change) {
-  std::atomic<std::uint8_t>& place = filter_[place_of(address)];
-  std::uint8_t count = place.load(std::memory_order_relaxed);
-  while (count != kFull &&
-         !place.compare_exchange_weak(count, static_cast<std::uint8_t>(count + change),
-                                      std::memory_order_relaxed)) {
-  }
+  const std::size_t place = place_of(address);
+  const std::uint64_t bit = std::uint64_t{1} << place % kWordBits;
+  const Locked locked(filter_lock_);
+  std::uint8_t& count = counts_[place];
+  if (count == kFull) return;
+  count = static_cast<std::uint8_t>(count + change);
+  std::atomic<std::uint64_t>& word = filter_[place / kWordBits];
+  const std::uint64_t others = word.load(std::memory_order_relaxed) & ~bit;
+  word.store(count == 0 ? others : others | bit, std::memory_order_relaxed);
 }
 
 bool SampledBlocks::put(std::uintptr_t address, const SampledBlock& block, SampledBlock& previous) {
@@ -25,7 +28,24 @@ bool SampledBlocks::take(std::uintptr_t address, SampledBlock& block) {
 
 void SampledBlocks::clear() {
   blocks_.clear();
-  for (std::atomic<std::uint8_t>& place : filter_) place.store(0, std::memory_order_relaxed);
+  const Locked locked(filter_lock_);
+  for (std::atomic<std::uint64_t>& word : filter_) word.store(0, std::memory_order_relaxed);
+  counts_.fill(0);
+}
+
+void SampledBlocks::lock_all() {
+  blocks_.lock_all();
+  filter_lock_.lock();
+}
+
+void SampledBlocks::unlock_all() {
+  filter_lock_.unlock();
+  blocks_.unlock_all();
+}
+
+void SampledBlocks::reset_locks() {
+  filter_lock_.reset();
+  blocks_.reset_locks();
 }
 
 }  // namespace memtrace::runtime

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "runtime/os/lock.hpp"
 #include "runtime/tracer/block_table.hpp"
 #include "runtime/tracer/record_shard.hpp"
 
@@ -18,9 +19,11 @@ struct SampledBlock {
 
 class SampledBlocks {
  public:
-  // Costs one load from a table that stays in the first cache: few blocks are sampled.
+  // Costs one load from 4 KiB, which stay in the first cache and leave it to the program.
   [[nodiscard]] bool may_hold(std::uintptr_t address) const {
-    return filter_[place_of(address)].load(std::memory_order_relaxed) != 0;
+    const std::size_t place = place_of(address);
+    const std::uint64_t word = filter_[place / kWordBits].load(std::memory_order_relaxed);
+    return (word >> (place % kWordBits) & 1) != 0;
   }
 
   // `previous` is what was remembered of the address. false where there is no memory.
@@ -30,10 +33,16 @@ class SampledBlocks {
   void clear();
 
   [[nodiscard]] std::size_t used_memory() const { return blocks_.used_memory(); }
-  BlockTable<SampledBlock>& table() { return blocks_; }
+
+  // Around a fork.
+  void lock_all();
+  void unlock_all();
+  void reset_locks();
 
  private:
   static constexpr unsigned kPlaceBits = 15;
+  static constexpr std::size_t kPlaces = std::size_t{1} << kPlaceBits;
+  static constexpr std::size_t kWordBits = 64;
   // A place that was ever so full is never empty again.
   static constexpr std::uint8_t kFull = 255;
 
@@ -43,7 +52,10 @@ class SampledBlocks {
   }
   void change_filter(std::uintptr_t address, int change);
 
-  std::array<std::atomic<std::uint8_t>, std::size_t{1} << kPlaceBits> filter_{};
+  // A bit for each place that holds blocks, and how many they are.
+  std::array<std::atomic<std::uint64_t>, kPlaces / kWordBits> filter_{};
+  std::array<std::uint8_t, kPlaces> counts_{};
+  Lock filter_lock_;  // for those who write
   BlockTable<SampledBlock> blocks_;
 };
 

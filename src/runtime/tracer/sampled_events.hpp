@@ -8,7 +8,7 @@
 
 namespace memtrace::runtime {
 
-extern constinit SampledBlocks sampled_blocks;
+[[gnu::visibility("hidden")]] extern constinit SampledBlocks sampled_blocks;
 // Mean bytes between samples; 0: every block is traced.
 extern constinit std::atomic<std::uint64_t> sampling_rate;
 

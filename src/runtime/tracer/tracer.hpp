@@ -50,7 +50,7 @@ std::uint64_t tracer_memory();
 // (checked every kEventsPerTick events of a thread). Any hook then clears it and calls attend(),
 // outside of the counters' critical section: attend() may take a snapshot. What it allocates is
 // not traced.
-extern std::atomic<bool> attention;
+[[gnu::visibility("hidden")]] extern std::atomic<bool> attention;
 extern std::atomic<std::int64_t> attention_due;  // nanoseconds
 inline constexpr std::int64_t kNever = INT64_MAX;
 inline constexpr std::uint32_t kEventsPerTick = 1024;
