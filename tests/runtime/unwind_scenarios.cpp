@@ -81,7 +81,7 @@ void with_variable_array(int depth) {
 
 // --- calls that never return, and exceptions ---
 
-jmp_buf way_out;
+thread_local jmp_buf way_out;
 
 [[noreturn, gnu::noinline]] void leave_by_jump() {
   here();
@@ -144,8 +144,8 @@ void callbacks() {
 
 // --- other stacks ---
 
-ucontext_t main_context;
-ucontext_t coroutine_context;
+thread_local ucontext_t main_context;
+thread_local ucontext_t coroutine_context;
 
 void coroutine() {
   for (int i = 0; i < 3; ++i) {
