@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tracing import Tracing
+
 SECONDS = 100
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 KINDS = ([], ["--sample", "64KiB"], ["--mmap"], ["--nframe", "1"])
@@ -31,34 +33,17 @@ def is_there(command):
     return there
 
 
-def run(command, **options):
-    return subprocess.run(command, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL, check=False, **options)
-
-
 def outcome(done):
     return done.returncode, done.stdout, done.stderr
 
 
-class Tests:
+class Tests(Tracing):
     def __init__(self, mtrace, folder):
-        self.mtrace, self.folder = mtrace, Path(folder)
-        self.snapshot = self.folder / "x.zst"
-        self.problems = []
+        super().__init__(mtrace, folder, SECONDS)
         self.json, self.xml, self.source = self.folder / "rows.json", self.folder / "rows.xml", self.folder / "x.ii"
         rows = [{"a": i, "b": ["x" * (i % 50)] * 3} for i in range(2000)]
         self.json.write_text(json.dumps(rows))
         self.xml.write_text("<rows>" + "".join(f"<row a='{i}'>{'x' * (i % 50)}</row>" for i in range(2000)) + "</rows>")
-
-    def expect(self, condition, what):
-        if not condition:
-            self.problems.append(what)
-
-    def traced(self, command, *options):
-        return run([self.mtrace, "run", *options, "-o", self.snapshot, "--", *command])
-
-    def top(self, *options):
-        done = run([self.mtrace, "top", "--format", "json", *options, self.snapshot])
-        return json.loads(done.stdout)
 
     def functions(self, metric):
         """What was allocated below each function."""
@@ -78,14 +63,14 @@ class Tests:
         yield ["env"]
         (self.folder / "x.cpp").write_text(SOURCE)
         subprocess.run(["g++", "-E", self.folder / "x.cpp", "-o", self.source], check=True)
-        compiler = run(["g++", "-print-prog-name=cc1plus"]).stdout.decode().strip()
+        compiler = self.execute("g++", "-print-prog-name=cc1plus").stdout.decode().strip()
         yield [compiler, "-quiet", "-O1", self.source, "-o", "-"]
 
     def check_outputs(self):
         for command in filter(is_there, self.commands()):
-            plain = run(command)
+            plain = self.execute(*command)
             for options in KINDS:
-                self.expect(outcome(self.traced(command, *options)) == outcome(plain), f"{command} with {options}")
+                self.expect(outcome(self.run(command, *options)) == outcome(plain), f"{command} with {options}")
 
     def check_totals(self):
         """Every allocation and every byte of it, as valgrind counts them."""
@@ -96,10 +81,10 @@ class Tests:
                         ["xmllint", "--format", self.xml], ["sort", "--buffer-size=1M", "-r", self.json]):  # fmt: skip
             if not is_there(command):
                 continue
-            said = run(["valgrind", "--undef-value-errors=no", *command]).stderr.decode()
+            said = self.execute("valgrind", "--undef-value-errors=no", *command).stderr.decode()
             allocations, size = re.search(r"heap usage: ([\d,]+) allocs, [\d,]+ frees, ([\d,]+) bytes", said).groups()
             expected = {"size": int(size.replace(",", "")), "count": int(allocations.replace(",", ""))}
-            self.traced(command)
+            self.run(command)
             found = self.top("--metric", "total")["total"]
             self.expect(found == expected, f"{command}: {found}, not {expected}, as valgrind says")
 
@@ -108,11 +93,11 @@ class Tests:
             return
         program = self.folder / "blocks"
         subprocess.run(["rustc", "-g", "-O", "-o", program, PROGRAMS / "blocks.rs"], check=True, capture_output=True)
-        plain = run([program])
+        plain = self.execute(program)
         self.expect(plain.stdout.startswith(b"435 5000 "), f"rust prints {plain}")
         for options in KINDS:
-            self.expect(outcome(self.traced([program], *options)) == outcome(plain), f"rust with {options}")
-        self.traced([program])
+            self.expect(outcome(self.run([program], *options)) == outcome(plain), f"rust with {options}")
+        self.run([program])
         live, total = self.functions("live"), self.functions("total")
         # The boxes, and room for 32 pointers to them.
         for name, amount in (("keep_boxes", (30 * 400 + 32 * 8, 31)), ("grow_vector", (5000, 1)), ("drop_string", None)):
@@ -136,9 +121,9 @@ class Tests:
             end = time.monotonic() + SECONDS
             while not socket.exists() and time.monotonic() < end:
                 time.sleep(0.01)
-            asked = run(["redis-benchmark", "-s", socket, "-n", "3000", "-q", "-t", "set,get,lpush,hset"])
-            counted = run(["redis-cli", "-s", socket, "llen", "mylist"])
-            run(["redis-cli", "-s", socket, "shutdown", "nosave"])
+            asked = self.execute("redis-benchmark", "-s", socket, "-n", "3000", "-q", "-t", "set,get,lpush,hset")
+            counted = self.execute("redis-cli", "-s", socket, "llen", "mylist")
+            self.execute("redis-cli", "-s", socket, "shutdown", "nosave")
             said, _ = server.communicate(timeout=SECONDS)
             self.expect((server.returncode, asked.returncode) == (0, 0), f"redis: {said}")
             self.expect(counted.stdout.strip() == b"3000", f"redis kept {counted}")
@@ -153,14 +138,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mtrace-programs-") as folder:
         tests = Tests(arguments.mtrace, folder)
-        for check in (tests.check_outputs, tests.check_totals, tests.check_rust, tests.check_redis):
-            begin = time.monotonic()
-            check()
-            print(f"{check.__name__}: {time.monotonic() - begin:.1f} s")
-    for problem in tests.problems:
-        print(problem)
-    print(f"{len(tests.problems)} problems")
-    return 1 if tests.problems else 0
+        return tests.status(tests.check_outputs, tests.check_totals, tests.check_rust, tests.check_redis)
 
 
 if __name__ == "__main__":

@@ -8,40 +8,32 @@ The bounds are six standard deviations: they fail by chance once in a hundred mi
 
 import argparse
 import concurrent.futures
-import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
+
+from tracing import Tracing
 
 RUNS = 32
 RATE = 16384
 FUNCTIONS = ("keep_small", "keep_large", "free_at_once", "grow")
 METRICS = ("live", "total")
-SECONDS = 60
 
 
-class Tests:
+class Tests(Tracing):
     def __init__(self, arguments, folder):
-        self.mtrace, self.program, self.folder = arguments.mtrace, arguments.program, folder
-        self.problems = []
+        super().__init__(arguments.mtrace, folder)
+        self.program = arguments.program
 
-    def expect(self, condition, what):
-        if not condition:
-            self.problems.append(what)
+    def path(self, number):
+        return self.folder / f"{number}.zst"
 
-    def output(self, *arguments):
-        done = subprocess.run([self.mtrace, *arguments], capture_output=True, timeout=SECONDS, check=True)
-        return done.stdout.decode()
-
-    def run(self, number, *options):
+    def estimates(self, number, *options):
         """{(metric, function, size or count): (value, standard error)} of one run."""
-        snapshot = os.path.join(self.folder, f"{number}.zst")
-        self.output("run", *options, "-o", snapshot, "--", self.program)
+        self.run([self.program], *options, output=self.path(number)).check_returncode()
         found = {}
         for metric in METRICS:
-            top = json.loads(self.output("top", "--group-by", "function", "--metric", metric, "--format", "json", snapshot))
+            top = self.top("--group-by", "function", "--metric", metric, path=self.path(number))
             for statistic in top["statistics"]:
                 errors = statistic.get("standard_error", {"size": None, "count": None})
                 for what in ("size", "count"):
@@ -49,9 +41,9 @@ class Tests:
         return found
 
     def check(self):
-        exact = self.run("exact")
+        exact = self.estimates("exact")
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            runs = list(pool.map(lambda number: self.run(number, f"--sample={RATE}"), range(RUNS)))
+            runs = list(pool.map(lambda number: self.estimates(number, f"--sample={RATE}"), range(RUNS)))
         squares, variances, near, estimates = 0.0, 0.0, 0, 0
         for metric in METRICS:
             for function in FUNCTIONS:
@@ -78,10 +70,9 @@ class Tests:
 
     def check_shown(self):
         """People and programs are told that these are estimates, and how good."""
-        snapshot = os.path.join(self.folder, "0.zst")
-        table = self.output("top", snapshot)
+        table = self.execute(self.mtrace, "top", self.path(0)).stdout.decode()
         self.expect(f"sampled every {RATE // 1024}.0 KiB on average" in table and "±" in table, table)
-        top = json.loads(self.output("top", "--format", "json", snapshot))
+        top = self.top(path=self.path(0))
         shown = [top["total"], *top["statistics"]]
         self.expect(all(one["standard_error"]["size"] > 0 < one["standard_error"]["count"] for one in shown), "JSON")
         self.expect(top["snapshot"]["sampling_rate"] == RATE, top["snapshot"])
@@ -93,11 +84,7 @@ def main():
     parser.add_argument("--program", required=True)
     with tempfile.TemporaryDirectory(prefix="mtrace-sampling-") as folder:
         tests = Tests(parser.parse_args(), folder)
-        tests.check()
-        tests.check_shown()
-    for problem in tests.problems:
-        print(problem)
-    return 1 if tests.problems else 0
+        return tests.status(tests.check, tests.check_shown)
 
 
 if __name__ == "__main__":

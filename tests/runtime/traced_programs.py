@@ -5,13 +5,12 @@
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 
-SECONDS = 60
+from tracing import Tracing
+
 ALLOCATORS = ("libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2")
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 
@@ -29,28 +28,9 @@ CALLED_FROM_MAIN = ("leak_on_alternate_stack", "leak_in_vfork_child", "leak_on_o
 PLUGIN_BLOCKS = (333, 444)
 
 
-class Tracer:
-    def __init__(self, mtrace, folder):
-        self.mtrace, self.folder = mtrace, folder
-        self.snapshot = os.path.join(folder, "x.zst")
-        self.problems = []
-
-    def run(self, command, *options, environment=None):
-        traced = [self.mtrace, "run", *options, "-o", self.snapshot, "--", *command]
-        return subprocess.run(traced, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL, env=environment)
-
-    def top(self, *options):
-        command = [self.mtrace, "top", self.snapshot, "--format", "json", *options]
-        return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=SECONDS).stdout)
-
-    def expect(self, condition, what):
-        if not condition:
-            self.problems.append(what)
-
-
 def check_known_leaks(tracer, program, plugins, environment=None, what="libc", mapped=False):
     known = KNOWN | MAPPED if mapped else KNOWN
-    outcome = tracer.run([program, *plugins], *(["--mmap"] if mapped else []), environment=environment)
+    outcome = tracer.run([program, *plugins], *(["--mmap"] if mapped else []), env=environment)
     tracer.expect((outcome.returncode, outcome.stdout) == (0, b"done\n"), f"{what}: {outcome}")
     report = tracer.top("--group-by", "traceback")
     losses = report["snapshot"]["losses"]
@@ -79,7 +59,7 @@ def check_other_allocators(tracer, program, plugins, scenarios):
             continue
         environment = {**os.environ, "LD_PRELOAD": path}
         check_known_leaks(tracer, program, plugins, environment, name)
-        outcome = tracer.run([scenarios, "malloc", "moves", "operators"], environment=environment)
+        outcome = tracer.run([scenarios, "malloc", "moves", "operators"], env=environment)
         tracer.expect((outcome.returncode, outcome.stderr) == (0, b""), f"{name}: {outcome}")
 
 
@@ -92,15 +72,22 @@ def main():
     parser.add_argument("--dlsym", required=True, help="a library whose dlsym() allocates")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mtrace-traced-") as folder:
-        tracer = Tracer(arguments.mtrace, folder)
-        check_known_leaks(tracer, arguments.program, arguments.plugin)
-        check_known_leaks(tracer, arguments.program, arguments.plugin, what="mappings", mapped=True)
-        check_other_allocators(tracer, arguments.program, arguments.plugin, arguments.scenarios)
-        check_known_leaks(tracer, arguments.program, arguments.plugin, {**os.environ, "LD_PRELOAD": arguments.dlsym}, "dlsym")
-    for problem in tracer.problems:
-        print(problem)
-    print(f"{len(tracer.problems)} problems")
-    return 1 if tracer.problems else 0
+        tracer = Tracing(arguments.mtrace, folder)
+        program, plugins = arguments.program, arguments.plugin
+
+        def libc():
+            check_known_leaks(tracer, program, plugins)
+
+        def mappings():
+            check_known_leaks(tracer, program, plugins, what="mappings", mapped=True)
+
+        def other_allocators():
+            check_other_allocators(tracer, program, plugins, arguments.scenarios)
+
+        def allocating_dlsym():
+            check_known_leaks(tracer, program, plugins, {**os.environ, "LD_PRELOAD": arguments.dlsym}, "dlsym")
+
+        return tracer.status(libc, mappings, other_allocators, allocating_dlsym)
 
 
 if __name__ == "__main__":
