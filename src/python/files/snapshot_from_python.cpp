@@ -7,6 +7,7 @@
 #include "model/domain_builder.hpp"
 #include "model/traceback_builder.hpp"
 #include "mtrace/error.hpp"
+#include "python/files/metadata_numbers.hpp"
 
 namespace memtrace::python {
 namespace {
@@ -148,18 +149,8 @@ void read_metadata(PyObject* dict, Metadata& metadata) {
       metadata.command.push_back(text_of(item(command->get(), i).get()));
     }
   }
-  read_number(dict, "pid", metadata.pid);
-  read_number(dict, "started_ns", metadata.started);
-  read_number(dict, "created_ns", metadata.created);
-  read_number(dict, "traceback_limit", metadata.traceback_limit);
-  read_number(dict, "current", metadata.current);
-  read_number(dict, "peak", metadata.peak);
-  read_number(dict, "tracer_memory", metadata.tracer_memory);
-  read_number(dict, "sampling_rate", metadata.sampling_rate);
-  read_number(dict, "merged", metadata.merged);
-  read_number(dict, "truncated_tracebacks", metadata.losses.truncated_tracebacks);
-  read_number(dict, "dropped_blocks", metadata.losses.dropped_blocks);
-  read_number(dict, "unknown_frees", metadata.losses.unknown_frees);
+  for_each_number(metadata,
+                  [dict](const char* name, auto& number) { read_number(dict, name, number); });
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mtrace/error.hpp"
+#include "python/files/metadata_numbers.hpp"
 
 namespace memtrace::python {
 namespace {
@@ -56,6 +57,7 @@ class Dict {
   void set_if_known(const char* key, const std::optional<Number>& value) {
     if (value) set(key, number(*value));
   }
+  void set_if_known(const char* key, std::uint64_t value) { set(key, number(value)); }
   void set_if_any(const char* key, const std::string& value) {
     if (!value.empty()) set(key, text(value));
   }
@@ -180,19 +182,9 @@ Object metadata_of(const Snapshot& snapshot) {
   dict.set("kind", text(name_of(metadata.kind)));
   dict.set_if_any("program", metadata.program);
   if (!metadata.command.empty()) dict.set("command", command(metadata));
-  dict.set_if_known("pid", metadata.pid);
   dict.set_if_any("host", metadata.host);
-  dict.set_if_known("started_ns", metadata.started);
-  dict.set_if_known("created_ns", metadata.created);
-  dict.set_if_known("traceback_limit", metadata.traceback_limit);
-  dict.set_if_known("current", metadata.current);
-  dict.set_if_known("peak", metadata.peak);
-  dict.set_if_known("tracer_memory", metadata.tracer_memory);
-  dict.set_if_known("sampling_rate", metadata.sampling_rate);
-  dict.set("merged", number(metadata.merged));
-  dict.set("truncated_tracebacks", number(metadata.losses.truncated_tracebacks));
-  dict.set("dropped_blocks", number(metadata.losses.dropped_blocks));
-  dict.set("unknown_frees", number(metadata.losses.unknown_frees));
+  for_each_number(metadata,
+                  [&](const char* name, const auto& number) { dict.set_if_known(name, number); });
   return dict.take();
 }
 
