@@ -96,19 +96,35 @@ class Run(InFolder):
         self.write("app.py", "")
         done = self.mtrace("run", "-v", "-o", "out.zst", "app.py")
         self.assertEqual(done.stderr, "mtrace: wrote out.zst; next: mtrace top out.zst\n")
-        done = self.mtrace("run", "-v", "-o", "missing/out.zst", "app.py")
-        self.assertRegex(done.stderr, "^mtrace: no snapshot was written: .*missing")
+        # What the program takes away while it runs.
+        self.write("app.py", "import shutil; shutil.rmtree('folder')")
+        (self.folder / "folder").mkdir()
+        done = self.mtrace("run", "-o", "folder/out.zst", "app.py")
+        self.assertRegex(done.stderr, "^mtrace: no snapshot was written: .*folder.*\n$")
+        self.assertEqual(done.returncode, 0)
+
+    def test_what_is_wrong_is_said_before_anything_runs(self):
+        self.write("app.py", "print('it runs')")
         for arguments, words in (
             ((), "a script, -m MODULE or -c CODE is missing"),
-            (("missing.py",), "missing.py: No such file"),
+            (("missing.py",), "missing.py: No such file or directory"),
+            (("-o", "missing/out.zst", "app.py"), "missing: No such file or directory"),
+            (("-o", "app.py/out.zst", "app.py"), "app.py: Not a directory"),
             (("--nframe", "0", "app.py"), "1 to 65535 frames"),
             (("--interval", "soon", "app.py"), "no duration"),
             (("--on-signal", "NONE", "app.py"), "no signal"),
-            (("-m", "no_such_module"), "No module named no_such_module"),
+            (("--bogus", "app.py"), "--bogus"),
         ):
-            done = self.mtrace("run", *arguments)
-            self.assertNotEqual(done.returncode, 0)
-            self.assertIn(words, done.stderr)
+            with self.subTest(arguments):
+                done = self.mtrace("run", *arguments)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertRegex(done.stderr, "^mtrace: .*\n$")
+                self.assertIn(words, done.stderr)
+                self.assertEqual(self.names(), [])
+        # As Python itself says it.
+        done = self.mtrace("run", "-m", "no_such_module")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No module named no_such_module", done.stderr)
 
     def test_processes_that_it_forks(self):
         self.write(

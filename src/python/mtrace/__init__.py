@@ -22,6 +22,7 @@ write a snapshot when it ends.
 
 import linecache  # noqa: F401  also a name of tracemalloc
 
+from ._mtrace import version as __version__  # noqa: F401
 from .budgets import BudgetExceeded, Usage, budget
 from .filters import BaseFilter, DomainFilter, Filter
 from .frames import Frame, Traceback
@@ -43,8 +44,6 @@ from .tracing import (
     take_snapshot,
     write_snapshot,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BaseFilter",

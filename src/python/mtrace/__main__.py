@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import signal as signals
 import sys
 import sysconfig
-from typing import List, Optional
+from typing import List, NoReturn, Optional
 
 from . import __version__
 from .running import run_code, run_module, run_script
@@ -44,8 +45,19 @@ def _signal(text: str) -> int:
         raise argparse.ArgumentTypeError(f"there is no signal '{text}'") from None
 
 
+def _fail(text: str) -> NoReturn:
+    """One line, as the command mtrace says what is wrong."""
+    print(f"mtrace: {text}", file=sys.stderr)
+    sys.exit(2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        _fail(f"{message} (see {self.prog} --help)")
+
+
 def _run_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python3 -m mtrace run",
         usage="%(prog)s [OPTIONS] SCRIPT | -m MODULE | -c CODE  [ARGUMENT...]",
         description="Runs a Python program, traces its memory and writes a snapshot when it ends.",
@@ -81,6 +93,16 @@ def _split(arguments: List[str]) -> int:
     return min(index, len(arguments))
 
 
+def _check(output: str, script: Optional[str]) -> None:
+    """Before anything runs: a snapshot that could not be written would be missed at the end."""
+    if script is not None and not os.path.exists(script):
+        _fail(f"{script}: {os.strerror(errno.ENOENT)}")
+    folder = os.path.dirname(output)
+    if folder and "%" not in folder and not os.path.isdir(folder):
+        error = errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT
+        _fail(f"{folder}: {os.strerror(error)}")
+
+
 def _run(arguments: List[str]) -> None:
     ours = _split(arguments)
     parser = _run_parser()
@@ -93,6 +115,7 @@ def _run(arguments: List[str]) -> None:
         parser.error("a script, -m MODULE or -c CODE is missing")
     if not has_module and _is_another_program(rest[0]):
         _pass_on(["run", *arguments])
+    _check(options.output, None if has_module else rest[0])
     session = Session(
         StartOptions(
             frames=options.nframe,
@@ -101,6 +124,7 @@ def _run(arguments: List[str]) -> None:
             interval=options.interval,
             keep=options.keep,
             signal=options.on_signal,
+            says_failures=True,
             verbose=options.verbose or (sys.stderr is not None and sys.stderr.isatty()),
         )
     )
@@ -113,10 +137,8 @@ def _run(arguments: List[str]) -> None:
         run_module(options.module, rest)
     elif options.code is not None:
         run_code(options.code, rest)
-    elif os.path.exists(rest[0]):
-        run_script(rest[0], rest[1:])
     else:
-        sys.exit(f"mtrace: {rest[0]}: No such file or directory")
+        run_script(rest[0], rest[1:])
 
 
 # --- the command mtrace ---
@@ -154,8 +176,7 @@ def _command() -> Optional[str]:
 def _pass_on(arguments: List[str]) -> None:
     command = _command()
     if command is None:
-        print("mtrace: the command mtrace is not found: is it installed?", file=sys.stderr)
-        sys.exit(2)
+        _fail("the command mtrace is not found: is it installed?")
     sys.stdout.flush()
     os.execv(command, [command, *arguments])
 

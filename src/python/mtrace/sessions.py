@@ -21,8 +21,8 @@ __all__ = ["Session"]
 class Session:
     """Starts tracing and writes the snapshots that *options* ask for.
 
-    Processes that the program forks go on with it and write their own. What goes wrong is said only
-    where *options* are verbose: the program's output is its own.
+    Processes that the program forks go on with it and write their own. Nothing is said but where
+    *options* want it: the program's output is its own.
     """
 
     def __init__(self, options: StartOptions) -> None:
@@ -60,7 +60,8 @@ class Session:
             try:
                 path = self._series.write(tracing.write_snapshot)
             except (OSError, RuntimeError) as error:
-                self._say(f"no snapshot was written: {error}")
+                if self._options.says_failures or self._options.verbose:
+                    self._say(f"no snapshot was written: {error}")
                 return None
             return path
 
@@ -71,14 +72,17 @@ class Session:
         self._has_ended = True
         self._wake.set()
         path = self.write()
-        if path is not None:
+        if path is not None and self._options.verbose:
             shown = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
             self._say(f"wrote {shown}; next: mtrace top {shown}")
 
-    def _say(self, text: str) -> None:
-        if self._options.verbose and sys.stderr is not None:
-            with contextlib.suppress(AttributeError, OSError, ValueError):
-                sys.stdout.flush()  # the program's own words come first
+    @staticmethod
+    def _say(text: str) -> None:
+        if sys.stderr is None:
+            return
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stdout.flush()  # the program's own words come first
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             print(f"mtrace: {text}", file=sys.stderr)
 
     def _watch_os_exit(self) -> None:

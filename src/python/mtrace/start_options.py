@@ -33,6 +33,7 @@ class StartOptions:
     # The process that the others come from, and the snapshots that it has written.
     first_process: Optional[int] = None
     snapshots_so_far: int = 0
+    says_failures: bool = False  # of snapshots that could not be written
     verbose: bool = False
 
 
