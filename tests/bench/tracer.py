@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """What tracing costs: each program untraced, traced, and under heaptrack, turn by turn.
 
-Machines do other things meanwhile, so that single runs say nothing. Each round runs every variant once; shown are
-medians of processor seconds, and of each round's ratio to the untraced run. The goal and the floors (a hook that only
-counts; one that walks 14 frame pointers) stand beside. Then what the tracer's memory is for each of five million blocks,
-and what a snapshot of as many blocks in 50,000 tracebacks takes.
+Machines do other things meanwhile, so that single runs say nothing. Each round runs every variant once ("off" is the
+runtime that was not started); shown are medians of processor seconds, and of each round's ratio to the untraced run.
+The goal and the floors (a hook that only counts; one that walks 14 frame pointers) stand beside. Then what the
+tracer's memory is for each of five million blocks, and what a snapshot of as many blocks in 50,000 tracebacks takes.
 """
 
 import argparse
@@ -88,6 +88,7 @@ def variants(folder, runtime, with_heaptrack):
         compile_program(HERE / "tracer_floor.cpp", library, f"-DFLOOR_{floor}", "-shared", "-fPIC",
                         "-ftls-model=initial-exec", "-fno-omit-frame-pointer")
         found[f"floor: {floor.lower()}"] = ([], {"LD_PRELOAD": str(library)})
+    found["off"] = ([], {"LD_PRELOAD": runtime})
     found["exact"] = ([], {"LD_PRELOAD": runtime, "MTRACE": "32"})
     found["sampling"] = ([], {"LD_PRELOAD": runtime, "MTRACE": "32,sample=524288"})
     if with_heaptrack:
@@ -106,7 +107,7 @@ def measure(name, command, goal, kinds, rounds):
     base = seconds["untraced"]
     for kind, own in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(own, base))
-        note = f"   goal {goal}" if kind == "exact" else "   goal 1.03" if kind == "sampling" else ""
+        note = {"exact": f"   goal {goal}", "sampling": "   goal 1.03", "off": "   goal 1.0"}.get(kind, "")
         print(f"{name:11} {kind:13} {statistics.median(own):8.2f} s {ratio:7.2f}x{note}", flush=True)
 
 

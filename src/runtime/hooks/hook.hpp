@@ -83,10 +83,12 @@ void* note_nested_allocation(void* pointer);
 // A block goes that may be sampled.
 [[gnu::noinline]] void release_sample(void* pointer);
 
-// While sampling: whether a block of `size` bytes does not matter, as most do not; then it has
-// passed. A hook that jumps to the real function at once needs no frame: that is its whole cost.
-[[gnu::always_inline]] inline bool passes_unsampled(std::size_t size) {
-  if (current_hook_mode() != HookMode::sampling) return false;
+// Whether a block of `size` bytes does not matter: nothing is traced, or it is not sampled, as most
+// are not; then it has passed. A hook that jumps to the real function at once needs no frame, and
+// costs nearly nothing.
+[[gnu::always_inline]] inline bool passes_untraced(std::size_t size) {
+  const HookMode mode = current_hook_mode();
+  if (mode != HookMode::sampling) return mode == HookMode::off;
   const std::int64_t left =
       local.until_sample - static_cast<std::int64_t>(size) - (size == 0 ? 1 : 0);
   if (left < 0) return false;
@@ -148,12 +150,15 @@ template <class Allocate>
 
 [[gnu::noinline]] void release_and_free(void* pointer);
 
-// The whole of a hook that frees. While sampling it, too, is a jump.
+[[gnu::always_inline]] inline bool is_released_untraced(const void* pointer) {
+  const HookMode mode = current_hook_mode();
+  return mode == HookMode::sampling ? !may_be_sampled(pointer) : mode == HookMode::off;
+}
+
+// The whole of a hook that frees.
 [[gnu::always_inline]] inline void traced_free(void* pointer) {
   if (pointer == nullptr) return;
-  if (current_hook_mode() == HookMode::sampling && !may_be_sampled(pointer)) {
-    return real.free(pointer);
-  }
+  if (is_released_untraced(pointer)) return real.free(pointer);
   release_and_free(pointer);
 }
 

@@ -30,11 +30,11 @@ namespace {
 }  // namespace
 
 MTRACE_HOOK void* malloc(std::size_t size) {
-  return passes_unsampled(size) ? real.malloc(size) : traced_malloc(size);
+  return passes_untraced(size) ? real.malloc(size) : traced_malloc(size);
 }
 
 MTRACE_HOOK void* calloc(std::size_t count, std::size_t size) {
-  return passes_unsampled(count * size) ? real.calloc(count, size) : traced_calloc(count, size);
+  return passes_untraced(count * size) ? real.calloc(count, size) : traced_calloc(count, size);
 }
 
 MTRACE_HOOK void free(void* pointer) {

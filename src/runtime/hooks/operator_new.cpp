@@ -81,7 +81,7 @@ template <const RealOperators& (*real_operators)()>
 // The two forms that nearly every block comes from end with a jump.
 template <const RealOperators& (*real_operators)()>
 [[gnu::always_inline]] inline void* new_object(std::size_t size) {
-  if (operators_are_malloc() && passes_unsampled(size)) {
+  if (operators_are_malloc() && passes_untraced(size)) {
     void* const made = real.malloc(size == 0 ? 1 : size);
     if (made != nullptr) return made;
   }

@@ -13,14 +13,15 @@ namespace memtrace::runtime {
 
 inline constexpr std::int64_t kSlack = 64 * 1024;  // bytes
 
-struct TracedTotal {
+// Alone in its cache line: threads write it while the hooks of others look at what lies near by.
+struct alignas(64) TracedTotal {
   std::atomic<std::int64_t> current{0};  // what has been folded
   std::atomic<std::int64_t> peak{0};
   // Changes with every new peak: records that were last touched in another epoch hold what they
   // held at the peak.
   std::atomic<std::uint64_t> epoch{1};
 };
-alignas(64) extern constinit TracedTotal traced_total;
+[[gnu::visibility("hidden")]] extern constinit TracedTotal traced_total;
 
 class TracedShare {
  public:
