@@ -31,6 +31,11 @@ CLI::Option* add_choice(CLI::App& app, const std::string& names, std::string& va
       ->capture_default_str();
 }
 
+CLI::Option* offer(CLI::Option* option, const std::vector<std::string>& words) {
+  const auto any = [](std::string&) { return std::string(); };
+  return option->check(CLI::Validator(any, "", fmt::format("{}", fmt::join(words, " "))));
+}
+
 std::vector<std::string> choices_of(const CLI::Option& option) {
   try {
     // The parser only gives validators that may be changed.

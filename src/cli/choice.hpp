@@ -12,7 +12,10 @@ namespace memtrace {
 CLI::Option* add_choice(CLI::App& app, const std::string& names, std::string& value,
                         const std::vector<std::string>& choices, const std::string& description);
 
-// The words that the option was added with; empty where its value may be anything.
+// Words that shells offer as the option's value, which may be any other.
+CLI::Option* offer(CLI::Option* option, const std::vector<std::string>& words);
+
+// The words that the option was added with, or that are offered; empty where there are none.
 std::vector<std::string> choices_of(const CLI::Option& option);
 
 }  // namespace memtrace

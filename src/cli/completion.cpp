@@ -34,7 +34,7 @@ void add_completion(CLI::App& app) {
   const auto shell = std::make_shared<std::string>();
   std::vector<std::string> names;
   for (const CompletedShell& completed : completed_shells()) names.emplace_back(completed.name);
-  add_choice(app, "SHELL", *shell, names, "Whose")->required();
+  add_choice(app, "SHELL", *shell, names, "The shell to teach")->required();
   app.callback([&app, shell] { print_script(*app.get_parent(), *shell); });
 }
 

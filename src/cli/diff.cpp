@@ -54,7 +54,7 @@ void run_diff(const DiffOptions& options) {
 void add_diff(CLI::App& app) {
   const auto options = std::make_shared<DiffOptions>();
   app.add_option("BEFORE", options->before, "The older snapshot; - is standard input")->required();
-  app.add_option("AFTER", options->after, "The newer snapshot; - is standard input")->required();
+  app.add_option("AFTER", options->after, "The newer one; - is standard input")->required();
   add_selection_options(app, options->selection);
   add_format_options(app, options->output, report_formats());
   add_ranking_options(app, options->output,

@@ -6,6 +6,17 @@
 namespace memtrace {
 namespace {
 
+// A later word may be called like a command: a file, or the program behind `run`.
+constexpr const char* kFunctions = R"(# Completes the command lines of mtrace in fish.
+
+function __mtrace_command_is
+    set -l words (commandline -opc)
+    test (count $words) -gt 1; and test $words[2] = $argv[1]
+end
+
+complete -c mtrace -f
+)";
+
 std::string quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) {
@@ -46,7 +57,7 @@ std::string option_line(const std::string& condition, const GrammarOption& optio
 std::string command_lines(const GrammarCommand& command) {
   const bool is_program = command.name.empty();
   const std::string condition =
-      is_program ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + command.name;
+      is_program ? "__fish_use_subcommand" : "__mtrace_command_is " + command.name;
   std::string lines;
   if (!is_program) {
     lines += fmt::format("\ncomplete -c mtrace -n __fish_use_subcommand -a {} -d {}\n",
@@ -64,8 +75,7 @@ std::string command_lines(const GrammarCommand& command) {
 }  // namespace
 
 std::string fish_completion(const std::vector<GrammarCommand>& grammar) {
-  std::string script =
-      "# Completes the command lines of mtrace in fish.\n\ncomplete -c mtrace -f\n";
+  std::string script = kFunctions;
   for (const GrammarCommand& command : grammar) script += command_lines(command);
   return script;
 }

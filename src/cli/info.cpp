@@ -1,8 +1,10 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/input_hint.hpp"
 #include "cli/output_options.hpp"
 #include "cli/progress.hpp"
+#include "mtrace/error.hpp"
 #include "write/text_dump.hpp"
 
 namespace memtrace {
@@ -14,6 +16,14 @@ struct InfoOptions {
   OutputOptions output;
 };
 
+SnapshotInfo info_of(const std::string& path) {
+  try {
+    return read_info(path);
+  } catch (const Error& error) {
+    throw Error(error.what() + input_hint(path));
+  }
+}
+
 void run_info(const InfoOptions& options) {
   if (options.dump) {
     const Snapshot snapshot = read_with_progress(options.snapshot, {});
@@ -22,7 +32,7 @@ void run_info(const InfoOptions& options) {
     });
     return;
   }
-  const SnapshotInfo info = read_info(options.snapshot);
+  const SnapshotInfo info = info_of(options.snapshot);
   print(options.output, [&](const Style& style, Sink& sink) {
     options.output.renderer().info(info, options.snapshot, style, sink);
   });
@@ -32,7 +42,9 @@ void run_info(const InfoOptions& options) {
 
 void add_info(CLI::App& app) {
   const auto options = std::make_shared<InfoOptions>();
-  app.add_option("SNAPSHOT", options->snapshot, "A snapshot; - is standard input")->required();
+  app.add_option("SNAPSHOT", options->snapshot,
+                 "What mtrace run or tracemalloc wrote; - is standard input")
+      ->required();
   add_format_options(app, options->output, info_formats());
   app.add_flag("--dump", options->dump, "The whole content as text, to read and to compare")
       ->excludes("--format");

@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -13,50 +12,12 @@
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
 #include "cli/help_formatter.hpp"
-#include "cli/suggestion.hpp"
 #include "cli/traced_command.hpp"
+#include "cli/usage_error.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
-
-// The words that are understood where `app` reads: commands, or options with their dashes.
-std::vector<std::string> known_words(const CLI::App& app) {
-  std::vector<std::string> words;
-  for (const CLI::App* const command : app.get_subcommands({}))
-    words.push_back(command->get_name());
-  for (const CLI::Option* const option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
-  }
-  return words;
-}
-
-// The command that was given, or the program itself.
-const CLI::App& given_command(const CLI::App& program) {
-  const auto given = program.get_subcommands();
-  return given.empty() ? program : *given.front();
-}
-
-// One line: what is wrong, and what was perhaps meant.
-std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
-  const CLI::App& command = given_command(program);
-  const std::string name = &command == &program ? "mtrace" : "mtrace " + command.get_name();
-  std::string message = error.what();
-  const std::vector<std::string> extra = program.remaining(true);
-  // An option that nobody knows says more than that a word is missing.
-  const bool is_unknown_word = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
-                               dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  if (is_unknown_word && !extra.empty()) {
-    const std::string word = extra.front().substr(0, extra.front().find('='));
-    const std::string meant = nearest(word, known_words(command));
-    const char* const kind = word.starts_with('-')  ? "option"
-                             : &command == &program ? "command"
-                                                    : "argument";
-    message = fmt::format("unknown {} '{}'", kind, word);
-    if (!meant.empty()) message += fmt::format(", did you mean '{}'?", meant);
-  }
-  return fmt::format("{} (see {} --help)", message, name);
-}
 
 void add_commands(CLI::App& program) {
   program.set_version_flag("-V,--version", "mtrace " MTRACE_VERSION, "Print the version");
@@ -108,10 +69,12 @@ int run(int argc, char** argv) {
   std::reverse(arguments.begin(), arguments.end());
   try {
     program.parse(std::move(arguments));
-    if (program.get_subcommands().empty()) return fail("which command? (see mtrace --help)");
+    if (program.get_subcommands().empty()) return fail(no_command_error());
     return kExitDone;
   } catch (const CLI::CallForHelp&) {
-    return print_text(given_command(program).help("mtrace"));
+    const std::string unknown = unknown_command(program);
+    if (!unknown.empty()) return fail(unknown_command_error(program, unknown));
+    return print_text(program.help());
   } catch (const CLI::CallForVersion&) {
     return print_text("mtrace " MTRACE_VERSION "\n");
   } catch (const CLI::ParseError& error) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/input_hint.hpp"
+#include "mtrace/error.hpp"
 #include "render/escape.hpp"
 
 namespace memtrace {
@@ -56,7 +58,11 @@ void ProgressBar::draw(std::uint64_t done, std::uint64_t total) {
 Snapshot read_with_progress(const std::string& path, ReadOptions options) {
   ProgressBar bar(path);
   options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
-  return read_snapshot(path, options);
+  try {
+    return read_snapshot(path, options);
+  } catch (const Error& error) {
+    throw Error(error.what() + input_hint(path));
+  }
 }
 
 }  // namespace memtrace

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "cli/child_process.hpp"
+#include "cli/choice.hpp"
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
 #include "cli/duration_argument.hpp"
@@ -164,7 +165,9 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
 
 void add_run(CLI::App& app) {
   const auto options = std::make_shared<RunOptions>();
-  app.add_option("CMD", options->command, "The program and its arguments")->required();
+  app.add_option("CMD", options->command, "The program and its arguments")
+      ->required()
+      ->option_text("[--] CMD...");
   app.add_option("-o,--output", options->output,
                  "Where snapshots go: %e is the program, %p the process, %n the number; "
                  "mtrace.%e.%p.zst unless given")
@@ -175,7 +178,9 @@ void add_run(CLI::App& app) {
       ->type_name("DURATION");
   app.add_option("--keep", options->keep, "Keep only the newest N snapshots of a process")
       ->type_name("N");
-  app.add_option("--on-signal", options->signal, "Write a snapshot on this signal, such as USR2")
+  offer(app.add_option("--on-signal", options->signal,
+                       "Write a snapshot on this signal, such as USR2"),
+        {"USR1", "USR2", "HUP", "QUIT", "WINCH"})
       ->type_name("SIGNAL");
   app.add_flag("--on-exit", options->at_exit,
                "Write a snapshot when the program ends, as is done unless told not to");

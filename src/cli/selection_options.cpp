@@ -77,7 +77,8 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
   app.add_flag("--all-frames", options.all_frames,
                "Patterns look at every frame, not only at the most recent one")
       ->group(kGroup);
-  app.add_option("--domain", options.domain, "Keep one address space: a number or a name")
+  offer(app.add_option("--domain", options.domain, "Keep one address space: a number or a name"),
+        {"python", "native", "mmap"})
       ->type_name("N")
       ->group(kGroup);
   add_repeatable(app, "--function", options.functions, "Keep blocks of matching functions")

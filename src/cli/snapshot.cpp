@@ -32,7 +32,7 @@ pid_t parse_process(const std::string& text) {
 
 void add_snapshot(CLI::App& app) {
   const auto options = std::make_shared<SnapshotOptions>();
-  app.add_option("PID", options->process, "A process that is traced")->required();
+  app.add_option("PID", options->process, "The id of a process that is traced")->required();
   app.add_option("--timeout", options->timeout, "How long to wait for it, such as 10s")
       ->type_name("DURATION");
   app.callback([options] {

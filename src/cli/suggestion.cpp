@@ -26,6 +26,24 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return last.back();
 }
 
+// The only candidate that begins with the word, but for so many edits; or empty.
+std::string only_one_that_begins_with(std::string_view word, std::size_t edits,
+                                      std::span<const std::string> candidates) {
+  const auto begins = [&](const std::string& candidate) {
+    return edit_distance(word, std::string_view(candidate).substr(0, word.size())) <= edits;
+  };
+  if (std::ranges::count_if(candidates, begins) != 1) return {};
+  return *std::ranges::find_if(candidates, begins);
+}
+
+std::string begun(std::string_view word, std::span<const std::string> candidates) {
+  constexpr std::size_t kLeast = 2, kLeastWithEdit = 5;
+  if (word.size() < kLeast) return {};
+  const std::string exact = only_one_that_begins_with(word, 0, candidates);
+  if (!exact.empty() || word.size() < kLeastWithEdit) return exact;
+  return only_one_that_begins_with(word, 1, candidates);
+}
+
 }  // namespace
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
@@ -38,7 +56,7 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
       best = candidate;
     }
   }
-  return best;
+  return best.empty() ? begun(word, candidates) : best;
 }
 
 }  // namespace memtrace

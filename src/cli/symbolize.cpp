@@ -31,7 +31,9 @@ void run_symbolize(const SymbolizeCommandOptions& options) {
 
 void add_symbolize(CLI::App& app) {
   const auto options = std::make_shared<SymbolizeCommandOptions>();
-  app.add_option("SNAPSHOT", options->input, "A snapshot; - is standard input")->required();
+  app.add_option("SNAPSHOT", options->input,
+                 "What mtrace run or tracemalloc wrote; - is standard input")
+      ->required();
   app.add_option("-o,--output", options->output, "The file to write; - is standard output")
       ->type_name("FILE")
       ->required();

@@ -28,7 +28,9 @@ void run_top(const TopOptions& options) {
 
 void add_top(CLI::App& app) {
   const auto options = std::make_shared<TopOptions>();
-  app.add_option("SNAPSHOT", options->snapshot, "A snapshot; - is standard input")->required();
+  app.add_option("SNAPSHOT", options->snapshot,
+                 "What mtrace run or tracemalloc wrote; - is standard input")
+      ->required();
   add_selection_options(app, options->selection);
   add_format_options(app, options->output, report_formats());
   add_ranking_options(app, options->output,

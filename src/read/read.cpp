@@ -5,6 +5,7 @@
 #include <new>
 
 #include "mtrace/error.hpp"
+#include "read/foreign_file.hpp"
 #include "read/input_format.hpp"
 #include "read/snapshot_file.hpp"
 #include "read/tracemalloc_dump.hpp"
@@ -43,9 +44,7 @@ auto with_format(FileInput& file, const Use& use) {
   for (const InputFormat& format : kFormats) {
     if (format.recognizes(input)) return use(format, input);
   }
-  throw Error(
-      "not a snapshot: it is neither mtrace's own .zst nor what tracemalloc's Snapshot.dump() "
-      "writes");
+  throw Error(why_not_a_snapshot(start));
 }
 
 template <class Use>

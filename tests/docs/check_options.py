@@ -6,7 +6,7 @@
 For each command: the manual page has the options that `mtrace COMMAND --help` has and no others, with
 the same names, arguments and choices; what two commands share is described in the same words. The
 README names every command, and its C++ is an excerpt of the example that the tests build. Where
-mandoc and groff are installed, they find no fault with the pages.
+mandoc, groff and man are installed, they find no fault with the pages.
 """
 
 import argparse
@@ -51,7 +51,8 @@ def help_of(mtrace, *command):
 
 def commands_of(mtrace):
     section = help_of(mtrace).split("Commands:\n", 1)[-1]
-    return [match[1] for match in map(HELP_COMMAND.match, section.splitlines()) if match]
+    commands = [match[1] for match in map(HELP_COMMAND.match, section.splitlines()) if match]
+    return [command for command in commands if command != "help"]
 
 
 def options_in_help(text):
@@ -65,7 +66,7 @@ def options_in_help(text):
         while end < len(lines) and lines[end].startswith("   "):
             end += 1
         names = tuple(match["names"].split(","))
-        description = " ".join(lines[index:end])
+        description = " ".join(map(str.strip, lines[index:end]))
         choices = frozenset(description.rsplit(": ", 1)[1].split(", ") if match["default"] else ())
         options[names] = Option(names, match["argument"] or "", choices, description)
     return options
@@ -176,18 +177,26 @@ def check_readme(commands):
 
 def check_layout():
     pages = sorted(str(path) for path in MAN.glob("*.[1-9]"))
-    for tool in (["mandoc", "-T", "lint", "-W", "warning"], ["groff", "-mdoc", "-Tutf8", "-ww", "-z"]):
+    tools = (
+        ["mandoc", "-T", "lint", "-W", "warning"],
+        ["groff", "-mdoc", "-Tutf8", "-ww", "-z"],
+        # As everybody will read them; troff's warnings are asked for, which are off otherwise.
+        ["man", "--warnings=w", "--troff-device=utf8", "--ditroff", "--local-file"],
+    )
+    for tool in tools:
         if shutil.which(tool[0]) is None:
             print(f"{tool[0]} is not installed: it was not asked")
             continue
         for page in pages:
             done = subprocess.run(
-                [*tool, page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+                [*tool, page], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60
             )
+            # What man prints is the page.
+            complaints = ("" if tool[0] == "man" else done.stdout) + done.stderr
             # mandoc complains of manual pages that are not installed here; that is no fault of ours.
-            complaints = [line for line in done.stdout.splitlines() if "mandoc.db" not in line]
-            if complaints:
-                yield "\n".join([f"{tool[0]}:", *complaints])
+            complaints = [line for line in complaints.splitlines() if "mandoc.db" not in line]
+            if complaints or done.returncode != 0:
+                yield "\n".join([f"{tool[0]} {page}: status {done.returncode}", *complaints])
 
 
 def main():

@@ -7,6 +7,8 @@ In Markdown they stand in fenced blocks that begin with ```console, in manual pa
     what it prints
 
 A line that ends in a backslash goes on in the next one.
+
+In Markdown, the block behind <!-- file: NAME --> is a file that the commands find.
 """
 
 import re
@@ -14,6 +16,7 @@ from typing import NamedTuple
 
 # A command that no block shows: a display line of mdoc, indented code of Markdown.
 STRAY_COMMAND = re.compile(r"(\.D[1l] |    +)(\$ )?mtrace\s")
+SHOWN_FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Between backticks, also across a line's end.
 INLINE_CODE = re.compile(r"(?<!`)`(?!`)([^`]+)`(?!`)")
 
@@ -109,6 +112,11 @@ class Markdown(Page):
 
     encode = decode
 
+    def files(self):
+        """The files that the page shows: their names and texts."""
+        text = "\n".join(self.lines) + "\n"
+        return {match[1]: match[2] for match in SHOWN_FILE.finditer(text)}
+
     def inline_commands(self):
         """What stands as `mtrace ...` in the text, with its line number."""
         prose, inside = [], False
@@ -119,7 +127,7 @@ class Markdown(Page):
         text = "\n".join(prose)
         for match in INLINE_CODE.finditer(text):
             command = match[1].replace("\\|", "|").replace("\n", " ")
-            if command.startswith("mtrace "):
+            if command.startswith(("mtrace ", "python3 -m mtrace ")):
                 yield text.count("\n", 0, match.start()) + 1, command
 
 
@@ -145,6 +153,9 @@ class Mdoc(Page):
             self.ESCAPES.get(c, c) if ord(c) < 128 else f"\\[u{ord(c):04X}]" for c in line
         )
         return "\\&" + text if text.startswith((".", "'")) else text
+
+    def files(self):
+        return {}
 
     def inline_commands(self):
         return ()
