@@ -2,7 +2,8 @@
 """Presses Tab in bash, zsh and fish, with the scripts that `mtrace completion` prints.
 
 In bash and zsh a line is typed into an interactive shell, up to the Tab and Enter; a function in place of
-mtrace then says with which arguments it was called. fish is asked what it would offer. A shell that is not
+mtrace then says with which arguments it was called. fish is asked what it would offer. Then each shell says
+what it offers behind every command and every option, which is compared with the help. A shell that is not
 installed is left out, which is said.
 """
 
@@ -17,6 +18,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import completion_offers  # noqa: E402
 
 SECONDS = 30
 
@@ -128,6 +133,16 @@ class Fish:
         pass
 
 
+def offered(shell, mtrace, folder, lines, asked):
+    """What the shell offers behind each line that is asked for."""
+    if shell == "zsh":
+        lines.type(completion_offers.ZSH_SETUP + "print set 'up'\n")
+        lines.wait_for(r"set up\r?\n")
+        return completion_offers.zsh_offers(lines, folder, asked)
+    ask = {"bash": completion_offers.bash_offers, "fish": completion_offers.fish_offers}[shell]
+    return ask(mtrace, folder, quiet_environment(folder), asked)
+
+
 SHELLS = {"bash": bash_lines, "zsh": zsh_lines, "fish": Fish}
 
 
@@ -149,6 +164,10 @@ def failures_of(shell, mtrace):
                 completed = lines.complete(line)
                 if completed != expected:
                     yield f"{shell}: {line!r} became {completed!r}, not {expected!r}"
+            everything = completion_offers.expectations(mtrace)
+            offers = offered(shell, mtrace, Path(name), lines, list(everything))
+            yield from completion_offers.problems_of(shell, offers, everything)
+            print(f"{shell}: asked for what it offers behind {len(everything)} lines")
         finally:
             lines.end()
 
@@ -164,7 +183,7 @@ def main():
             continue
         found = list(failures_of(shell, mtrace))
         failed += found
-        print("\n".join([*found, f"{shell}: {len(CASES) - len(found)} of {len(CASES)} lines completed"]))
+        print("\n".join([*found, f"{shell}: {len(CASES)} lines completed, {len(found)} problems"]))
     return 1 if failed else 0
 
 

@@ -23,6 +23,8 @@ MAN = ROOT / "man"
 OTHER_PAGES = ("python",)
 EXAMPLE = ROOT / "tests" / "install" / "example.cpp"
 
+COLUMNS = 80
+
 # "  -g,--group-by KEY (default: lineno)  What a row is: lineno, filename"; names only where there is no
 # argument. An option with a default takes one of the words behind the last colon.
 HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w,)?--[\w-]+)(?: (?P<argument>[A-Z=]+))?(?P<default> \(default: )?")
@@ -161,6 +163,18 @@ def check_overview(mtrace, commands):
             yield f"man/{path.name} is about a command that there is not"
 
 
+def check_help(mtrace, commands):
+    """Two ways to ask, one answer, which fits a terminal."""
+    texts = {(): help_of(mtrace)} | {(command,): help_of(mtrace, command) for command in commands}
+    for command, text in texts.items():
+        asked = subprocess.run([mtrace, "help", *command], stdout=subprocess.PIPE, text=True, timeout=60)
+        if asked.stdout != text or asked.returncode != 0:
+            yield f"mtrace help {' '.join(command)} does not print what --help does"
+        for line in text.splitlines():
+            if len(line) > COLUMNS or line.endswith(" "):
+                yield f"the help of mtrace {' '.join(command)} is wide, or ends in a space: {line}"
+
+
 def check_readme(commands):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in commands:
@@ -207,6 +221,7 @@ def main():
     problems = [] if commands else ["mtrace --help shows no command that this test can read"]
     problems += check_pages(mtrace, commands)
     problems += check_overview(mtrace, commands)
+    problems += check_help(mtrace, commands)
     problems += check_readme(commands)
     problems += check_layout()
     for problem in problems:
