@@ -32,7 +32,7 @@ TEST_CASE("did you mean") {
   CHECK(nearest("dif", words) == "diff");
   CHECK(nearest("covnert", words) == "convert");
   CHECK(nearest("conv", words) == "convert");
-  CHECK(nearest("covnex", words) == "convert");
+  CHECK(nearest("convex", words) == "convert");
   CHECK(nearest("snapshot", words) == "");
   CHECK(nearest("", words) == "");
   const std::array<std::string, 2> alike = {"--strip-prefix", "--strip-template-args"};
