@@ -125,4 +125,17 @@ IdVector<FrameId, char> match_machinery(const Tracebacks& tables) {
   });
 }
 
+IdVector<FrameId, char> match_interpreter(const Tracebacks& tables) {
+  OncePerString is_interpreter(tables.strings, is_interpreter_module);
+  return for_each_frame(tables, [&](const Frame& frame) {
+    return frame.module != kNone<ModuleId> && is_interpreter(tables.modules[frame.module].name);
+  });
+}
+
+IdVector<FrameId, char> match_interpreted(const Tracebacks& tables) {
+  return for_each_frame(tables, [](const Frame& frame) {
+    return !frame.is_address() && frame.module == kNone<ModuleId>;
+  });
+}
+
 }  // namespace memtrace

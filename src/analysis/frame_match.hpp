@@ -26,5 +26,8 @@ IdVector<FrameId, char> match_modules(const Tracebacks& tables, std::span<const 
 // Frame -> hidden by --mine; by the allocation machinery's table.
 IdVector<FrameId, char> match_system(const Tracebacks& tables);
 IdVector<FrameId, char> match_machinery(const Tracebacks& tables);
+// Frame -> of an interpreter's own code; run by one, as a line of a program.
+IdVector<FrameId, char> match_interpreter(const Tracebacks& tables);
+IdVector<FrameId, char> match_interpreted(const Tracebacks& tables);
 
 }  // namespace memtrace

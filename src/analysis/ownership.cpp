@@ -18,6 +18,10 @@ constexpr std::array<std::string_view, 8> kSystemFolders = {
 constexpr std::array<std::string_view, 3> kSystemFolderParts = {"/.cargo/registry/", "/.rustup/",
                                                                 "/include/c++/"};
 
+// Shared objects, by what their file's name begins with.
+constexpr std::array<std::string_view, 4> kInterpreterLibraries = {"libpython3", "libffi.so",
+                                                                   "_ctypes.", "_cffi_backend."};
+
 // Allocation functions by their whole name.
 constexpr std::array kAllocationFunctions = std::to_array<std::string_view>({"malloc",
                                                                              "calloc",
@@ -208,6 +212,15 @@ bool is_system_filename(std::string_view filename) {
 bool is_system_module(std::string_view module) {
   return begins_with_any(module, kSystemFolders) || module == "[vdso]" ||
          module == "linux-vdso.so.1";
+}
+
+bool is_interpreter_module(std::string_view module) {
+  static constexpr std::string_view kPython = "python";
+  std::string_view name = module.substr(module.rfind('/') + 1);
+  if (begins_with_any(name, kInterpreterLibraries)) return true;
+  if (!name.starts_with(kPython)) return false;
+  name.remove_prefix(kPython.size());
+  return name.find_first_not_of("0123456789.") == std::string_view::npos || name.ends_with("-dbg");
 }
 
 bool is_allocation_machinery(std::string_view function) {

@@ -15,6 +15,10 @@ std::string_view package_of(std::string_view filename);
 bool is_system_filename(std::string_view filename);
 bool is_system_module(std::string_view module);
 
+// CPython itself, by the file name of a shared object or a program, and what C functions are called
+// through (ctypes, cffi): between the frames of a Python program, their frames say nothing.
+bool is_interpreter_module(std::string_view module);
+
 // The allocation machinery: functions that stand between the line that wants memory and the
 // allocator. `function` is a native function's demangled name.
 bool is_allocation_machinery(std::string_view function);

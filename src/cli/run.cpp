@@ -36,7 +36,7 @@ struct RunOptions {
   std::string interval, signal, sample;
   std::uint32_t keep = 0;
   bool at_exit = false, not_at_exit = false, follow_fork = false, mmap = false, verbose = false;
-  bool not_symbolized = false;
+  bool native = false, not_symbolized = false;
 };
 
 // The program may change its folder. What is certain to fail fails before hours have been spent.
@@ -67,6 +67,7 @@ std::string start_value(const RunOptions& options, const RunReport& report) {
   if (options.not_at_exit) value += ",exit=no";
   if (options.follow_fork) value += ",follow-fork";
   if (options.mmap) value += ",mmap";
+  if (options.native) value += ",native";
   value += ",run=0/0";
   add("report", report.path());
   add("output", absolute_pattern(options.output));
@@ -191,6 +192,8 @@ void add_run(CLI::App& app) {
       ->type_name("SIZE");
   app.add_flag("--follow-fork", options->follow_fork, "Trace the processes that it starts, too");
   app.add_flag("--mmap", options->mmap, "Trace anonymous mappings, too, as the domain mmap");
+  app.add_flag("--native", options->native,
+               "In Python programs, keep the frames of C functions between Python's");
   app.add_flag("--no-symbolize", options->not_symbolized,
                "Leave addresses in the snapshots: do not look up their lines at the end");
   app.add_flag("-v,--verbose", options->verbose,

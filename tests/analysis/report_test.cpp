@@ -167,6 +167,27 @@ TEST_CASE("the allocation machinery is hidden unless asked for") {
   CHECK(top_text(kNative) == "new.cc:50@operator_new 8/1\n");
 }
 
+// MODULE+OFFSET for the interpreter's own frames, FILE:LINE for those of the program that it runs.
+TEST_CASE("an interpreter's own frames are hidden where it runs a program") {
+  constexpr std::string_view kBoth =
+      "0 1 1 /usr/bin/python3.11+0x1 app.py:1 libpython3.11.so.1.0+0x2\n"
+      "0 2 1 /usr/bin/python3.11+0x1 app.py:1 libpython3.11.so.1.0+0x2 lib.so+0x5\n"
+      "0 4 1 /usr/bin/python3.11+0x1 /usr/bin/python3.11+0x3\n"
+      "0 8 1 main+0x7 libpython3.11.so.1.0+0x4 app.py:1 app.py:2 libffi.so.8+0x1 lib.so+0x6";
+  const Selection whole = {.group_by = GroupBy::traceback};
+  CHECK(top_text(kBoth, whole) ==
+        "main+7 app.py:1 app.py:2 lib.so+6 8/1\n"
+        "/usr/bin/python3.11+1 /usr/bin/python3.11+3 4/1\n"
+        "app.py:1 lib.so+5 2/1\napp.py:1 1/1\n");
+  CHECK(top_text(kBoth, {.group_by = GroupBy::traceback, .raw_frames = true}).starts_with(
+      "main+7 libpython3.11.so.1.0+4 app.py:1 app.py:2 libffi.so.8+1 lib.so+6 8/1\n"));
+  CHECK(top_text(kBoth, {.group_by = GroupBy::traceback, .hide = {Pattern("app.py:1")}}) ==
+        "main+7 app.py:2 lib.so+6 8/1\n/usr/bin/python3.11+1 /usr/bin/python3.11+3 4/1\n"
+        "lib.so+5 2/1\n<hidden> 1/1\n");
+  // An interpreter alone is a program like any other.
+  CHECK(top_text("0 1 1 /usr/bin/python3.11+0x1", whole) == "/usr/bin/python3.11+1 1/1\n");
+}
+
 TEST_CASE("a frame that is not resolved is known by module and offset") {
   CHECK(top_text("0 8 1 m:1 libx.so+0x10\n0 1 1 libx.so+0x10\n0 2 1 libx.so+0x20") ==
         "libx.so+16 9/2\nlibx.so+32 2/1\n");

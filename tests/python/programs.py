@@ -182,6 +182,7 @@ class Options(unittest.TestCase):
             ("3,output=a,b=c.zst", {"frames": 3, "output": "a,b=c.zst"}),
             ("run=7/3", {"first_process": 7, "snapshots_so_far": 3}),
             ("9,mmap,follow-fork", {"frames": 9}),
+            ("9,native", {"frames": 9, "native": True}),
         ):
             self.assertEqual(parse_start_options(value), StartOptions(**expected), value)
         for value in (
@@ -192,7 +193,7 @@ class Options(unittest.TestCase):
                 parse_start_options(value)
 
     def test_there_and_back(self):
-        options = StartOptions(7, "/tmp/%p,x.zst", False, 5, 2, 10, 42)
+        options = StartOptions(7, "/tmp/%p,x.zst", False, 5, 2, 10, True, 42)
         self.assertEqual(parse_start_options(start_value(options)), options)
 
     def test_names(self):

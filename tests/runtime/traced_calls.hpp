@@ -10,6 +10,7 @@
 #include "runtime/hooks/hook.hpp"
 #include "runtime/naive_model.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 

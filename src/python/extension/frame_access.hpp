@@ -144,4 +144,62 @@ inline PyObject* function_name_of(const PyCodeObject* code) {
 
 #endif
 
+// --- calls of the evaluator, a C function, which runs one frame or many ---
+
+#if PY_VERSION_HEX < 0x030B0000
+// One: each frame is the last of its call.
+inline bool ends_call(const InterpreterFrame*) {
+  return true;
+}
+#elif PY_VERSION_HEX < 0x030C0000
+inline bool ends_call(const InterpreterFrame* frame) {
+  return frame->is_entry;
+}
+#else
+inline bool ends_call(const InterpreterFrame* frame) {
+  return frame->owner == FRAME_OWNED_BY_CSTACK;
+}
+#endif
+
+// The frames of a thread, from the newest on, and something of the evaluator's call that runs each:
+// what it keeps on the C stack.
+class FrameWalk {
+ public:
+  explicit FrameWalk(const PyThreadState* thread) : frame_(newest_frame(thread)) {
+#if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
+    call_ = thread->cframe;
+#endif
+  }
+
+  [[nodiscard]] const InterpreterFrame* frame() const { return frame_; }
+
+  void go_on() {
+#if PY_VERSION_HEX >= 0x030C0000
+    if (frame_ == call_) call_ = nullptr;
+#elif PY_VERSION_HEX >= 0x030A0000
+    if (ends_call(frame_) && call_ != nullptr) call_ = call_->previous;
+#endif
+    frame_ = caller_of(frame_);
+  }
+
+  // 0: not known.
+  std::uintptr_t call() {
+#if PY_VERSION_HEX >= 0x030C0000
+    // Looked for only where it is wanted: a call may run thousands of frames.
+    if (call_ == nullptr) call_ = frame_;
+    while (call_ != nullptr && !ends_call(call_)) call_ = caller_of(call_);
+#endif
+    return reinterpret_cast<std::uintptr_t>(call_);
+  }
+
+ private:
+  const InterpreterFrame* frame_;
+#if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
+  decltype(PyThreadState::cframe) call_;
+#else
+  // Since 3.12, the frame that stands for the call from C.
+  const InterpreterFrame* call_ = nullptr;
+#endif
+};
+
 }  // namespace memtrace::python

@@ -1,5 +1,8 @@
 #include "python/extension/front_end.hpp"
 
+#include <dlfcn.h>
+#include <link.h>
+
 #include "python/extension/frame_access.hpp"
 #include "python/extension/text.hpp"
 #include "runtime/container/keyed_hash.hpp"
@@ -13,6 +16,7 @@ using runtime::SourceDescription;
 using runtime::StackQuery;
 
 PyInterpreterState* main_interpreter = nullptr;
+std::uintptr_t evaluator_begin = 0, evaluator_end = 0;
 
 // nullptr where the thread runs nothing of the main interpreter. Without the GIL its frames do not
 // move, but when the interpreter goes down another thread may free them.
@@ -70,13 +74,41 @@ std::uint32_t count_frames(const StackQuery& query, std::uint32_t frames,
   return frames;
 }
 
+// The same, and which call of the evaluator runs each: two stacks that have the same frames may
+// have others between them. `calls` have been passed before.
+std::uint32_t add_frames_and_calls(const StackQuery& query, const InterpreterFrame*& frame,
+                                   std::uint64_t calls, runtime::PairHash& hash) {
+  std::uint32_t frames = 0;
+  for (; frame != nullptr && frames < query.limit; frame = caller_of(frame)) {
+    if (may_be_complete(frame)) {
+      ++frames;
+      hash.add(instruction_of(frame),
+               kInstructionTellsCode ? calls : reinterpret_cast<std::uintptr_t>(code_of(frame)));
+    }
+    if (ends_call(frame)) ++calls;
+  }
+  while (frame != nullptr && !may_be_complete(frame)) frame = caller_of(frame);
+  return frames;
+}
+
+std::uint64_t count_calls(const InterpreterFrame* from, const InterpreterFrame* to) {
+  std::uint64_t calls = 0;
+  for (; from != to; from = caller_of(from)) calls += ends_call(from) ? 1U : 0U;
+  return calls;
+}
+
 bool walk(const StackQuery& query, FoundStack& found) {
   const PyThreadState* const thread = this_thread(query.holds_lock);
   if (thread == nullptr) return false;
   const InterpreterFrame* frame = next_complete(newest_frame(thread));
   if (frame == nullptr) return false;
   runtime::PairHash hash(query.hash_keys);
-  found.frames = add_frames(query, frame, hash);
+  if (query.with_calls) [[unlikely]] {
+    const std::uint64_t calls = count_calls(newest_frame(thread), frame);
+    found.frames = add_frames_and_calls(query, frame, calls, hash);
+  } else {
+    found.frames = add_frames(query, frame, hash);
+  }
   found.all = count_frames(query, found.frames, frame, next_caller);
   hash.add(query.salt, std::uint64_t{found.frames} << 32 | found.all);
   found.hash = hash.finish() | 1;
@@ -86,15 +118,17 @@ bool walk(const StackQuery& query, FoundStack& found) {
 FoundStack collect(const StackQuery& query, InterpretedFrame* frames) {
   const PyThreadState* const thread = this_thread(query.holds_lock);
   if (thread == nullptr) return {};
-  const auto next = [](const InterpreterFrame* of) { return next_complete(caller_of(of)); };
   FoundStack found;
-  const InterpreterFrame* frame = next_complete(newest_frame(thread));
-  for (; frame != nullptr && found.frames < query.limit; ++found.frames) {
-    frames[found.frames] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
-                            instruction_of(frame)};
-    frame = next(frame);
+  FrameWalk position(thread);
+  for (; position.frame() != nullptr && found.frames < query.limit; position.go_on()) {
+    const InterpreterFrame* const frame = position.frame();
+    if (!is_complete(frame)) continue;
+    frames[found.frames++] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
+                              instruction_of(frame), query.with_calls ? position.call() : 0};
   }
-  found.all = count_frames(query, found.frames, frame, next);
+  found.all = count_frames(
+      query, found.frames, next_complete(position.frame()),
+      [](const InterpreterFrame* of) { return next_complete(caller_of(of)); });
   return found;
 }
 
@@ -112,12 +146,27 @@ void describe(const InterpretedFrame& frame, SourceDescription& description) {
   description.line = line < 0 ? 0 : static_cast<std::uint32_t>(line);
 }
 
+// What the compiler has split off as cold is not known.
+bool is_evaluator(std::uintptr_t pc) {
+  return pc > evaluator_begin && pc <= evaluator_end;
+}
+
+void find_evaluator() {
+  const auto begin = reinterpret_cast<void*>(_PyEval_EvalFrameDefault);
+  Dl_info library;
+  void* symbol = nullptr;
+  if (dladdr1(begin, &library, &symbol, RTLD_DL_SYMENT) == 0 || symbol == nullptr) return;
+  evaluator_begin = reinterpret_cast<std::uintptr_t>(begin);
+  evaluator_end = evaluator_begin + static_cast<const ElfW(Sym)*>(symbol)->st_size;
+}
+
 }  // namespace
 
-const runtime::FrontEnd kFrontEnd = {walk, collect, describe};
+const runtime::FrontEnd kFrontEnd = {walk, collect, describe, is_evaluator};
 
 void remember_main_interpreter() {
   main_interpreter = PyInterpreterState_Main();
+  find_evaluator();
 }
 
 }  // namespace memtrace::python

@@ -22,15 +22,19 @@ const runtime::InterpreterSupport& support() {
 // What start() was last given.
 std::uint32_t frame_limit = 1;
 
-PyObject* start(PyObject*, PyObject* arguments) {
-  int frames = 1;
-  if (!PyArg_ParseTuple(arguments, "|i:start", &frames)) return nullptr;
+PyObject* start(PyObject*, PyObject* arguments, PyObject* keywords) {
+  static char nameless[] = "", native_name[] = "native";
+  static char* names[] = {nameless, native_name, nullptr};
+  int frames = 1, native = 0;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|i$p:start", names, &frames, &native)) {
+    return nullptr;
+  }
   if (frames < 1 || static_cast<std::uint32_t>(frames) > kMostFrames) {
     return PyErr_Format(PyExc_ValueError, "the number of frames must be in range [1; %u]",
                         kMostFrames);
   }
   const bool was_tracing = support().status().is_tracing;
-  if (!start_tracing(static_cast<std::uint32_t>(frames))) {
+  if (!start_tracing(static_cast<std::uint32_t>(frames), native != 0)) {
     return PyErr_Occurred() != nullptr ? nullptr : PyErr_NoMemory();
   }
   if (!was_tracing) frame_limit = static_cast<std::uint32_t>(frames);
@@ -137,9 +141,11 @@ PyObject* untrack(PyObject*, PyObject* arguments) {
 }
 
 PyMethodDef methods[] = {
-    {"start", start, METH_VARARGS,
-     "start($module, nframe=1, /)\n--\n\nStart tracing Python memory allocations.\n\nKeep up to "
-     "nframe frames of each traceback. Does nothing while tracing."},
+    {"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(start)),
+     METH_VARARGS | METH_KEYWORDS,
+     "start($module, nframe=1, /, *, native=False)\n--\n\nStart tracing Python memory "
+     "allocations.\n\nKeep up to nframe frames of each traceback; with native, those of C functions "
+     "are between Python's. Does nothing while tracing."},
     {"stop", stop, METH_NOARGS,
      "stop($module, /)\n--\n\nStop tracing and forget all that was traced."},
     {"is_tracing", is_tracing, METH_NOARGS,

@@ -72,8 +72,8 @@ void keep_hooks() {
   stay_hooked = true;
 }
 
-bool start_tracing(std::uint32_t frames) {
-  return install_hooks() && support().start(frames);
+bool start_tracing(std::uint32_t frames, bool native) {
+  return install_hooks() && support().start(frames, native);
 }
 
 void stop_tracing() {

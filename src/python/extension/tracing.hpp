@@ -16,8 +16,8 @@ bool has_hooks();
 // ends.
 void keep_hooks();
 
-// false where there is no memory.
-bool start_tracing(std::uint32_t frames);
+// `native`: with the machine's frames between the interpreter's. false where there is no memory.
+bool start_tracing(std::uint32_t frames, bool native);
 void stop_tracing();
 
 // Blocks that the calling thread allocates in its scope are not traced.

@@ -17,8 +17,10 @@ MMAP_DOMAIN: int
 # As in mtrace.h, of the runtime and of what this module was built with.
 version: str
 
-def start(nframe: int = 1, /) -> None:
-    """Starts tracing. Does nothing while tracing. ValueError unless 1 <= nframe <= 65535."""
+def start(nframe: int = 1, /, *, native: bool = False) -> None:
+    """Starts tracing. Does nothing while tracing. ValueError unless 1 <= nframe <= 65535.
+
+    With `native`, the frames of C functions are between Python's, in their order."""
 
 def stop() -> None:
     """Stops tracing and forgets all that was traced."""

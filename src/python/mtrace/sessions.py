@@ -39,7 +39,7 @@ class Session:
     def begin(self) -> None:
         """Starts; the end comes by itself."""
         options = self._options
-        tracing.start(options.frames)
+        tracing.start(options.frames, native=options.native)
         if options.at_exit:
             atexit.register(self.end)
             self._watch_os_exit()

@@ -30,6 +30,7 @@ class StartOptions:
     interval: int = 0  # seconds; 0: none
     keep: int = 0  # snapshots of a process; 0: all
     signal: int = 0  # 0: none
+    native: bool = False  # with the frames of C functions
     # The process that the others come from, and the snapshots that it has written.
     first_process: Optional[int] = None
     snapshots_so_far: int = 0
@@ -64,6 +65,8 @@ def _set(options: StartOptions, name: str, value: str) -> None:
         options.signal = _number(name, value, signals.NSIG - 1)
     elif name == "exit":
         options.at_exit = value != "no"
+    elif name == "native":
+        options.native = True
     elif name == "run":
         options.first_process, options.snapshots_so_far = _run(value)
     elif name == "sample":
@@ -100,6 +103,8 @@ def start_value(options: StartOptions) -> str:
             parts.append(f"{name}={getattr(options, name)}")
     if not options.at_exit:
         parts.append("exit=no")
+    if options.native:
+        parts.append("native")
     parts.append(f"run={options.first_process or os.getpid()}/0")
     parts.append(f"output={options.output}")
     return ",".join(parts)

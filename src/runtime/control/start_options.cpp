@@ -52,6 +52,8 @@ bool parse_option(std::string_view name, std::string_view value, StartOptions& o
     options.follow_fork = true;
   } else if (name == "mmap") {
     options.settings.mmap = true;
+  } else if (name == "native") {
+    options.settings.native = true;
   } else {
     return false;
   }

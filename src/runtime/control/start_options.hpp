@@ -3,7 +3,7 @@
 //   MTRACE=[FRAMES][,OPTION]...
 //
 // FRAMES is the traceback limit. The options are: interval=SECONDS, keep=N, signal=NUMBER, exit=no,
-// sample=BYTES, follow-fork, mmap, and, last, since it may hold commas, output=PATTERN. `mtrace
+// sample=BYTES, follow-fork, mmap, native, and, last, since it may hold commas, output=PATTERN. `mtrace
 // run` adds what only it knows: run=PID/NUMBER, report=PATH.
 #pragma once
 

@@ -4,6 +4,7 @@
 
 #include "runtime/hooks/hook.hpp"
 #include "runtime/hooks/real_functions.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 namespace {

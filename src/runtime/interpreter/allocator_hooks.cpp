@@ -5,6 +5,7 @@
 #include "runtime/hooks/hook.hpp"
 #include "runtime/hooks/real_functions.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -13,9 +14,18 @@ const HookedAllocator& hooked(const void* context) {
   return *static_cast<const HookedAllocator*>(context);
 }
 
-RecordId record_here(ThreadState& thread, bool holds_lock) {
-  const RecordId record = interpreter_stacks.record_of(thread, kPythonDomain, holds_lock);
-  return record != kNoRecord ? record : interpreter_stacks.record_without_frames(kPythonDomain);
+// The registers of whoever called the hook that this is written in, where they are wanted.
+[[gnu::always_inline]] inline Registers caller_if_wanted() {
+  return interpreter_stacks.with_machine() ? caller_registers() : Registers{};
+}
+
+RecordId record_of(ThreadState& thread, const Registers& caller, bool holds_lock) {
+  const StackKey key{caller, kPythonDomain};
+  const RecordId record = interpreter_stacks.record_of(thread, key, holds_lock);
+  if (record != kNoRecord) return record;
+  return interpreter_stacks.with_machine()
+             ? record_of_machine_stack(thread, key)
+             : interpreter_stacks.record_without_frames(kPythonDomain);
 }
 
 constinit void* early_block = nullptr;
@@ -54,27 +64,34 @@ class InnerAllocator {
   std::int64_t until_sample_;
 };
 
-void sample(void* pointer, std::size_t size, bool holds_lock) {
+// Who allocates.
+struct Caller {
+  Registers registers;
+  bool holds_lock = false;
+};
+
+void sample(void* pointer, std::size_t size, const Caller& caller) {
   local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   if (local.until_sample >= 0 || pointer == nullptr || local.untraced) [[likely]]
     return;
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return;
-  const auto record_of = [](ThreadState& of, const void* has_lock) {
-    return record_here(of, *static_cast<const bool*>(has_lock));
+  const auto source = [](ThreadState& of, const void* context) {
+    const Caller& who = *static_cast<const Caller*>(context);
+    return record_of(of, who.registers, who.holds_lock);
   };
-  on_distance_passed(*thread, pointer, size, RecordSource{record_of, &holds_lock});
+  on_distance_passed(*thread, pointer, size, RecordSource{source, &caller});
   leave_hook(*thread);
 }
 
 template <class Allocate>
-[[gnu::noinline]] void* sampled(bool holds_lock, std::size_t size, Allocate allocate) {
+[[gnu::noinline]] void* sampled(const Caller& caller, std::size_t size, Allocate allocate) {
   void* pointer = nullptr;
   {
     const InnerAllocator inner;
     pointer = allocate();
   }
-  sample(pointer, size, holds_lock);
+  sample(pointer, size, caller);
   return pointer;
 }
 
@@ -83,19 +100,28 @@ template <class Allocate>
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
   if (entry != HookEntry::traced) [[unlikely]] {
-    return entry == HookEntry::sampling ? sampled(holds_lock, size, allocate) : allocate();
+    return entry == HookEntry::sampling
+               ? sampled({caller_if_wanted(), holds_lock}, size, allocate)
+               : allocate();
   }
   void* const pointer = allocate();
   forget_nested_allocations();
   if (pointer != nullptr && !local.untraced) [[likely]] {
-    on_interpreter_allocation(*thread, pointer, size, record_here(*thread, holds_lock));
+    on_interpreter_allocation(*thread, pointer, size,
+                              record_of(*thread, caller_if_wanted(), holds_lock));
   }
   leave_hook(*thread);
   return pointer;
 }
 
+[[gnu::always_inline]] inline void* allocate_traced(void* context, std::size_t size) {
+  const HookedAllocator& to = hooked(context);
+  return traced(to.holds_lock, size, [&] { return to.inner.allocate(to.inner.context, size); });
+}
+
 // What a block is after it has moved is sampled as if it were new.
-void* resize_sampled(const HookedAllocator& to, void* pointer, std::size_t size) {
+void* resize_sampled(const HookedAllocator& to, void* pointer, std::size_t size,
+                     const Registers& caller) {
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) {
     return to.inner.resize(to.inner.context, pointer, size);
@@ -112,15 +138,14 @@ void* resize_sampled(const HookedAllocator& to, void* pointer, std::size_t size)
     cancel_sampled_move(*thread, moving, pointer);
   }
   leave_hook(*thread);
-  sample(moved, size, to.holds_lock);
+  sample(moved, size, {caller, to.holds_lock});
   return moved;
 }
 
 }  // namespace
 
 void* interpreter_allocate(void* context, std::size_t size) {
-  const HookedAllocator& to = hooked(context);
-  return traced(to.holds_lock, size, [&] { return to.inner.allocate(to.inner.context, size); });
+  return allocate_traced(context, size);
 }
 
 void* interpreter_allocate_zeroed(void* context, std::size_t count, std::size_t size) {
@@ -132,10 +157,10 @@ void* interpreter_allocate_zeroed(void* context, std::size_t count, std::size_t 
 
 void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   const HookedAllocator& to = hooked(context);
-  if (pointer == nullptr) return interpreter_allocate(context, size);
+  if (pointer == nullptr) return allocate_traced(context, size);
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
-  if (entry == HookEntry::sampling) return resize_sampled(to, pointer, size);
+  if (entry == HookEntry::sampling) return resize_sampled(to, pointer, size, caller_if_wanted());
   if (entry != HookEntry::traced) return to.inner.resize(to.inner.context, pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer, false);
   void* const moved = to.inner.resize(to.inner.context, pointer, size);
@@ -143,7 +168,7 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   if (moved != nullptr && local.untraced) {
     end_move_released(*thread, moving);
   } else if (moved != nullptr) [[likely]] {
-    end_move(*thread, moving, moved, size, record_here(*thread, to.holds_lock));
+    end_move(*thread, moving, moved, size, record_of(*thread, caller_if_wanted(), to.holds_lock));
   } else {
     cancel_move(*thread, moving, pointer);
   }

@@ -26,8 +26,8 @@ TraceStatus status() {
   return {true, current_settings().frames};
 }
 
-bool start(std::uint32_t frames) {
-  return start_tracing({.frames = frames, .count_frames = true});
+bool start(std::uint32_t frames, bool native) {
+  return start_tracing({.frames = frames, .count_frames = true, .native = native});
 }
 
 void free_retired() {

@@ -42,7 +42,7 @@ struct InterpreterSupport {
   bool (*set_front_end)(const FrontEnd* from) = nullptr;
   // Whether the front end should trace at once: the program is traced already.
   TraceStatus (*status)() = nullptr;
-  bool (*start)(std::uint32_t frames) = nullptr;
+  bool (*start)(std::uint32_t frames, bool native) = nullptr;
   void (*stop)() = nullptr;
   // What the calling thread allocates from now on is not traced, or is again. Returns what was.
   bool (*set_untraced)(bool untraced) = nullptr;
@@ -61,7 +61,7 @@ struct InterpreterSupport {
 };
 
 // Changes with anything above.
-inline constexpr std::uint64_t kSupportLayout = 1 << 16 | sizeof(InterpreterSupport);
+inline constexpr std::uint64_t kSupportLayout = 2 << 16 | sizeof(InterpreterSupport);
 
 }  // namespace memtrace::runtime
 

@@ -1,7 +1,6 @@
 #include "runtime/tracer/events.hpp"
 
-#include "runtime/tracer/code_generation.hpp"
-#include "runtime/tracer/interpreter_stacks.hpp"
+#include "runtime/tracer/stack_records.hpp"
 #include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
@@ -79,38 +78,6 @@ void end_untold(ThreadState& thread, const Block& previous) {
   thread.traced.add(-previous.size);
 }
 
-RecordId unwind_stack(ThreadState& thread, const StackKey& key, bool cacheable) {
-  const std::uint32_t limit = tables.frame_limit.load(std::memory_order_relaxed);
-  const UnwindResult result =
-      unwind(key.registers, thread.stack.bounds, *thread.rows, {thread.frames, limit},
-             {thread.words, cacheable ? StackEntry::kMostWords : 0});
-  const RecordId record =
-      tables.tracebacks.record_of({thread.frames, result.frames}, result.truncated, key.domain);
-  if (cacheable && result.repeatable && record != kNoRecord) {
-    thread.stacks->put(key, {thread.words, result.words}, result.used_rbp, record);
-  }
-  return record;
-}
-
-RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key) {
-  const std::uint32_t generation = code_generation.stacks.load(std::memory_order_acquire);
-  if (thread.stack_generation != generation) [[unlikely]] {
-    thread.stacks->clear();
-    thread.stack_generation = generation;
-  }
-  const std::uintptr_t sp = key.registers.sp;
-  const StackBounds& bounds = thread.stack.bounds;
-  bool cacheable = sp - bounds.low < bounds.high - bounds.low;
-  if (!cacheable) [[unlikely]]
-    cacheable = find_below(thread.stack, sp);
-  if (cacheable) [[likely]] {
-    const RecordId known = thread.stacks->find(key);
-    if (known != kNoRecord) [[likely]]
-      return known;
-  }
-  return unwind_stack(thread, key, cacheable);
-}
-
 [[gnu::always_inline]] inline void add_allocation(ThreadState& thread, void* pointer,
                                                   std::size_t size, RecordId record) {
   const Block block{record, static_cast<std::int64_t>(size)};
@@ -144,14 +111,6 @@ bool on_release(ThreadState& thread, void* pointer) {
   }
   thread.announcement.leave();
   return known;
-}
-
-RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
-  if (front_end.load(std::memory_order_relaxed) != nullptr) {
-    const RecordId interpreted = interpreter_stacks.record_of(thread, key.domain, false);
-    if (interpreted != kNoRecord) return interpreted;
-  }
-  return record_of_machine_stack(thread, key);
 }
 
 void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller) {

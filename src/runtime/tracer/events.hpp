@@ -9,7 +9,6 @@
 #include "runtime/tracer/block_table.hpp"
 #include "runtime/tracer/shadow_map.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
-#include "runtime/tracer/stack_cache.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/traceback_table.hpp"
 
@@ -32,10 +31,6 @@ inline std::uint64_t block_key(std::uintptr_t address, std::uint32_t space) {
   constexpr unsigned kAddressBits = 48;
   return address | std::uint64_t{space} << kAddressBits;
 }
-
-// The record of the stack that begins at `key`: an interpreter's, where the thread runs one, or
-// else the machine's. kNoRecord where there is no memory.
-RecordId record_of_stack(ThreadState& thread, const StackKey& key);
 
 // The events of a block that an interpreter's allocator gives, by the record of its stack, which
 // may be kNoRecord. What was not known is not counted: it came before the interpreter was traced.

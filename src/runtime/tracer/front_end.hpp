@@ -20,6 +20,7 @@ struct StackQuery {
   std::uint32_t limit = 0;                   // frames that are kept
   bool count_all = false;                    // also how many frames there are beyond
   bool holds_lock = false;                   // the thread is known to hold the interpreter's lock
+  bool with_calls = false;                   // also which call of the evaluator runs each frame
 };
 
 struct FoundStack {
@@ -28,10 +29,13 @@ struct FoundStack {
   std::uint32_t all = 0;     // that there are, or, without count_all, at most one more than kept
 };
 
-// Two frames are equal where both words are, as long as the code lives.
+// Two frames are equal where the first two words are, as long as the code lives.
 struct InterpretedFrame {
   std::uintptr_t code = 0;
   std::uintptr_t instruction = 0;
+  // With calls: an address in the machine's frame of the evaluator's call that runs it. One call
+  // may run many. 0: not known, a call runs one.
+  std::uintptr_t call = 0;
 };
 
 // Room for names, and what was put there, as UTF-8 with lone surrogates. Longer ones are cut.
@@ -51,6 +55,8 @@ struct FrontEnd {
   // what is none, where its hash is never that of a stack without: then the numbers differ.
   FoundStack (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
   void (*describe)(const InterpretedFrame& frame, SourceDescription& description) = nullptr;
+  // Whether a return address lies in the evaluator, as far as that is known.
+  bool (*is_evaluator)(std::uintptr_t pc) = nullptr;
 };
 
 // nullptr: there is none. It stays where it is for ever.

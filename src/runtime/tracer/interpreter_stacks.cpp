@@ -1,9 +1,11 @@
 #include "runtime/tracer/interpreter_stacks.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 
@@ -12,48 +14,53 @@ constinit InterpreterStacks interpreter_stacks;
 
 namespace {
 
-RecordKey key_of(const StackQuery& query, const FoundStack& found, std::uint32_t domain) {
-  return {.node = 0,
-          .domain = domain & 0x7FFFFFFF,
-          .truncated = found.all > found.frames ? 1U : 0U,
-          .all_frames = query.count_all ? found.all : 0};
+// The hash of a stack that is made of both.
+std::uint64_t hash_of_both(std::uint64_t interpreted, RecordId machine) {
+  PairHash hash;
+  hash.add(interpreted, machine);
+  return hash.finish() | 1;
 }
 
 }  // namespace
 
-RecordId InterpreterStacks::record_of(ThreadState& thread, std::uint32_t domain, bool holds_lock) {
+RecordId InterpreterStacks::record_of(ThreadState& thread, const StackKey& key, bool holds_lock) {
   const FrontEnd* const from = front_end.load(std::memory_order_acquire);
   if (from == nullptr) return kNoRecord;
   const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
   const bool count_all = count_all_.load(std::memory_order_relaxed);
-  const std::uint64_t salt = std::uint64_t{domain} << 32 | limit << 1 | (count_all ? 1U : 0U);
-  const StackQuery query{hash_keys.data(), salt, limit, count_all, holds_lock};
+  const std::uint64_t salt = std::uint64_t{key.domain} << 32 | limit << 1 | (count_all ? 1U : 0U);
+  const StackQuery query{hash_keys.data(), salt, limit, count_all, holds_lock, with_machine()};
   FoundStack found;
   if (!from->walk(query, found)) return kNoRecord;
+  if (query.with_calls) [[unlikely]] {
+    const RecordId machine = record_of_machine_stack(thread, {key.registers, kNoDomain});
+    found.hash = hash_of_both(found.hash, machine);
+  }
   // What is known is forgotten with the gate held.
   if (!thread.announcement.enter()) return kNoRecord;
   const RecordId known = known_.find(found.hash);
   thread.announcement.leave();
-  return known != kNoRecord ? known : add(*from, query, found, domain);
+  return known != kNoRecord ? known : add(thread, *from, query, found, key);
 }
 
 RecordId InterpreterStacks::record_without_frames(std::uint32_t domain) {
-  return tables.tracebacks.record_of_path({}, key_of({}, {}, domain));
+  return tables.tracebacks.record_of_path({}, {.domain = domain & 0x7FFFFFFF});
 }
 
-RecordId InterpreterStacks::add(const FrontEnd& from, const StackQuery& query,
-                                const FoundStack& walked, std::uint32_t domain) {
+RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
+                                const FoundStack& walked, const StackKey& key) {
   const Locked locked(lock_);
   const RecordId meanwhile = known_.find(walked.hash);
   if (meanwhile != kNoRecord) return meanwhile;
   if (!prepare_workspace()) return kNoRecord;
   const FoundStack found = from.collect(query, workspace_->frames);
-  for (std::uint32_t i = 0; i < found.frames; ++i) {
-    workspace_->locations[i] = location_of(from, workspace_->frames[i]);
-    if (workspace_->locations[i] == IdIndex::kNotFound) return kNoRecord;
-  }
-  const RecordId record = tables.tracebacks.record_of_path({workspace_->locations, found.frames},
-                                                           key_of(query, found, domain));
+  const Path path = query.with_calls ? locate_merged(thread, from, found, query, key.registers)
+                                     : locate(from, found);
+  if (path.frames == IdIndex::kNotFound) return kNoRecord;
+  const RecordId record = tables.tracebacks.record_of_path(
+      {workspace_->locations, path.frames}, {.domain = key.domain & 0x7FFFFFFF,
+                                             .truncated = path.all > path.frames ? 1U : 0U,
+                                             .all_frames = query.count_all ? path.all : 0});
   // What was not walked exactly is looked at anew each time.
   // After the end of tracing nobody sees codes end.
   const bool is_exact =
@@ -61,6 +68,41 @@ RecordId InterpreterStacks::add(const FrontEnd& from, const StackQuery& query,
   if (record != kNoRecord && is_exact && sees_ends_.load(std::memory_order_relaxed))
     known_.put(walked.hash, record, 0);
   return record;
+}
+
+InterpreterStacks::Path InterpreterStacks::locate(const FrontEnd& from, const FoundStack& found) {
+  for (std::uint32_t i = 0; i < found.frames; ++i) {
+    workspace_->locations[i] = location_of(from, workspace_->frames[i]);
+    if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound};
+  }
+  return {found.frames, found.all};
+}
+
+// The machine's stack is unwound again, this time for where its frames lie.
+InterpreterStacks::Path InterpreterStacks::locate_merged(ThreadState& thread, const FrontEnd& from,
+                                                         const FoundStack& found,
+                                                         const StackQuery& query,
+                                                         const Registers& start) {
+  // One more tells where the last one ends.
+  const std::uint32_t room = std::min(query.limit + 1, kMostFrames);
+  const UnwindResult unwound = unwind(start, thread.stack.bounds, *thread.rows,
+                                      {thread.frames, room}, workspace_->words);
+  MachineFrames machine{{thread.frames, unwound.frames}, start.sp, {}};
+  machine.ends =
+      find_frame_ends(machine.frames, {workspace_->words, unwound.words}, workspace_->ends);
+  machine.frames = machine.frames.first(std::min(unwound.frames, query.limit));
+  const std::uint32_t merged =
+      merge_frames(machine, {workspace_->frames, found.frames}, from.is_evaluator,
+                   workspace_->merged);
+  const std::uint32_t frames = std::min(merged, query.limit);
+  for (std::uint32_t i = 0; i < frames; ++i) {
+    const MergedFrame& frame = workspace_->merged[i];
+    workspace_->locations[i] =
+        frame.is_machine ? tables.tracebacks.machine_location(machine.frames[frame.index])
+                         : location_of(from, workspace_->frames[frame.index]);
+    if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound};
+  }
+  return {frames, merged + (found.all - found.frames) + (unwound.truncated ? 1U : 0U)};
 }
 
 std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const InterpretedFrame& frame) {

@@ -10,7 +10,10 @@
 #include "runtime/tracer/front_end.hpp"
 #include "runtime/tracer/hooked_allocator.hpp"
 #include "runtime/tracer/known_stacks.hpp"
+#include "runtime/tracer/merged_frames.hpp"
+#include "runtime/tracer/stack_cache.hpp"
 #include "runtime/tracer/thread_state.hpp"
+#include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 
@@ -18,19 +21,29 @@ class InterpreterStacks {
  public:
   // Before tracing starts; false where there is no memory.
   bool prepare() { return known_.prepare(); }
-  // How many frames are kept, and whether those beyond are counted. A stack that is known under
-  // another setting stays known under that one. Where blocks' ends are not all seen, because they
-  // are sampled, nothing that a code's end makes untrue is remembered.
-  void configure(std::uint32_t limit, bool count_all, bool sees_ends) {
-    sees_ends_.store(sees_ends, std::memory_order_relaxed);
-    limit_.store(limit, std::memory_order_relaxed);
-    count_all_.store(count_all, std::memory_order_relaxed);
+  struct Configuration {
+    std::uint32_t limit = 1;    // frames that are kept
+    bool count_all = false;     // and whether those beyond are counted
+    bool with_machine = false;  // with the machine's frames among them
+    // Where blocks' ends are not all seen, because they are sampled, nothing that a code's end
+    // makes untrue is remembered.
+    bool sees_ends = true;
+  };
+  // A stack that is known under another setting stays known under that one.
+  void configure(const Configuration& configuration) {
+    sees_ends_.store(configuration.sees_ends, std::memory_order_relaxed);
+    with_machine_.store(configuration.with_machine, std::memory_order_relaxed);
+    limit_.store(configuration.limit, std::memory_order_relaxed);
+    count_all_.store(configuration.count_all, std::memory_order_relaxed);
   }
+  // Whether record_of() wants to know where the machine's stack begins.
+  [[nodiscard]] bool with_machine() const { return with_machine_.load(std::memory_order_relaxed); }
 
-  // The record of the calling thread's stack in a domain. Inside of a hook, outside of the gate.
-  // kNoRecord where it runs no interpreter, or there is no memory. A known stack costs about two
-  // nanoseconds a frame, a new one about two microseconds.
-  RecordId record_of(ThreadState& thread, std::uint32_t domain, bool holds_lock);
+  // The record of the calling thread's stack in the key's domain. Inside of a hook, outside of the
+  // gate. kNoRecord where it runs no interpreter, or there is no memory. A known stack costs about
+  // two nanoseconds a frame, a new one about two microseconds; with the machine's frames about
+  // twice that.
+  RecordId record_of(ThreadState& thread, const StackKey& key, bool holds_lock);
   // The record of blocks that came without any frame.
   RecordId record_without_frames(std::uint32_t domain);
 
@@ -78,13 +91,26 @@ class InterpreterStacks {
   };
   // For the length of one addition; under the lock.
   struct Workspace {
+    // An unwind reads few words a frame.
+    static constexpr std::size_t kMostWords = std::size_t{4} * kMostFrames;
     InterpretedFrame frames[kMostInterpretedFrames];
     std::uint32_t locations[kMostInterpretedFrames];
     char text[2 * SourceDescription::kRoom];
+    ReadWord words[kMostWords];
+    std::uintptr_t ends[kMostFrames];
+    MergedFrame merged[kMostInterpretedFrames + kMostFrames];
+  };
+  // What was found is in the workspace.
+  struct Path {
+    std::uint32_t frames = 0;  // that are kept; kNotFound: there is no memory
+    std::uint32_t all = 0;
   };
 
-  RecordId add(const FrontEnd& from, const StackQuery& query, const FoundStack& walked,
-               std::uint32_t domain);
+  RecordId add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
+               const FoundStack& walked, const StackKey& key);
+  Path locate(const FrontEnd& from, const FoundStack& found);
+  Path locate_merged(ThreadState& thread, const FrontEnd& from, const FoundStack& found,
+                     const StackQuery& query, const Registers& start);
   std::uint32_t location_of(const FrontEnd& from, const InterpretedFrame& frame);
   void watch(std::uintptr_t code);
   void forget_stacks();
@@ -93,6 +119,7 @@ class InterpreterStacks {
   Lock lock_;
   std::atomic<std::uint32_t> limit_{1};
   std::atomic<bool> count_all_{false};
+  std::atomic<bool> with_machine_{false};
   std::atomic<bool> sees_ends_{true};
   KnownStacks known_;
   BlockTable<Watched> codes_;

@@ -2,6 +2,7 @@
 
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/mapping_table.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 

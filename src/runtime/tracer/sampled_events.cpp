@@ -3,6 +3,7 @@
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/os/clock.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 

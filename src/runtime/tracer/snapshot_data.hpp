@@ -101,6 +101,8 @@ struct TimelinePoint {
 inline constexpr std::uint32_t kPythonDomain = 0;
 inline constexpr std::uint32_t kNativeDomain = 1;
 inline constexpr std::uint32_t kMmapDomain = 2;
+// No block is ever in it: stacks of the machine that interpreters' are made of.
+inline constexpr std::uint32_t kNoDomain = 0x7FFFFFFF;
 
 // The tables are append-only and may grow while it is written; the spans end where they ended at
 // the moment of the snapshot. Rows are a copy, in any order, a (node, domain) may come

@@ -96,6 +96,12 @@ std::uint32_t TracebackTable::id_of(const CodeLocation& location) {
                         [&](const CodeLocation& other) { return other == location; });
 }
 
+std::uint32_t TracebackTable::machine_location(const UnwoundFrame& frame) {
+  const std::uint32_t generation = code_generation.addresses.load(std::memory_order_acquire);
+  const Locked locked(lock_);
+  return location_of(frame, generation);
+}
+
 std::uint32_t TracebackTable::source_location(std::string_view file, std::string_view function,
                                               std::uint32_t line) {
   const Locked locked(lock_);

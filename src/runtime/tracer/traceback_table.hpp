@@ -37,7 +37,9 @@ class TracebackTable {
   // where there is no memory.
   RecordId record_of(std::span<const UnwoundFrame> frames, bool truncated, std::uint32_t domain);
 
-  // The location of a source line. IdIndex::kNotFound where there is no memory.
+  // The location of a frame of the machine, or of a source line. IdIndex::kNotFound where there is
+  // no memory.
+  std::uint32_t machine_location(const UnwoundFrame& frame);
   std::uint32_t source_location(std::string_view file, std::string_view function,
                                 std::uint32_t line);
   // The record of a path of locations (most recent first). `key` says all but the node. kNoRecord

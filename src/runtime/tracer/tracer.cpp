@@ -65,8 +65,10 @@ bool start_tracing(const Settings& settings) {
   tracer.settings.frames = std::clamp(settings.frames, 1U, kMostInterpretedFrames);
   tables.frame_limit.store(std::min(tracer.settings.frames, kMostFrames),
                            std::memory_order_relaxed);
-  interpreter_stacks.configure(tracer.settings.frames, settings.count_frames,
-                               settings.sampling_rate == 0);
+  interpreter_stacks.configure({.limit = tracer.settings.frames,
+                                .count_all = settings.count_frames,
+                                .with_machine = settings.native,
+                                .sees_ends = settings.sampling_rate == 0});
   tracer.started = real_time();
   stacks_may_be_cut_differently();
   sampling_rate.store(settings.sampling_rate, std::memory_order_relaxed);

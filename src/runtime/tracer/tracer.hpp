@@ -18,6 +18,7 @@ struct Settings {
   bool count_frames = false;        // an interpreter's are counted, too, where they are not kept
   std::uint64_t sampling_rate = 0;  // mean bytes between samples; 0: every block
   bool mmap = false;                // anonymous mappings too, as a domain of their own
+  bool native = false;              // the machine's frames, too, between an interpreter's
 };
 
 // false where the kernel gives no memory. Where tracing is on already, nothing changes.

@@ -1,0 +1,16 @@
+// The records of the calling thread's stacks: recognised, or else looked at frame by frame.
+#pragma once
+
+#include "runtime/tracer/stack_cache.hpp"
+#include "runtime/tracer/thread_state.hpp"
+
+namespace memtrace::runtime {
+
+// The stack that begins at `key`: an interpreter's, where the thread runs one, or else the
+// machine's. kNoRecord where there is no memory.
+RecordId record_of_stack(ThreadState& thread, const StackKey& key);
+
+// The machine's, in any case.
+RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key);
+
+}  // namespace memtrace::runtime

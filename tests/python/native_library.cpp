@@ -1,0 +1,26 @@
+// What a Python program calls in native_frames.py: functions that allocate, and one that calls back.
+#include <cstddef>
+#include <cstdlib>
+
+extern "C" {
+
+// Written behind every call, so that none of them is the last thing that its caller does.
+void* volatile native_kept;
+
+void* native_allocate(std::size_t size) {
+  void* const block = std::malloc(size);
+  native_kept = block;
+  return block;
+}
+
+void* native_allocate_deeper(std::size_t size) {
+  void* const block = native_allocate(size);
+  native_kept = block;
+  return block;
+}
+
+void native_call_back(void (*function)()) {
+  function();
+  native_kept = nullptr;
+}
+}
