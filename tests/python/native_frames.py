@@ -153,8 +153,9 @@ class NativeFrames(unittest.TestCase):
         self.assertFalse([name for name in modules() if "python3" in name or "ffi" in name])
         self.assertTrue([name for name in modules("--raw-frames") if "python3" in name])
         # The evaluator's own frames are those of Python.
-        functions = {frame["function"] for row in self.top("-g", "traceback", "--raw-frames")
-                     for frame in row["traceback"]}
+        functions = {frame["function"] for tracebacks in self.tracebacks("--raw-frames").values()
+                     for frame in tracebacks[0]}
+        self.assertIn("native_allocate", functions)
         self.assertNotIn("_PyEval_EvalFrameDefault", functions)
 
     def test_python_blocks_belong_to_lines(self):
