@@ -134,6 +134,8 @@ class Expected {
 
   NodeId node(std::uint32_t index) {
     if (index == 0) return kRoot;
+    const auto known = nodes_.find(index);
+    if (known != nodes_.end()) return known->second;
     const CodeLocation& location = data_.locations[data_.nodes[index].location];
     Frame result;
     if (location.kind == CodeLocation::Kind::source) {
@@ -148,7 +150,9 @@ class Expected {
       result.offset = location.offset;
       if (location.module != kNoModule) result.module = module_ids_[location.module];
     }
-    return child(node(data_.nodes[index].parent), frame(result));
+    const NodeId made = child(node(data_.nodes[index].parent), frame(result));
+    nodes_.emplace(index, made);
+    return made;
   }
 
   NodeId unknown() {
@@ -206,6 +210,7 @@ class Expected {
            FrameId>
       frames_;
   std::map<std::pair<NodeId, FrameId>, NodeId> children_;
+  std::map<std::uint32_t, NodeId> nodes_;
   std::map<std::uint32_t, DomainId> domains_;
 };
 
