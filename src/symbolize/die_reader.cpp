@@ -21,13 +21,13 @@ bool is_unit_reference(unsigned form) {
 
 bool is_asked_for(unsigned name) {
   return name == DW_AT_low_pc || name == DW_AT_high_pc || name == DW_AT_ranges ||
-         name == DW_AT_entry_pc || name == DW_AT_sibling || name == DW_AT_abstract_origin ||
-         name == DW_AT_call_file || name == DW_AT_call_line;
+         name == DW_AT_sibling || name == DW_AT_abstract_origin || name == DW_AT_call_file ||
+         name == DW_AT_call_line;
 }
 
 }  // namespace
 
-DieReader::DieReader(Dwarf_Die unit) : unit_(unit) {
+DieReader::DieReader(Dwarf_Die unit, AddressTable addresses) : unit_(unit), addresses_(addresses) {
   Dwarf* const dwarf = dwarf_cu_getdwarf(unit.cu);
   die_offset_ = dwarf_dieoffset(&unit_);
   unit_offset_ = die_offset_ - dwarf_cuoffset(&unit_);
@@ -105,32 +105,68 @@ std::uint32_t DieReader::small_number(const Abbreviation::Step& step, Position a
   return value > UINT32_MAX ? 0 : static_cast<std::uint32_t>(value);
 }
 
+void DieReader::note_low(const Abbreviation::Step& step, Position at, Die& die) const {
+  if (step.form == DW_FORM_addr) {
+    die.low = read_form_number(at, step.size);
+    die.has_low = true;
+    return;
+  }
+  std::uint64_t number = 0;
+  if (step.size != kVaries) {
+    number = read_form_number(at, step.size);  // DW_FORM_addrx1 and the like
+  } else if (read_form_varint(at, end_, number) == nullptr) {
+    return;
+  }
+  const std::optional<std::uint64_t> address = addresses_[number];
+  die.has_low = address.has_value();
+  die.low = address.value_or(0);
+}
+
+// Of the end, or of the size: then read() adds the beginning.
+void DieReader::note_high(const Abbreviation::Step& step, Position at, Die& die) const {
+  die.has_high = true;
+  if (is_constant(step.form)) {
+    die.high = read_form_number(at, step.size);
+  } else if (step.form == DW_FORM_addr) {
+    die.high = read_form_number(at, step.size);
+    die.is_high_address = true;
+  } else {
+    die.has_high = step.form == DW_FORM_udata && read_form_varint(at, end_, die.high) != nullptr;
+  }
+}
+
+void DieReader::note_ranges(const Abbreviation::Step& step, Position at, Die& die) const {
+  if (step.form == DW_FORM_rnglistx) {
+    if (read_form_varint(at, end_, die.ranges.value) != nullptr) {
+      die.ranges.kind = RangeListPlace::Kind::number;
+    }
+  } else if (step.form == DW_FORM_sec_offset || is_constant(step.form)) {
+    die.ranges = {RangeListPlace::Kind::offset, read_form_number(at, step.size)};
+  }
+}
+
 void DieReader::note(const Abbreviation::Step& step, Position at, Die& die) const {
   switch (step.name) {
     case DW_AT_sibling:
       die.sibling = referred(step, at);
-      return;
+      break;
     case DW_AT_abstract_origin:
       die.origin = referred(step, at);
-      return;
+      break;
     case DW_AT_call_file:
       die.call_file = small_number(step, at);
-      return;
+      break;
     case DW_AT_call_line:
       die.call_line = small_number(step, at);
-      return;
-    case DW_AT_entry_pc:
-      return;
-    default:
       break;
-  }
-  if (step.name == DW_AT_low_pc && step.form == DW_FORM_addr) {
-    die.low = read_form_number(at, step.size);
-  } else if (step.name == DW_AT_high_pc && is_constant(step.form)) {
-    die.high = read_form_number(at, step.size);
-    die.has_plain_range = true;
-  } else {
-    die.has_other_ranges = true;
+    case DW_AT_low_pc:
+      note_low(step, at, die);
+      break;
+    case DW_AT_high_pc:
+      note_high(step, at, die);
+      break;
+    default:
+      note_ranges(step, at, die);
   }
 }
 
@@ -164,7 +200,7 @@ std::optional<DieReader::Die> DieReader::read(Position& position) {
     position = behind;
   }
   die.behind = position;
-  die.high += die.low;
+  if (!die.is_high_address) die.high += die.low;
   return die;
 }
 

@@ -8,17 +8,19 @@
 #include <vector>
 
 #include "symbolize/dwarf_forms.hpp"
+#include "symbolize/range_lists.hpp"
 
 namespace memtrace {
 
 // libdw finds the next DIE, and each attribute of one, by going through the abbreviations each
 // time, under a lock. That is most of the time of looking addresses up, so this goes over the bytes
-// itself: five to ten times faster. Everything that is more than skipping is left to libdw.
+// itself: five to ten times faster. Names are left to libdw.
 //
 // Positions only ever grow, and none leaves the unit: damaged data ends the reading early.
 class DieReader {
  public:
-  explicit DieReader(Dwarf_Die unit);
+  // `addresses` is what it calls by number.
+  explicit DieReader(Dwarf_Die unit, AddressTable addresses = {});
 
   using Position = const std::uint8_t*;
 
@@ -40,10 +42,10 @@ class DieReader {
     Position behind = nullptr;   // its children, or the next DIE
     Position sibling = nullptr;  // where the DIE behind its children is said to be, or nullptr
     const Abbreviation* abbreviation = nullptr;
-    // Its code, where it is one piece and written in the plainest way.
+    // Its code: one piece, or the place of a list of them.
     std::uint64_t low = 0, high = 0;
-    bool has_plain_range = false;
-    bool has_other_ranges = false;  // libdw must be asked
+    bool has_low = false, has_high = false, is_high_address = false;
+    RangeListPlace ranges;
     // Of an inlined call: where it stands, and the function's own DIE.
     std::uint32_t call_file = 0, call_line = 0;
     Position origin = nullptr;  // in this unit
@@ -67,9 +69,13 @@ class DieReader {
   std::nullopt_t give_up(Position& position);
   [[nodiscard]] Position referred(const Abbreviation::Step& step, Position at) const;
   [[nodiscard]] std::uint32_t small_number(const Abbreviation::Step& step, Position at) const;
+  void note_low(const Abbreviation::Step& step, Position at, Die& die) const;
+  void note_high(const Abbreviation::Step& step, Position at, Die& die) const;
+  void note_ranges(const Abbreviation::Step& step, Position at, Die& die) const;
   void note(const Abbreviation::Step& step, Position at, Die& die) const;
 
   Dwarf_Die unit_;
+  AddressTable addresses_;
   Position begin_ = nullptr;  // the unit's DIE
   Position end_ = nullptr;    // of the unit
   Dwarf_Off die_offset_ = 0;  // of the unit's DIE in its section

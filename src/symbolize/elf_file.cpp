@@ -67,25 +67,35 @@ std::string ElfFile::build_id() const {
                    : std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
 }
 
-Elf_Scn* ElfFile::section(const char* name) const {
+Elf_Scn* find_section(Elf* elf, const char* name) {
   std::size_t names = 0;
-  if (elf_getshdrstrndx(elf_, &names) != 0) return nullptr;
-  for (Elf_Scn* scn = elf_nextscn(elf_, nullptr); scn != nullptr; scn = elf_nextscn(elf_, scn)) {
+  if (elf_getshdrstrndx(elf, &names) != 0) return nullptr;
+  for (Elf_Scn* scn = elf_nextscn(elf, nullptr); scn != nullptr; scn = elf_nextscn(elf, scn)) {
     GElf_Shdr header;
     if (gelf_getshdr(scn, &header) == nullptr || header.sh_type == SHT_NOBITS) continue;
-    const char* const found = elf_strptr(elf_, names, header.sh_name);
+    const char* const found = elf_strptr(elf, names, header.sh_name);
     if (found != nullptr && std::strcmp(found, name) == 0) return scn;
   }
   return nullptr;
 }
 
-std::span<const std::uint8_t> ElfFile::content(const char* name) const {
-  Elf_Scn* found = section(name);
+Bytes section_content(Elf* elf, const char* name) {
+  Elf_Scn* found = find_section(elf, name);
   // The old way of packing has names of its own: ".zdebug_line".
-  if (found == nullptr) found = section((".z" + std::string(name + 1)).c_str());
+  if (found == nullptr) found = find_section(elf, (".z" + std::string(name + 1)).c_str());
   const Elf_Data* const data = found == nullptr ? nullptr : elf_getdata(found, nullptr);
   if (data == nullptr || data->d_buf == nullptr) return {};
   return {static_cast<const std::uint8_t*>(data->d_buf), data->d_size};
+}
+
+Bytes ElfFile::unpacked(const char* name) const {
+  Elf_Scn* const found = section(name);
+  GElf_Shdr header;
+  if (found != nullptr && gelf_getshdr(found, &header) != nullptr &&
+      (header.sh_flags & SHF_COMPRESSED) != 0 && elf_compress(found, 0, 0) < 0) {
+    throw Error("a section of it cannot be unpacked");
+  }
+  return content(name);
 }
 
 bool ElfFile::has_debug_information() const {

@@ -4,11 +4,10 @@
 #include <libelf.h>
 
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
+
+#include "symbolize/bytes.hpp"
 
 namespace memtrace {
 
@@ -18,6 +17,10 @@ struct AddressRange {
     return low <= address && address < high;
   }
 };
+
+// The same as of an ElfFile, of one that libdw opened.
+Elf_Scn* find_section(Elf* elf, const char* name);
+Bytes section_content(Elf* elf, const char* name);
 
 // Maps the file: only what is looked at is read, and nothing is written to it. Not for several
 // threads at once.
@@ -38,9 +41,11 @@ class ElfFile {
   // Raw bytes; empty where there is none.
   [[nodiscard]] std::string build_id() const;
   // nullptr where there is no such section, or only its header.
-  [[nodiscard]] Elf_Scn* section(const char* name) const;
+  [[nodiscard]] Elf_Scn* section(const char* name) const { return find_section(elf_, name); }
   // What is in it, as it is now: unpacked once a Dwarf was begun. Empty where there is none.
-  [[nodiscard]] std::span<const std::uint8_t> content(const char* name) const;
+  [[nodiscard]] Bytes content(const char* name) const { return section_content(elf_, name); }
+  // Unpacks it first.
+  [[nodiscard]] Bytes unpacked(const char* name) const;
   [[nodiscard]] bool has_debug_information() const;
   // Debug information that tells nothing about lines and functions is not there from now on. It is
   // half of all, and libdw would unpack it.

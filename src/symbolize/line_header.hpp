@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
-namespace memtrace {
+#include "symbolize/bytes.hpp"
 
-using Bytes = std::span<const std::uint8_t>;
+namespace memtrace {
 
 // The sections that a line number program is written in, and that its names are in.
 struct LineSections {

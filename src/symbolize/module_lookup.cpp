@@ -17,26 +17,13 @@ namespace {
 // A view of the debug information remembers every unit that it was asked about (libdw keeps them
 // until the end), so it serves a limited number of them.
 constexpr std::size_t kUnitsInPart = 16;
+constexpr const char* kDamaged = "its debug information is damaged";
 
 }  // namespace
 
 void ModuleLookup::warn(const std::string& message) {
   const std::scoped_lock lock(warning_mutex_);
   if (request_.warning.empty()) request_.warning = request_.path + ": " + message;
-}
-
-// elfutils 0.188 cannot read DWARF packages.
-void ModuleLookup::warn_of_missing(const std::string& part) {
-  for (const ElfFile* const file : {files_.debug.get(), files_.main.get()}) {
-    const std::string package = file == nullptr ? "" : file->path() + ".dwp";
-    if (file == nullptr || access(package.c_str(), F_OK) != 0) continue;
-    warn(
-        fmt::format("{} is a DWARF package, which cannot be read: lines are known, inlined calls "
-                    "are not ({} would tell)",
-                    package, part));
-    return;
-  }
-  warn(fmt::format("a part of its debug information is not there: {}", part));
 }
 
 std::vector<ModuleLookup::Part> ModuleLookup::open() {
@@ -60,9 +47,23 @@ void ModuleLookup::index_units() {
   info_ = std::make_unique<DebugInfo>(file, shared_.get());
   const DwarfView view = info_->view();
   code_ = files_.main ? files_.main->code() : file.code();
-  std::string warning;
-  units_ = addresses_by_unit(*view.dwarf, request_.addresses, code_, warning);
-  if (!warning.empty()) warn(warning);
+  ModuleUnits found = addresses_by_unit(*view.dwarf, request_.addresses, code_);
+  units_ = std::move(found.units);
+  if (found.is_damaged) warn(kDamaged);
+  if (found.has_split) find_package();
+}
+
+// A package stands beside the file whose debug information it completes, and has its whole name.
+void ModuleLookup::find_package() {
+  for (const ElfFile* const file : {files_.main.get(), files_.debug.get()}) {
+    const std::string path = file == nullptr ? "" : file->path() + ".dwp";
+    if (package_ || file == nullptr || access(path.c_str(), F_OK) != 0) continue;
+    try {
+      package_ = std::make_unique<DwarfPackage>(path);
+    } catch (const Error& error) {
+      warn(fmt::format("{} cannot be read: {}", path, error.what()));
+    }
+  }
 }
 
 void ModuleLookup::find_shared() {
@@ -85,27 +86,29 @@ void ModuleLookup::resolve(Part part) {
 
 void ModuleLookup::resolve_units(std::span<const UnitAddresses> units, Search search) {
   try {
-    const DwarfView view = info_->view();
+    DwarfView view = info_->view();
     FunctionNames names(names_);
-    for (const UnitAddresses& unit : units) resolve_one(*view.dwarf, unit, search, names);
+    for (const UnitAddresses& unit : units) resolve_one(view, unit, search, names);
   } catch (const Error& error) {
     warn(error.what());
   }
 }
 
-void ModuleLookup::resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Search search,
+void ModuleLookup::resolve_one(DwarfView& view, const UnitAddresses& unit, Search search,
                                FunctionNames& names) {
   std::vector<std::uint64_t> addresses;
   addresses.reserve(unit.addresses.size());
   for (const std::uint32_t i : unit.addresses) addresses.push_back(request_.addresses[i]);
   std::vector<FrameChain> chains(addresses.size());
-  const UnitSource source = {dwarf, info_->line_sections(), code_, search};
+  const UnitSource source = {*info_, view, package_.get(), code_, search};
   const UnitProblem problem = resolve_unit(source, unit.unit, addresses, chains, names, names_);
   for (std::size_t i = 0; i < chains.size(); ++i) {
     if (!chains[i].empty()) request_.chains[unit.addresses[i]] = std::move(chains[i]);
   }
-  if (problem.is_damaged) warn("its debug information is damaged");
-  if (!problem.missing.empty()) warn_of_missing(problem.missing);
+  if (problem.is_damaged) warn(kDamaged);
+  if (!problem.missing.empty()) {
+    warn(fmt::format("a part of its debug information is not there: {}", problem.missing));
+  }
 }
 
 bool ModuleLookup::lacks_name(std::size_t i) const {

@@ -49,18 +49,19 @@ class ModuleLookup {
  private:
   void index_units();
   void find_shared();
+  void find_package();
   void resolve_units(std::span<const UnitAddresses> units, Search search);
-  void resolve_one(Dwarf& dwarf, const UnitAddresses& unit, Search search, FunctionNames& names);
+  void resolve_one(DwarfView& view, const UnitAddresses& unit, Search search, FunctionNames& names);
   [[nodiscard]] bool lacks_name(std::size_t i) const;
   void search_again(const SymbolTable& symbols);
   void warn(const std::string& message);
-  void warn_of_missing(const std::string& part);
 
   ModuleRequest& request_;
   const SymbolizeOptions& options_;
   Names& names_;
   ModuleFiles files_;
   std::unique_ptr<ElfFile> shared_;
+  std::unique_ptr<DwarfPackage> package_;
   std::unique_ptr<DebugInfo> info_;
   std::vector<AddressRange> code_;
   std::vector<UnitAddresses> units_;

@@ -4,11 +4,6 @@
 
 namespace memtrace {
 
-UnitFiles::UnitFiles(Dwarf_Die& unit, std::string folder, Names& names)
-    : folder_(std::move(folder)), names_(names) {
-  if (dwarf_getsrcfiles(&unit, &files_, &file_count_) != 0) file_count_ = 0;
-}
-
 // A relative path is relative to the folder that the compiler ran in. Where that is relative
 // itself, it may stand before the path already.
 std::string UnitFiles::whole_path(const std::string& path) const {
@@ -19,19 +14,15 @@ std::string UnitFiles::whole_path(const std::string& path) const {
 }
 
 std::string UnitFiles::path_of(std::size_t number) const {
-  if (header_ == nullptr) {
-    const char* const path = dwarf_filesrc(files_, number, nullptr, nullptr);
-    return path == nullptr ? "" : path;
-  }
-  const LineHeader::File& file = header_->files[number];
+  const LineHeader::File& file = header_.files[number];
   std::string path(file.name);
-  if (path.starts_with('/') || file.folder >= header_->folders.size()) return path;
-  const std::string_view folder = header_->folders[file.folder];
+  if (path.starts_with('/') || file.folder >= header_.folders.size()) return path;
+  const std::string_view folder = header_.folders[file.folder];
   return folder.empty() ? path : std::string(folder) + '/' + path;
 }
 
 StringId UnitFiles::operator[](std::uint64_t number) {
-  const std::size_t count = header_ == nullptr ? file_count_ : header_->files.size();
+  const std::size_t count = header_.files.size();
   if (number >= count) return kNone<StringId>;
   if (known_.size() < count) known_.resize(count, kNone<StringId>);
   StringId& known = known_[number];

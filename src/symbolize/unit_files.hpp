@@ -1,8 +1,6 @@
 // The source files of a unit.
 #pragma once
 
-#include <elfutils/libdw.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,9 +16,7 @@ class UnitFiles {
  public:
   // `folder` is where the compiler ran.
   UnitFiles(const LineHeader& header, std::string folder, Names& names)
-      : header_(&header), folder_(std::move(folder)), names_(names) {}
-  // Those that libdw finds for the unit.
-  UnitFiles(Dwarf_Die& unit, std::string folder, Names& names);
+      : header_(header), folder_(std::move(folder)), names_(names) {}
 
   // kNone where there is no such file.
   StringId operator[](std::uint64_t number);
@@ -29,9 +25,7 @@ class UnitFiles {
   [[nodiscard]] std::string path_of(std::size_t number) const;
   [[nodiscard]] std::string whole_path(const std::string& path) const;
 
-  const LineHeader* header_ = nullptr;
-  Dwarf_Files* files_ = nullptr;
-  std::size_t file_count_ = 0;
+  const LineHeader& header_;
   std::string folder_;
   Names& names_;
   std::vector<StringId> known_;

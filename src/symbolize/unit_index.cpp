@@ -1,7 +1,6 @@
 #include "symbolize/unit_index.hpp"
 
 #include <dwarf.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -64,21 +63,21 @@ class UnitIndex {
 
 }  // namespace
 
-std::vector<UnitAddresses> addresses_by_unit(Dwarf& dwarf, std::span<const std::uint64_t> addresses,
-                                             std::span<const AddressRange> code,
-                                             std::string& warning) {
+ModuleUnits addresses_by_unit(Dwarf& dwarf, std::span<const std::uint64_t> addresses,
+                              std::span<const AddressRange> code) {
+  ModuleUnits found;
   UnitIndex index(addresses, code);
   Dwarf_CU* unit = nullptr;
   Dwarf_Die die;
   std::uint8_t type = 0;
   int status = 0;
   while ((status = dwarf_get_units(&dwarf, unit, &unit, nullptr, &type, &die, nullptr)) == 0) {
+    if (type == DW_UT_skeleton) found.has_split = true;
     if (type == DW_UT_compile || type == DW_UT_skeleton || type == DW_UT_partial) index.add(die);
   }
-  if (status < 0) {
-    warning = fmt::format("its debug information is damaged ({})", dwarf_errmsg(-1));
-  }
-  return index.take();
+  found.is_damaged = status < 0;
+  found.units = index.take();
+  return found;
 }
 
 }  // namespace memtrace

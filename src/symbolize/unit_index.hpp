@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "symbolize/elf_file.hpp"
@@ -18,12 +17,16 @@ struct UnitAddresses {
   std::vector<std::uint32_t> addresses;
 };
 
-// Looks at every unit's DIE, and at nothing below. Units are in the order of their offsets.
-// `addresses` are sorted; those that no unit claims are left out. Only ranges within `code` count:
-// linkers leave those of code that they dropped at address 0. `warning` is set where the debug
-// information is damaged.
-std::vector<UnitAddresses> addresses_by_unit(Dwarf& dwarf, std::span<const std::uint64_t> addresses,
-                                             std::span<const AddressRange> code,
-                                             std::string& warning);
+struct ModuleUnits {
+  std::vector<UnitAddresses> units;  // in the order of their offsets
+  bool has_split = false;            // some units' DIEs are elsewhere
+  bool is_damaged = false;           // not all units could be looked at
+};
+
+// Looks at every unit's DIE, and at nothing below. `addresses` are sorted; those that no unit
+// claims are left out. Only ranges within `code` count: linkers leave those of code that they
+// dropped at address 0.
+ModuleUnits addresses_by_unit(Dwarf& dwarf, std::span<const std::uint64_t> addresses,
+                              std::span<const AddressRange> code);
 
 }  // namespace memtrace

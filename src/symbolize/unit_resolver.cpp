@@ -8,20 +8,16 @@
 
 #include "mtrace/error.hpp"
 #include "symbolize/line_program.hpp"
+#include "symbolize/split_half.hpp"
 #include "symbolize/unit_files.hpp"
 #include "symbolize/unit_scopes.hpp"
 
 namespace memtrace {
 namespace {
 
-const char* text_in(Dwarf_Die& die, unsigned name) {
-  Dwarf_Attribute attribute;
-  return dwarf_formstring(dwarf_attr(&die, name, &attribute));
-}
-
 std::string folder_of(Dwarf_Die& lines_unit, Dwarf_Die& scopes_unit) {
   for (Dwarf_Die* const unit : {&lines_unit, &scopes_unit}) {
-    const char* const folder = text_in(*unit, DW_AT_comp_dir);
+    const char* const folder = attribute_text(*unit, DW_AT_comp_dir);
     if (folder != nullptr && *folder != '\0') return folder;
   }
   return {};
@@ -37,7 +33,7 @@ class UnitLines {
     if (dwarf_attr(&unit, DW_AT_stmt_list, &attribute) == nullptr) return;
     try {
       if (dwarf_formudata(&attribute, &offset) != 0) throw Error("its place is damaged");
-      header_ = read_line_header(source.lines, offset);
+      header_ = read_line_header(source.info.line_sections(), offset);
       rows_ = run_line_program(header_, addresses, source.code, is_damaged_);
     } catch (const Error&) {
       is_damaged_ = true;
@@ -99,22 +95,6 @@ class Chains {
   std::vector<Part> parts_;
 };
 
-// The unit's DIE that has all the others below it: in another file for split DWARF. The unit itself
-// where that is `missing`.
-Dwarf_Die split_half(Dwarf_Die& unit, std::string& missing) {
-  Dwarf_Die split;
-  std::uint8_t type = 0;
-  if (dwarf_cu_info(unit.cu, nullptr, &type, nullptr, &split, nullptr, nullptr, nullptr) != 0 ||
-      type != DW_UT_skeleton) {
-    return unit;
-  }
-  if (split.addr != nullptr) return split;
-  const char* name = text_in(unit, DW_AT_dwo_name);
-  if (name == nullptr) name = text_in(unit, DW_AT_GNU_dwo_name);
-  missing = name == nullptr ? "?" : name;
-  return unit;
-}
-
 }  // namespace
 
 UnitProblem resolve_unit(const UnitSource& source, Dwarf_Off unit,
@@ -122,17 +102,19 @@ UnitProblem resolve_unit(const UnitSource& source, Dwarf_Off unit,
                          FunctionNames& functions, Names& names) {
   UnitProblem problem;
   Dwarf_Die die;
-  if (dwarf_offdie(&source.dwarf, unit, &die) == nullptr)
+  if (dwarf_offdie(source.view.dwarf.get(), unit, &die) == nullptr)
     return {.is_damaged = true, .missing = {}};
-  Dwarf_Die scopes_die = split_half(die, problem.missing);
-  const UnitScopes scopes(scopes_die, addresses, source.search);
+  SplitHalf half = split_half(die, source.package, source.view);
+  const RangeLists ranges = half.is_there
+                                ? RangeLists(source.info.code_sections(), die, half.range_lists)
+                                : RangeLists(source.info.code_sections(), die);
+  const UnitScopes scopes(half.die, ranges, addresses, source.search);
   const UnitLines lines(source, die, addresses);
-  problem.is_damaged = scopes.is_damaged() || lines.is_damaged();
-  const std::string folder = folder_of(die, scopes_die);
+  problem.is_damaged = half.is_damaged || scopes.is_damaged() || lines.is_damaged();
+  problem.missing = half.missing;
+  const std::string folder = folder_of(die, half.die);
   UnitFiles files(lines.header(), folder, names);
-  const bool is_split = scopes_die.addr != die.addr;
-  UnitFiles call_files =
-      is_split ? UnitFiles(scopes_die, folder, names) : UnitFiles(lines.header(), folder, names);
+  UnitFiles call_files(half.has_files ? half.files : lines.header(), folder, names);
   Chains made(scopes, call_files, functions);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     SourceFrame frame;

@@ -7,17 +7,17 @@
 #include <span>
 #include <string>
 
-#include "symbolize/elf_file.hpp"
+#include "symbolize/debug_info.hpp"
 #include "symbolize/frame_chain.hpp"
 #include "symbolize/function_names.hpp"
-#include "symbolize/line_header.hpp"
 
 namespace memtrace {
 
 // What a unit is read from, and how far.
 struct UnitSource {
-  Dwarf& dwarf;
-  const LineSections& lines;
+  const DebugInfo& info;
+  DwarfView& view;              // of `info`
+  const DwarfPackage* package;  // may be nullptr
   std::span<const AddressRange> code;
   Search search;
 };

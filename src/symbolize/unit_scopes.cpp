@@ -3,6 +3,7 @@
 #include <dwarf.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace memtrace {
 namespace {
@@ -13,9 +14,11 @@ constexpr std::uint64_t kMostMarks = 4096;
 
 }  // namespace
 
-UnitScopes::UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses, Search search)
+UnitScopes::UnitScopes(Dwarf_Die unit, RangeLists ranges, std::span<const std::uint64_t> addresses,
+                       Search search)
     : addresses_(addresses),
-      reader_(unit),
+      ranges_(std::move(ranges)),
+      reader_(unit, ranges_.addresses()),
       innermost_(addresses.size(), kNoScope),
       thorough_(search == Search::thorough),
       marks_((addresses.size() + 1) * kMostMarks) {
@@ -80,18 +83,15 @@ UnitScopes::Position UnitScopes::visit_scope(const DieReader::Die& die, std::uin
 }
 
 UnitScopes::Claim UnitScopes::claim(const DieReader::Die& die, std::uint32_t scope) {
-  if (die.has_other_ranges) {
-    Dwarf_Die opened;
-    if (!reader_.open(die.at, opened)) return Claim::no_ranges;
-    Claim result = Claim::no_ranges;
-    Dwarf_Addr base = 0, low = 0, high = 0;
-    for (ptrdiff_t at = 0; (at = dwarf_ranges(&opened, at, &base, &low, &high)) > 0;) {
-      if (result == Claim::no_ranges) result = Claim::nothing;
-      if (claim_range(low, high, scope)) result = Claim::some;
+  if (die.ranges.kind != RangeListPlace::Kind::none) {
+    const std::vector<AddressRange>& ranges = ranges_.read(die.ranges);
+    Claim result = ranges.empty() ? Claim::no_ranges : Claim::nothing;
+    for (const AddressRange& range : ranges) {
+      if (claim_range(range.low, range.high, scope)) result = Claim::some;
     }
     return result;
   }
-  if (!die.has_plain_range) return Claim::no_ranges;
+  if (!die.has_low || !die.has_high) return Claim::no_ranges;
   return claim_range(die.low, die.high, scope) ? Claim::some : Claim::nothing;
 }
 

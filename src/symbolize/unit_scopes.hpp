@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "symbolize/die_reader.hpp"
+#include "symbolize/range_lists.hpp"
 
 namespace memtrace {
 
@@ -29,7 +30,8 @@ enum class Search : std::uint8_t { quick, thorough };
 // is in. `addresses` are sorted and must outlive this.
 class UnitScopes {
  public:
-  UnitScopes(Dwarf_Die unit, std::span<const std::uint64_t> addresses, Search search);
+  UnitScopes(Dwarf_Die unit, RangeLists ranges, std::span<const std::uint64_t> addresses,
+             Search search);
 
   // The innermost scope that holds addresses[i], or kNoScope.
   [[nodiscard]] std::uint32_t innermost(std::size_t i) const { return innermost_[i]; }
@@ -37,7 +39,7 @@ class UnitScopes {
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(scopes_.size()); }
   bool open(DieReader::Position at, Dwarf_Die& opened) const { return reader_.open(at, opened); }
   // Whether some of the DIEs could not be read.
-  [[nodiscard]] bool is_damaged() const { return reader_.is_damaged(); }
+  [[nodiscard]] bool is_damaged() const { return reader_.is_damaged() || ranges_.is_damaged(); }
 
  private:
   using Position = DieReader::Position;
@@ -53,6 +55,7 @@ class UnitScopes {
   bool claim_range(std::uint64_t low, std::uint64_t high, std::uint32_t scope);
 
   std::span<const std::uint64_t> addresses_;
+  RangeLists ranges_;
   DieReader reader_;
   std::vector<std::uint32_t> innermost_;
   std::vector<Scope> scopes_;

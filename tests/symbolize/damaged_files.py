@@ -24,17 +24,20 @@ def run(*command, folder):
     return subprocess.run([str(word) for word in command], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
+def sections_of(path, folder):
+    """{name: (address, begin, size)}"""
+    headers = run("readelf", "--section-headers", "--wide", path, folder=folder)
+    return {match[1]: (int(match[2], 16), int(match[3], 16), int(match[4], 16))
+            for match in re.finditer(r"\] (\.\S+)\s+\S+\s+(\w{16}) (\w+) (\w+)", headers)}  # fmt: skip
+
+
 def built(folder, number, flags):
     """The file, its sections to damage as (name, begin, size), and its code as (begin, end)."""
     path = folder / f"program{number}"
     run("g++", "-std=c++17", "-g", *flags, "-c", PROGRAMS / "main.cpp", "-o", "main.o", folder=folder)
     run("gcc", "-g", *flags, "-c", PROGRAMS / "say.c", "-o", "say.o", folder=folder)
     run("g++", "-g", *flags, "main.o", "say.o", "-Wl,--build-id", "-o", path, folder=folder)
-    headers = run("readelf", "--section-headers", "--wide", path, folder=folder)
-    sections = {
-        match[1]: (int(match[2], 16), int(match[3], 16), int(match[4], 16))
-        for match in re.finditer(r"\] (\.\S+)\s+\S+\s+(\w{16}) (\w+) (\w+)", headers)
-    }
+    sections = sections_of(path, folder)
     damaged = [(begin, size) for name, (_, begin, size) in sections.items()
                if size and name.startswith((".debug", ".symtab", ".strtab"))]  # fmt: skip
     address, _, size = sections[".text"]
@@ -94,6 +97,28 @@ def check_long_string(driver, folder, program):
     return []
 
 
+def check_packages(driver, folder, files):
+    """A package (.dwp) is damaged, the program is whole: its lines are known, and at most one warning says it."""
+    program = built(folder, "-packaged", ["-gdwarf-4", "-O1", "-gsplit-dwarf"])
+    path, _, _, addresses = program
+    packaged = folder / f"{path.name}.dwp"
+    run("dwp", "-e", path, "-o", packaged, folder=folder)
+    for half in folder.glob("*.dwo"):
+        half.unlink()
+    content, identity = packaged.read_bytes(), build_id(path, folder)
+    places = [(begin, size) for _, begin, size in sections_of(packaged, folder).values() if size]
+    problems = []
+    for number in range(files):
+        packaged.write_bytes(damage(content, places, random.Random(f"package {number}")))
+        try:
+            rest, errors = look_up(driver, path, identity, addresses)
+            if "main.cpp:" not in rest or errors.count("warning:") > 1:
+                problems.append(f"package, number {number}: {errors}")
+        except subprocess.SubprocessError as error:
+            problems.append(f"package, number {number}: {error}: {error.stderr}")
+    return problems
+
+
 def check_random(driver, folder, program, files):
     path, _, places, addresses = program
     content, identity = path.read_bytes(), build_id(path, folder)
@@ -122,9 +147,10 @@ def main():
                 problems += check_rest(arguments.driver, folder, program)
                 problems += check_long_string(arguments.driver, folder, program)
             problems += check_random(arguments.driver, folder, program, arguments.files)
+        problems += check_packages(arguments.driver, folder, 2 * arguments.files)
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"{len(WAYS) * arguments.files} damaged files, {len(problems)} problems")
+    print(f"{(len(WAYS) + 2) * arguments.files} damaged files, {len(problems)} problems")
     return 1 if problems else 0
 
 

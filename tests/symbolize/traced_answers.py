@@ -8,17 +8,15 @@ annotated line what its annotation says, and give nothing to any other line of t
 """
 
 import argparse
-import concurrent.futures
 import json
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-PROGRAMS = Path(__file__).resolve().parent / "programs"
-SECONDS = 120
+from checks import PROGRAMS, Failure, run, run_checks
+
 WAYS = {
     "-O0": ["-O0"],
     "-O1": ["-O1"],
@@ -32,15 +30,10 @@ WAYS = {
 }
 
 
-class Failure(Exception):
-    pass
-
-
-def run(*command, folder=None):
-    done = subprocess.run([str(word) for word in command], cwd=folder, capture_output=True, text=True,
-                          timeout=SECONDS, check=False)  # fmt: skip
-    if done.returncode != 0 or "mtrace: warning" in done.stderr:
-        raise Failure(f"{' '.join(map(str, command))} exited with {done.returncode}\n{done.stdout}{done.stderr}")
+def run_quietly(*command, folder=None):
+    done = run(*command, folder=folder)
+    if "mtrace: warning" in done.stderr:
+        raise Failure(f"{' '.join(map(str, command))} warned: {done.stderr}")
     return done.stdout
 
 
@@ -56,9 +49,9 @@ def annotated(source):
 def traced(mtrace, folder, command):
     """{(file, line): (bytes, blocks)} of the program, read when it is no more there."""
     snapshot = folder.parent / f"{folder.name}.zst"
-    run(mtrace, "run", "--nframe=100", "-o", snapshot, "--", *command, folder=folder)
+    run_quietly(mtrace, "run", "--nframe=100", "-o", snapshot, "--", *command, folder=folder)
     shutil.rmtree(folder)
-    report = json.loads(run(mtrace, "top", snapshot, "--format=json"))
+    report = json.loads(run_quietly(mtrace, "top", snapshot, "--format=json"))
     return {(frame["filename"], frame["lineno"]): (group["size"], group["count"])
             for group in report["statistics"] for frame in group["traceback"]}  # fmt: skip
 
@@ -75,17 +68,16 @@ def expect(found, sources):
 
 
 def build(folder, compiler, flags):
-    folder.mkdir()
     source = PROGRAMS / "containers.cpp"
     run(compiler, "-std=c++17", "-g", *flags, source, "-o", "program", folder=folder)
 
 
-def check_way(mtrace, folder, compiler, flags):
+def check_way(folder, mtrace, compiler, flags):
     build(folder, compiler, flags)
     expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "containers.cpp"])
 
 
-def check_stripped(mtrace, folder, compiler):
+def check_stripped(folder, mtrace, compiler):
     build(folder, compiler, ["-O2"])
     run("objcopy", "--only-keep-debug", "program", "program.debug", folder=folder)
     run("strip", "--strip-all", "program", folder=folder)
@@ -93,7 +85,7 @@ def check_stripped(mtrace, folder, compiler):
     expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "containers.cpp"])
 
 
-def check_plugin(mtrace, folder, compiler):
+def check_plugin(folder, mtrace, compiler):
     """It is unloaded before the program ends."""
     build(folder, compiler, ["-O1", "-rdynamic"])
     run(compiler, "-std=c++17", "-g", "-O1", "-fPIC", "-shared", PROGRAMS / "plugin.cpp", "-o", "plugin.so",
@@ -103,8 +95,7 @@ def check_plugin(mtrace, folder, compiler):
            [PROGRAMS / "plugin.cpp"])  # fmt: skip
 
 
-def check_rust(mtrace, folder, flags):
-    folder.mkdir()
+def check_rust(folder, mtrace, flags):
     run("rustc", "-g", "--edition", "2021", *flags, PROGRAMS / "collections.rs", "-o", "program", folder=folder)
     expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "collections.rs"])
 
@@ -115,39 +106,26 @@ def rust_works():
     return rustc is not None and subprocess.run([rustc, "--version"], capture_output=True, check=False).returncode == 0
 
 
-def checks():
+def checks(mtrace):
     compilers = [compiler for compiler in ("g++", "clang++") if shutil.which(compiler)]
     for compiler in compilers:
         for name, flags in WAYS.items():
             # clang's LTO needs a linker of its own; the others make no difference to it.
             if compiler == "g++" or name not in ("lto", "-O1", "dwarf4", "compressed"):
-                yield f"{compiler} {name}", check_way, (compiler, flags)
-        yield f"{compiler} stripped", check_stripped, (compiler,)
-        yield f"{compiler} plugin", check_plugin, (compiler,)
+                yield f"{compiler} {name}", check_way, mtrace, compiler, flags
+        yield f"{compiler} stripped", check_stripped, mtrace, compiler
+        yield f"{compiler} plugin", check_plugin, mtrace, compiler
     if rust_works():
-        yield "rust -O0", check_rust, ([],)
-        yield "rust -O3", check_rust, (["-C", "opt-level=3"],)
+        yield "rust -O0", check_rust, mtrace, []
+        yield "rust -O3", check_rust, mtrace, ["-C", "opt-level=3"]
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mtrace", required=True, type=lambda path: Path(path).resolve())
-    parser.add_argument("--only", default="", help="ways whose name has this in it")
+    parser.add_argument("--only", default="", help="checks whose name has this in it")
     arguments = parser.parse_args()
-    problems = []
-    with tempfile.TemporaryDirectory(prefix="mtrace-test-") as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        chosen = [way for way in checks() if arguments.only in way[0]]
-        running = [(name, pool.submit(check, arguments.mtrace, Path(folder) / str(number), *more))
-                   for number, (name, check, more) in enumerate(chosen)]  # fmt: skip
-        for name, future in running:
-            try:
-                future.result()
-            except (Failure, subprocess.TimeoutExpired) as failure:
-                problems.append(f"{name}: {failure}")
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print(f"{len(running)} ways of building, {len(problems)} problems")
-    return 1 if problems or not running else 0
+    return run_checks(checks(arguments.mtrace), arguments.only)
 
 
 if __name__ == "__main__":
