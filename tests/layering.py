@@ -123,7 +123,7 @@ def sources(folder):
 
 def main():
     checked = [(file, "include", PUBLIC) for file in sources(ROOT / "include")]
-    for folder in sorted(path for path in (ROOT / "src").iterdir() if path.is_dir()):
+    for folder in sorted(path for path in (ROOT / "src").iterdir() if path.is_dir() and sources(path)):
         if folder.name not in FOLDERS:
             raise SystemExit(f"src/{folder.name}: the table in {__file__} has no row for it")
         checked += [(file, folder.name, FOLDERS[folder.name]) for file in sources(folder)]

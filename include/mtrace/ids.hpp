@@ -4,9 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <utility>
 #include <vector>
+
+#include "mtrace/export.hpp"
 
 namespace memtrace {
 
@@ -59,7 +60,7 @@ class IdVector {
   auto begin() { return items_.begin(); }
   auto end() { return items_.end(); }
 
-  friend bool operator==(const IdVector&, const IdVector&) = default;
+  MTRACE_COMPARABLE(IdVector);
 
  private:
   std::vector<T> items_;
@@ -79,7 +80,9 @@ class IdRange {
       ++value_;
       return *this;
     }
-    friend bool operator==(const Iterator&, const Iterator&) = default;
+    friend bool operator!=(const Iterator& left, const Iterator& right) {
+      return left.value_ != right.value_;
+    }
 
    private:
     std::uint32_t value_;

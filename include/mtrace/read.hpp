@@ -1,6 +1,7 @@
 // Opening snapshots.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -142,6 +141,6 @@ TopReport top(Snapshot&& snapshot, const Selection& selection,
 // Neither is modified, nor needed later. Throws Error.
 MTRACE_API DiffReport diff(const Snapshot& before, const Snapshot& after,
                            const Selection& selection,
-                           const Ranking& ranking = {.sort = SortKey::size_diff});
+                           const Ranking& ranking = {SortKey::size_diff});
 
 }  // namespace memtrace

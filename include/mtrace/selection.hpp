@@ -1,6 +1,7 @@
 // What to look at: which frames are visible, which blocks count, how they are grouped.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -37,14 +37,14 @@ struct Frame {
   [[nodiscard]] bool is_address() const {
     return kind == FrameKind::return_address || kind == FrameKind::exact_address;
   }
-  friend bool operator==(const Frame&, const Frame&) = default;
+  MTRACE_COMPARABLE(Frame);
 };
 
 // A shared object (name: its path) or a Python package.
 struct Module {
   StringId name = kNone<StringId>;
   std::string build_id;  // raw bytes of the ELF note; empty where there is none
-  friend bool operator==(const Module&, const Module&) = default;
+  MTRACE_COMPARABLE(Module);
 };
 
 struct Node {
@@ -64,7 +64,7 @@ struct Tracebacks {
 struct Domain {
   std::uint32_t number = 0;
   std::string name;  // empty: known by its number only
-  friend bool operator==(const Domain&, const Domain&) = default;
+  MTRACE_COMPARABLE(Domain);
 };
 
 enum class Metric : std::uint8_t {
@@ -80,7 +80,7 @@ MTRACE_API std::string_view name_of(Metric metric);
 struct Amount {
   std::int64_t size = 0;   // bytes
   std::int64_t count = 0;  // blocks
-  friend bool operator==(const Amount&, const Amount&) = default;
+  MTRACE_COMPARABLE(Amount);
 };
 
 // Sizes and counts of sampled blocks are estimates: unbiased, with the variances beside them.
@@ -115,7 +115,7 @@ struct Losses {
   std::uint64_t truncated_tracebacks = 0;  // blocks whose traceback has fewer frames than the stack
   std::uint64_t dropped_blocks = 0;        // allocations that could not be recorded
   std::uint64_t unknown_frees = 0;         // frees of blocks that were never seen
-  friend bool operator==(const Losses&, const Losses&) = default;
+  MTRACE_COMPARABLE(Losses);
 };
 
 enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc };
@@ -137,13 +137,13 @@ struct Metadata {
   std::optional<std::uint64_t> sampling_rate;    // bytes between samples on average; none: exact
   std::uint64_t merged = 1;                      // snapshots that were added up into this one
   Losses losses;
-  friend bool operator==(const Metadata&, const Metadata&) = default;
+  MTRACE_COMPARABLE(Metadata);
 };
 
 struct TimelinePoint {
   std::int64_t time = 0;      // nanoseconds since the Unix epoch, never decreasing
   std::uint64_t current = 0;  // traced bytes
-  friend bool operator==(const TimelinePoint&, const TimelinePoint&) = default;
+  MTRACE_COMPARABLE(TimelinePoint);
 };
 
 struct Snapshot {

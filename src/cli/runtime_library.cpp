@@ -11,11 +11,13 @@
 namespace memtrace {
 namespace {
 
-constexpr const char* kName = "libmtrace_rt.so";
+// Its SONAME: a program that is linked with the runtime then has no second one.
+constexpr const char* kName = MTRACE_RUNTIME_NAME;
 
-// From the folder of the program.
-constexpr std::array kFolders = {
-    ".", "src/runtime", "src", "../lib", "../lib/x86_64-linux-gnu", "../lib64", "../lib/mtrace"};
+// From the folder of the program: where it was built, where it is installed, and where other ways
+// of installing put it.
+constexpr std::array kFolders = {".", MTRACE_RUNTIME_FOLDER, "../lib", "../lib/x86_64-linux-gnu",
+                                 "../lib64"};
 
 std::string find_library() {
   const char* const given = std::getenv("MTRACE_RUNTIME");

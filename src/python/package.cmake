@@ -18,6 +18,7 @@ if(NOT packages)
   return()
 endif()
 list(GET packages 0 first)
+set(MTRACE_PYTHON_VERSION ${first} PARENT_SCOPE)
 
 # --- files of snapshots, through the library: one module for all interpreters ---
 
@@ -26,7 +27,7 @@ add_library(mtrace_python_files MODULE
 target_include_directories(mtrace_python_files SYSTEM PRIVATE ${${first}_include})
 target_compile_definitions(mtrace_python_files PRIVATE Py_LIMITED_API=0x03090000)
 target_link_libraries(mtrace_python_files PRIVATE
-  mtrace_base mtrace_wire mtrace_model mtrace_read mtrace_write mtrace_flags)
+  mtrace_base mtrace_wire mtrace_model mtrace_read mtrace_write mtrace_flags ${MTRACE_STATIC_CXX})
 target_link_options(mtrace_python_files PRIVATE LINKER:--exclude-libs,ALL)
 set_target_properties(mtrace_python_files PROPERTIES
   PREFIX "" OUTPUT_NAME _files SUFFIX .abi3.so LIBRARY_OUTPUT_DIRECTORY ${package_folder})
@@ -54,7 +55,7 @@ execute_process(COMMAND ${make_wheel} info ${PROJECT_BINARY_DIR}/python ${packag
 
 # --- as wheels: `cmake --build BUILD --target wheel` makes BUILD/mtrace-….whl ---
 
-# With the command and its runtime in it: below a virtual environment, bin/mtrace finds lib/libmtrace_rt.so,
+# With the command and its runtime in it: below a virtual environment, bin/mtrace finds lib/libmtrace_rt.so.0,
 # and so does the extension module.
 add_custom_target(wheel)
 foreach(version IN LISTS packages)
@@ -62,7 +63,7 @@ foreach(version IN LISTS packages)
     COMMAND ${make_wheel} wheel ${PROJECT_BINARY_DIR} --version ${PROJECT_VERSION} --tag ${${version}_tag}
       --package ${CMAKE_CURRENT_SOURCE_DIR}/mtrace ${beside_options} --module $<TARGET_FILE:mtrace_python_${version}>
       --module $<TARGET_FILE:mtrace_python_files> --script $<TARGET_FILE:mtrace_command>
-      --library $<TARGET_FILE:mtrace_rt>
+      --library $<TARGET_SONAME_FILE:mtrace_rt>
     VERBATIM)
   add_dependencies(wheel_${version} mtrace_python_${version} mtrace_python_files mtrace_command mtrace_rt)
   add_dependencies(wheel wheel_${version})
@@ -72,12 +73,19 @@ endforeach()
 
 if(MTRACE_INSTALL)
   # Where each interpreter looks below a prefix that it knows (/usr/local, a virtual environment). Below
-  # any other, PYTHONPATH says where to look.
+  # any other, PYTHONPATH says where to look, or MTRACE_PYTHON_FOLDER what the interpreter knows.
+  set(MTRACE_PYTHON_FOLDER "" CACHE STRING
+    "Where the Python package goes below the prefix (empty: where each interpreter looks below /usr/local)")
   foreach(version IN LISTS packages)
     set(site ${${version}_site})
-    install(FILES ${python_files} DESTINATION ${site}/mtrace)
-    install(TARGETS mtrace_python_${version} mtrace_python_files LIBRARY DESTINATION ${site}/mtrace)
-    install(FILES ${beside} DESTINATION ${site})
-    install(DIRECTORY ${PROJECT_BINARY_DIR}/python/mtrace-${PROJECT_VERSION}.dist-info DESTINATION ${site})
+    if(MTRACE_PYTHON_FOLDER)
+      set(site ${MTRACE_PYTHON_FOLDER})
+    endif()
+    install(FILES ${python_files} DESTINATION ${site}/mtrace COMPONENT python)
+    install(TARGETS mtrace_python_${version} mtrace_python_files
+      LIBRARY DESTINATION ${site}/mtrace COMPONENT python)
+    install(FILES ${beside} DESTINATION ${site} COMPONENT python)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/python/mtrace-${PROJECT_VERSION}.dist-info DESTINATION ${site}
+      COMPONENT python)
   endforeach()
 endif()

@@ -11,7 +11,8 @@ import tracemalloc
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-WARNINGS = ["-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+WARNINGS = ["-std=c++20", *STRICT]
 EXPECTED = """\
 top 5 of 7
 9000 bytes in 3 blocks: /app/cache.py:30
@@ -30,11 +31,12 @@ grown: 1, added: 2
 """
 
 
-def run(*command, environment=None):
+def run(*command, environment=None, stderr=subprocess.PIPE):
     """Returns what the command prints; ends the test with all of it if the command fails."""
     done = subprocess.run(
         [str(word) for word in command],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env=os.environ | (environment or {}),
         check=False,
@@ -112,10 +114,14 @@ def check_cmake_package(arguments, prefix, snapshots, folder):
     run(
         *(arguments.cmake, "-S", HERE, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"),
         f"-DCMAKE_CXX_COMPILER={arguments.compiler}",
-        f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS[1:])}",
+        f"-DCMAKE_CXX_FLAGS={' '.join(STRICT)}",
+        f"-DCMAKE_C_FLAGS={' '.join(STRICT)}",
     )
     run(arguments.cmake, "--build", build)
     check_example("with CMake", build / "example", snapshots)
+    if next(prefix.rglob("libmtrace_rt.so"), None):
+        check_self_traced(build / "self_traced", prefix, folder)
+        check_both(build / "both", folder)
 
 
 def check_pkg_config(arguments, prefix, snapshots, folder):
@@ -124,37 +130,57 @@ def check_pkg_config(arguments, prefix, snapshots, folder):
     options = run("pkg-config", "--cflags", "--libs", "mtrace", environment=found).split()
     program = folder / "with_pkg_config"
     run(arguments.compiler, *WARNINGS, HERE / "example.cpp", *options, "-o", program)
-    check_example("with pkg-config", program, snapshots, {"LD_LIBRARY_PATH": str(library)})
-
-
-def check_runtime(prefix, folder):
-    """A C program that traces itself, as strictly as C99 goes; and the wrapper in C++17."""
-    library = next(prefix.rglob("libmtrace_rt.so"), None)
-    if library is None:
+    environment = {"LD_LIBRARY_PATH": str(library)}
+    check_example("with pkg-config", program, snapshots, environment)
+    if not (library / "libmtrace_rt.so").exists():
         print("built without the runtime: left out")
         return
-    found = {"PKG_CONFIG_PATH": str(library.parent / "pkgconfig")}
     options = run("pkg-config", "--cflags", "--libs", "mtrace_rt", environment=found).split()
-    program, snapshot = folder / "self_traced", folder / "self_traced.zst"
-    strict = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g")
-    run("cc", *strict, HERE / "self_traced.c", *options, "-o", program)
-    printed = run(program, snapshot, environment={"LD_LIBRARY_PATH": str(library.parent)})
+    program = folder / "self_traced"
+    run("cc", "-std=c99", *STRICT, "-g", HERE / "self_traced.c", *options, "-o", program)
+    check_self_traced(program, prefix, folder, environment)
+    options = run("pkg-config", "--cflags", "--libs", "mtrace", "mtrace_rt", environment=found).split()
+    program = folder / "both"
+    run(arguments.compiler, "-std=c++17", *STRICT, HERE / "both.cpp", *options, "-o", program)
+    check_both(program, folder, environment)
+
+
+def check_self_traced(program, prefix, folder, environment=None):
+    snapshot = folder / "self_traced.zst"
+    printed = run(program, snapshot, environment=environment)
     expect(int(printed) == 12345, f"it traced {printed} bytes, not 12345")
     top = run(prefix / "bin" / "mtrace", "top", "--format=csv", snapshot)
-    expect("\n1,12345,1,12345,/" in top and "self_traced.c,13,main," in top, f"mtrace top does not find its line:\n{top}")
-    source = folder / "wrapper.cpp"
-    source.write_text("#include <mcheck.h>\n" + '#include "mtrace/mtrace.hpp"\n' * 2)
-    run("c++", "-std=c++17", *strict[1:], "-fsyntax-only", f"-I{prefix / 'include'}", source)
+    expect("\n1,12345,1,12345,/" in top, f"mtrace top does not find its block:\n{top}")
+    expect("self_traced.c,13,main," in top, f"mtrace top does not find its line:\n{top}")
+
+
+def check_both(program, folder, environment=None):
+    printed = run(program, folder / "both.zst", environment=environment)
+    expect(printed == "1 block of 54321 bytes in keep\n", f"the program with both libraries printed {printed!r}")
 
 
 def check_headers(arguments, prefix, folder):
-    """Each public header compiles alone, and twice over, without the project's own options."""
-    headers = sorted((prefix / "include" / "mtrace").glob("*.hpp"))
+    """Each public header compiles alone, and twice over, beside glibc's own mtrace, without the
+    project's own options."""
+    headers = sorted((prefix / "include" / "mtrace").glob("*.h*"))
     expect(headers, "no public header was installed")
     for header in headers:
-        source = folder / "header.cpp"
-        source.write_text(f'#include "mtrace/{header.name}"\n' * 2)
-        run(arguments.compiler, *WARNINGS, "-fsyntax-only", f"-I{prefix / 'include'}", source)
+        languages = [("c++", "c++17")]  # as C++20 the project itself compiles them
+        if header.suffix == ".h":
+            languages += [("c", "c99"), ("c", "c11"), ("c", "c17")]
+        source = folder / "header"
+        source.write_text(f'#include "mtrace/{header.name}"\n' * 2 + "#include <mcheck.h>\n")
+        for language, standard in languages:
+            compiler = arguments.compiler if language == "c++" else "cc"
+            options = ("-x", language, f"-std={standard}", *STRICT, "-fsyntax-only")
+            run(compiler, *options, f"-I{prefix / 'include'}", source)
+
+
+def exports_of(library):
+    """Lines as nm has them: the kind, and the name with its version, if it has one."""
+    lines = run("nm", "-DC", "--defined-only", "--with-symbol-versions", library).splitlines()
+    expect(lines, f"{library} exports nothing")
+    return [line.split(maxsplit=1)[1] for line in lines]
 
 
 def check_exports(prefix):
@@ -162,34 +188,58 @@ def check_exports(prefix):
     headers = "".join(path.read_text() for path in (prefix / "include" / "mtrace").glob("*.hpp"))
     declared = set(re.findall(r"\w+", headers))
     library = next(prefix.rglob("libmtrace.so"))
-    symbols = run("nm", "-DC", "--defined-only", library).splitlines()
-    expect(symbols, f"{library} exports nothing")
-    for line in symbols:
-        symbol = line.split(maxsplit=2)[2]
+    for line in exports_of(library):
+        symbol = line[2:]
+        if line.startswith("A "):  # the version itself
+            continue
         match = re.match(r"(?:(?:vtable|typeinfo|typeinfo name) for )?memtrace::([~\w:]+)", symbol)
         expect(match, f"{library.name} exports {symbol}, which is not memtrace's")
         for word in re.findall(r"\w+", match[1]):
             expect(word in declared, f"{library.name} exports {symbol}, which no header declares")
 
 
+def check_symbol_lists(arguments, prefix):
+    """What a program that is linked with a library may ask for, by name: no more, no less."""
+    for name in ("libmtrace", "libmtrace_rt"):
+        library = next(prefix.rglob(f"{name}.so"), None)
+        if library is None:
+            continue
+        # Weak ones are inline functions and the like, which a program has itself; which of them a
+        # library has too is up to the compiler.
+        exported = {line for line in exports_of(library) if line[0] not in "WVu"}
+        path = HERE / "abi" / f"{name}.symbols"
+        if arguments.update:
+            path.write_text("\n".join(sorted(exported)) + "\n")
+        listed = set(path.read_text().splitlines())
+        expect(exported == listed, f"{library.name} exports, and {path.name} does not list, {exported - listed}, and "
+               f"lists {listed - exported}; where that is meant to be: --update")
+
+
 def check_subproject(arguments, folder):
-    build = folder / "subproject"
-    run(
-        *(arguments.cmake, "-S", HERE / "subproject", "-B", build),
-        f"-DMTRACE_SOURCE_DIR={arguments.source}",
-        f"-DCMAKE_CXX_COMPILER={arguments.compiler}",
-    )
-    ctest = Path(arguments.cmake).with_name("ctest")
-    listed = run(ctest, "--test-dir", build, "--show-only")
-    expect("Total Tests: 0" in listed, f"a project that contains mtrace gets its tests:\n{listed}")
-    scripts = "".join(path.read_text() for path in build.rglob("cmake_install.cmake"))
-    expect("file(INSTALL" not in scripts, "a project that contains mtrace installs its files")
+    """By add_subdirectory and by FetchContent, with warnings taken for errors."""
+    for how in ("add_subdirectory", "FetchContent"):
+        build = folder / how
+        done = run(
+            *(arguments.cmake, "-S", HERE / "subproject", "-B", build, "-G", "Ninja", "-Werror=dev"),
+            f"-DMTRACE_SOURCE_DIR={arguments.source}",
+            f"-DHOW={how}",
+            f"-DCMAKE_CXX_COMPILER={arguments.compiler}",
+            stderr=subprocess.STDOUT,
+        )
+        expect("Warning" not in done, f"a project that contains mtrace is warned:\n{done}")
+        ctest = Path(arguments.cmake).with_name("ctest")
+        listed = run(ctest, "--test-dir", build, "--show-only")
+        expect("Total Tests: 0" in listed, f"a project that contains mtrace gets its tests:\n{listed}")
+        scripts = "".join(path.read_text() for path in build.rglob("cmake_install.cmake"))
+        expect("file(INSTALL" not in scripts, "a project that contains mtrace installs its files")
+        run(arguments.cmake, "--build", build, "--target", "CMakeFiles/host.dir/host.cpp.o")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("cmake", "compiler", "source", "build"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--update", action="store_true", help="write the lists of exported symbols anew")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mtrace-install-") as name:
         folder = Path(name)
@@ -199,9 +249,9 @@ def main():
         check_command(prefix, snapshots)
         check_headers(arguments, prefix, folder)
         check_exports(prefix)
+        check_symbol_lists(arguments, prefix)
         check_cmake_package(arguments, prefix, snapshots, folder)
         check_pkg_config(arguments, prefix, snapshots, folder)
-        check_runtime(prefix, folder)
         check_subproject(arguments, folder)
 
 

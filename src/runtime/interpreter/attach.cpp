@@ -54,7 +54,7 @@ TextBuffer<8> short_version(std::string_view version) {
 }
 
 // It is in the Python package: where it was built, or where both are installed, below lib or, as
-// Debian has it, lib/x86_64-linux-gnu.
+// Debian has it, lib/x86_64-linux-gnu. Debian's packages of Python modules are in python3/.
 bool find_front_end() {
   const auto version = short_version(Py_GetVersion());
   Dl_info own;
@@ -68,7 +68,8 @@ bool find_front_end() {
   site_packages << "/site-packages/mtrace/";
   for (const std::string_view up : {"", "../"}) {
     for (const std::string_view below :
-         {std::string_view("python/mtrace/"), site_packages.text(), dist_packages.text()}) {
+         {std::string_view("python/mtrace/"), site_packages.text(), dist_packages.text(),
+          std::string_view("python3/dist-packages/mtrace/")}) {
       python.front_end.clear();
       python.front_end << folder << up << below << "_mtrace.cpython-" << version.text()
                        << "-x86_64-linux-gnu.so";
