@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Proves that the README's commands work on a Debian 12 with nothing installed: makes such a root with
-# debootstrap, copies the source tree into it, and runs the commands there. Packages come from where
-# this machine gets its own.
+# Proves that mtrace works on a Debian 12 with nothing installed: makes such roots with debootstrap, below DIR, and runs
+# there the README's commands (readme), and what `./dev package` makes (packages). Packages of Debian come from where
+# this machine gets its own. Roots that are there already are used again.
+#
+#   bare_root.sh DIR [readme|packages]...
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-root=${1:?usage: bare_root.sh DIR}
+base=${1:?usage: bare_root.sh DIR [readme|packages]...}
+shift
 suite=bookworm
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -17,7 +20,7 @@ mirror() {
 }
 
 make_root() {
-  local source included=apt
+  local root=$1 source included=apt
   source=$(mirror)
   [ -n "$source" ] || fail "this machine's apt has no source for $suite to take packages from"
   case $source in https:*) included=apt,ca-certificates ;; esac
@@ -26,7 +29,7 @@ make_root() {
 
 # The root asks for packages as this machine does, and trusts the certificates that this one trusts.
 copy_network_settings() {
-  local path
+  local root=$1 path
   rm -f "$root/etc/apt/sources.list"
   for path in etc/apt/sources.list etc/apt/sources.list.d etc/apt/apt.conf.d etc/apt/trusted.gpg.d \
     etc/apt/keyrings usr/share/keyrings etc/ssl/certs/ca-certificates.crt etc/resolv.conf etc/hosts; do
@@ -37,7 +40,7 @@ copy_network_settings() {
 }
 
 copy_source_tree() {
-  local tree=$root/root/mtrace
+  local tree=$1/root/mtrace
   mkdir -p "$tree"
   git ls-files --cached --others --exclude-standard -z |
     while IFS= read -r -d '' file; do
@@ -55,22 +58,43 @@ in_root() {
     mount --rbind /dev "$root/dev"
     exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LANG=C.UTF-8 \
       ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} "$@"
-  ' in_root "$root" "$@" </dev/null
+  ' in_root "$@" </dev/null
 }
 
-[ ! -e "$root" ] || [ -z "$(ls -A "$root")" ] || fail "$root is there already and not empty"
-say "debootstrap $suite into $root"
-make_root
-copy_network_settings
-copy_source_tree
-
-while IFS= read -r command; do
-  say "in the bare root: $command"
-  in_root bash -euc "cd /root/mtrace && $command"
-done <<'COMMANDS'
+# README's commands, as a newcomer types them.
+readme() {
+  while IFS= read -r command; do
+    say "in the bare root: $command"
+    in_root "$base/build" bash -euc "cd /root/mtrace && $command"
+  done <<'COMMANDS'
 ./dev test
 ./dev demo
 rm -rf build && cmake -S . -B build && cmake --build build && cmake --install build --prefix /tmp/p
 /tmp/p/bin/mtrace --version
 COMMANDS
-say "every command worked in $root"
+}
+
+# Packages that are made in one root are used in another, in which nothing was ever built.
+packages() {
+  local tree=$base/build/root/mtrace/build
+  say "make packages, and older ones"
+  in_root "$base/build" bash -euc 'cd /root/mtrace && ./dev package &&
+    MTRACE_PACKAGE_VERSION=0.0.1 src/packaging/make_packages.sh . build/packaging build/older'
+  say "use them"
+  rm -rf "$base/use/root/packages"
+  mkdir "$base/use/root/packages"
+  cp -r "$tree/packages" "$tree/older" tests "$base/use/root/packages/"
+  in_root "$base/use" /root/packages/tests/install/packages.sh /root/packages/{packages,older,tests}
+}
+
+if [ $# = 0 ]; then set -- readme packages; fi
+if [ ! -e "$base/use" ]; then
+  say "debootstrap $suite into $base"
+  mkdir -p "$base"
+  make_root "$base/use"
+  copy_network_settings "$base/use"
+  cp -a "$base/use" "$base/build"
+fi
+copy_source_tree "$base/build"
+for part; do "$part"; done
+say "everything worked in $base: $*"

@@ -6,6 +6,8 @@ if(NOT CPACK_GENERATOR STREQUAL DEB)
 endif()
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
+# Each has a description of its own, whose first line is the summary.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_COMPONENTS_ALL command library development)
 set(CPACK_COMPONENTS_GROUPING IGNORE)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -27,12 +29,12 @@ set(CPACK_DEBIAN_COMMAND_PACKAGE_NAME mtrace)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS "python3-mtrace, libmtrace-dev")
 set(CPACK_DEBIAN_COMMAND_DESCRIPTION "memory tracer and snapshot analyzer
- mtrace says which lines of a program hold its memory, what grew between two
- moments, and what made the peak. It traces any program that allocates with
- malloc or operator new, unchanged, and reads what Python's tracemalloc dumps.
- .
- The script of the same name in libc-devtools, and its manual page, are called
- mtrace.libc while this package is installed.")
+mtrace says which lines of a program hold its memory, what grew between two
+moments, and what made the peak. It traces any program that allocates with
+malloc or operator new, unchanged, and reads what Python's tracemalloc dumps.
+
+The script of the same name in libc-devtools, and its manual page, are called
+mtrace.libc while this package is installed.")
 set(CPACK_DEBIAN_COMMAND_PACKAGE_CONTROL_EXTRA
   ${CPACK_MTRACE_PACKAGING}/mtrace/preinst ${CPACK_MTRACE_PACKAGING}/mtrace/postrm
   ${CPACK_MTRACE_CONTROL}/runtime/shlibs ${CPACK_MTRACE_PACKAGING}/triggers)
@@ -43,11 +45,11 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_MULTIARCH same)
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "library that reads and compares memory snapshots
- libmtrace opens the snapshots that mtrace and Python's tracemalloc write,
- selects, groups, ranks and compares what is in them, and looks up the lines of
- addresses.
- .
- This package has the shared library.")
+libmtrace opens the snapshots that mtrace and Python's tracemalloc write,
+selects, groups, ranks and compares what is in them, and looks up the lines of
+addresses.
+
+This package has the shared library.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA
   ${CPACK_MTRACE_CONTROL}/library/shlibs ${CPACK_MTRACE_PACKAGING}/triggers)
 
@@ -56,11 +58,11 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "${library} (= ${CPACK_MTRACE_VERSION}), mtrace (= ${CPACK_MTRACE_VERSION})")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "library that reads memory snapshots: development files
- libmtrace opens the snapshots that mtrace and Python's tracemalloc write,
- selects, groups, ranks and compares what is in them. With the runtime,
- libmtrace_rt, a program traces itself.
- .
- This package has the headers and what CMake and pkg-config need, for both.")
+libmtrace opens the snapshots that mtrace and Python's tracemalloc write,
+selects, groups, ranks and compares what is in them. With the runtime,
+libmtrace_rt, a program traces itself.
+
+This package has the headers and what CMake and pkg-config need, for both.")
 
 # --- the Python package, for Debian's own interpreter ---
 
@@ -75,10 +77,10 @@ set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS
   "mtrace (= ${CPACK_MTRACE_VERSION}), python3 (>= ${CPACK_MTRACE_PYTHON}), python3 (<< 3.${next_minor})")
 set(CPACK_DEBIAN_PYTHON_PACKAGE_SUGGESTS python3-pytest)
 set(CPACK_DEBIAN_PYTHON_DESCRIPTION "memory tracer for Python programs
- Traces the memory of a Python program by its lines, with the API of tracemalloc
- at a fraction of its cost, and that of C extensions by the lines that called
- them. MTRACE=25 in the environment traces a program as it is; with pytest, a
- budget holds tests to a limit.")
+Traces the memory of a Python program by its lines, with the API of
+tracemalloc at a fraction of its cost, and that of C extensions by the lines
+that called them. MTRACE=25 in the environment traces a program as it is; with
+pytest, a budget holds tests to a limit.")
 set(CPACK_DEBIAN_PYTHON_PACKAGE_CONTROL_EXTRA
   ${CPACK_MTRACE_PACKAGING}/python3-mtrace/postinst ${CPACK_MTRACE_PACKAGING}/python3-mtrace/prerm)
 
