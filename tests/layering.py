@@ -28,7 +28,7 @@ FOLDERS = {
     "analysis": (ANALYSIS, {"model", "base"}, {"fmt", "tsl"}),
     "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl", "zstd"}),
     "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),
-    "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils"}),
+    "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils", "zlib"}),
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
     # The tracer's half of the package, over the runtime, and the files' half, over the library.
     "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model"}, {"fmt", "python"}),

@@ -71,7 +71,7 @@ class NodeMap {
   const Tracebacks& from_;
   const HiddenFrames& hidden_;
   IdVector<NodeId, NodeId> node_of_;
-  IdVector<NodeId, NodeId> below_;        // as a caller of the program's frames
+  IdVector<NodeId, NodeId> below_;         // as a caller of the program's frames
   IdVector<NodeId, char> is_interpreted_;  // a frame of the program is on its path
 };
 

@@ -100,7 +100,7 @@ std::vector<std::string> AddressBook::look_up(const Tracebacks& tables,
     if (!nothing_new(requests[i])) places.push_back(asked_[i].place);
   }
   std::erase_if(requests, nothing_new);
-  memtrace::look_up(requests, options, names_);
+  memtrace::look_up(requests, options, servers_, names_);
   std::vector<std::string> warnings;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     ModuleRequest& known = known_[places[i]];

@@ -9,6 +9,7 @@
 
 #include "model/traceback_builder.hpp"
 #include "mtrace/symbolize.hpp"
+#include "symbolize/debug_servers.hpp"
 #include "symbolize/module_lookup.hpp"
 
 namespace memtrace {
@@ -43,6 +44,7 @@ class AddressBook {
   [[nodiscard]] std::vector<ModuleRequest> unknown() const;
   void learn(ModuleRequest&& answered, ModuleRequest& known) const;
 
+  DebugServers servers_;
   TracebackBuilder texts_;
   Names names_{[this](std::string_view text) { return texts_.string(text); }};
   std::map<std::pair<std::string, std::string>, std::size_t> places_;  // by path and build id

@@ -17,8 +17,9 @@ namespace {
 constexpr auto kProgressEvery = std::chrono::milliseconds(50);
 
 struct OpenModule {
-  OpenModule(ModuleRequest& request, const SymbolizeOptions& options, Names& names)
-      : lookup(request, options, names), addresses(request.addresses.size()) {}
+  OpenModule(ModuleRequest& request, const SymbolizeOptions& options, DebugServers& servers,
+             Names& names)
+      : lookup(request, options, servers, names), addresses(request.addresses.size()) {}
 
   ModuleLookup lookup;
   std::uint64_t addresses;     // not counted as done yet
@@ -32,8 +33,9 @@ struct Task {
 
 class LookupThreads {
  public:
-  LookupThreads(std::span<ModuleRequest> requests, const SymbolizeOptions& options, Names& names)
-      : requests_(requests), options_(options), names_(names) {
+  LookupThreads(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
+                DebugServers& servers, Names& names)
+      : requests_(requests), options_(options), servers_(servers), names_(names) {
     for (const ModuleRequest& request : requests) total_ += request.addresses.size();
   }
 
@@ -97,7 +99,7 @@ class LookupThreads {
   void open(ModuleRequest& request, Lock& lock) {
     ++opening_;
     lock.unlock();
-    const auto module = std::make_shared<OpenModule>(request, options_, names_);
+    const auto module = std::make_shared<OpenModule>(request, options_, servers_, names_);
     const std::vector<ModuleLookup::Part> parts = module->lookup.open();
     if (parts.empty()) module->lookup.finish();
     lock.lock();
@@ -124,6 +126,7 @@ class LookupThreads {
 
   std::span<ModuleRequest> requests_;
   const SymbolizeOptions& options_;
+  DebugServers& servers_;
   Names& names_;
 
   std::mutex mutex_;  // for all that follows
@@ -138,8 +141,9 @@ class LookupThreads {
 
 }  // namespace
 
-void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options, Names& names) {
-  LookupThreads(requests, options, names).run();
+void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
+             DebugServers& servers, Names& names) {
+  LookupThreads(requests, options, servers, names).run();
 }
 
 }  // namespace memtrace

@@ -28,7 +28,8 @@ void ModuleLookup::warn(const std::string& message) {
 
 std::vector<ModuleLookup::Part> ModuleLookup::open() {
   try {
-    files_ = find_module_files(request_.path, request_.build_id, options_);
+    files_ = find_module_files(request_.path, request_.build_id, options_, servers_);
+    if (!files_.problem.empty()) warn(files_.problem);
     if (files_.debug_information().has_debug_information()) index_units();
   } catch (const Error& error) {
     warn(error.what());
@@ -75,7 +76,9 @@ void ModuleLookup::find_shared() {
   const ssize_t size = dwelf_dwarf_gnu_debugaltlink(view.dwarf.get(), &name, &id);
   if (size <= 0) return;
   const std::string build_id(static_cast<const char*>(id), static_cast<std::size_t>(size));
-  shared_ = find_shared_debug_file(file, name, build_id, options_);
+  std::string problem;
+  shared_ = find_shared_debug_file(file, name, build_id, options_, servers_, problem);
+  if (!problem.empty()) warn(problem);
   if (shared_) shared_->hide_unused_debug_information();
   if (!shared_) warn(fmt::format("its debug information needs {}, which is not there", name));
 }

@@ -35,8 +35,9 @@ class ModuleLookup {
     std::size_t first = 0, last = 0;
   };
 
-  ModuleLookup(ModuleRequest& request, const SymbolizeOptions& options, Names& names)
-      : request_(request), options_(options), names_(names) {}
+  ModuleLookup(ModuleRequest& request, const SymbolizeOptions& options, DebugServers& servers,
+               Names& names)
+      : request_(request), options_(options), servers_(servers), names_(names) {}
 
   // Finds the files and which addresses are in which units. The parts are about equally large.
   std::vector<Part> open();
@@ -58,6 +59,7 @@ class ModuleLookup {
 
   ModuleRequest& request_;
   const SymbolizeOptions& options_;
+  DebugServers& servers_;
   Names& names_;
   ModuleFiles files_;
   std::unique_ptr<ElfFile> shared_;

@@ -31,13 +31,15 @@ TEST_CASE("what is nobody's own code") {
 
 TEST_CASE("what belongs to an interpreter") {
   for (const char* const own :
-       {"/usr/bin/python3.11", "python3", "/opt/lib/libpython3.13.so.1.0", "/usr/bin/python3.11-dbg",
+       {"/usr/bin/python3.11", "python3", "/opt/lib/libpython3.13.so.1.0",
+        "/usr/bin/python3.11-dbg",
         "/usr/lib/python3.11/lib-dynload/_ctypes.cpython-311-x86_64-linux-gnu.so",
         "/lib/x86_64-linux-gnu/libffi.so.8"}) {
     CHECK_MESSAGE(is_interpreter_module(own), own);
   }
-  for (const char* const other : {"/usr/bin/pythonista", "/srv/python/app.so", "libpython_helper.so",
-                                  "_json.cpython-311-x86_64-linux-gnu.so", ""}) {
+  for (const char* const other :
+       {"/usr/bin/pythonista", "/srv/python/app.so", "libpython_helper.so",
+        "_json.cpython-311-x86_64-linux-gnu.so", ""}) {
     CHECK_MESSAGE(!is_interpreter_module(other), other);
   }
 }

@@ -179,8 +179,9 @@ TEST_CASE("an interpreter's own frames are hidden where it runs a program") {
         "main+7 app.py:1 app.py:2 lib.so+6 8/1\n"
         "/usr/bin/python3.11+1 /usr/bin/python3.11+3 4/1\n"
         "app.py:1 lib.so+5 2/1\napp.py:1 1/1\n");
-  CHECK(top_text(kBoth, {.group_by = GroupBy::traceback, .raw_frames = true}).starts_with(
-      "main+7 libpython3.11.so.1.0+4 app.py:1 app.py:2 libffi.so.8+1 lib.so+6 8/1\n"));
+  CHECK(top_text(kBoth, {.group_by = GroupBy::traceback, .raw_frames = true})
+            .starts_with(
+                "main+7 libpython3.11.so.1.0+4 app.py:1 app.py:2 libffi.so.8+1 lib.so+6 8/1\n"));
   CHECK(top_text(kBoth, {.group_by = GroupBy::traceback, .hide = {Pattern("app.py:1")}}) ==
         "main+7 app.py:2 lib.so+6 8/1\n/usr/bin/python3.11+1 /usr/bin/python3.11+3 4/1\n"
         "lib.so+5 2/1\n<hidden> 1/1\n");

@@ -1,4 +1,5 @@
-// What a Python program calls in native_frames.py: functions that allocate, and one that calls back.
+// What a Python program calls in native_frames.py: functions that allocate, and one that calls
+// back.
 #include <cstddef>
 #include <cstdlib>
 

@@ -63,8 +63,8 @@ TEST_CASE("where nothing tells the calls' places, the evaluator's address does")
 TEST_CASE("what was read from the stack says where frames end") {
   const std::vector<UnwoundFrame> frames = {{10}, {20}, {30}, {30}, {40}};
   // A saved register between the return addresses.
-  const std::vector<ReadWord> words = {
-      {0x108, 20}, {0x110, 7}, {0x118, 30}, {0x128, 30}, {0x138, 40}, {0x148, 50}};
+  const std::vector<ReadWord> words = {{0x108, 20}, {0x110, 7},  {0x118, 30},
+                                       {0x128, 30}, {0x138, 40}, {0x148, 50}};
   std::vector<std::uintptr_t> room(frames.size());
   const auto ends = find_frame_ends(frames, words, room);
   CHECK(std::vector(ends.begin(), ends.end()) ==

@@ -25,9 +25,11 @@ def frames_of(output):
 class Lookup:
     def __init__(self, driver, path, *options):
         self.path, self.options, self.command = path, options, driver
+        self.environment = None  # this process's
 
     def __call__(self, addresses):
-        done = run(self.command, "--return", *self.options, self.path, given="".join(f"{a:#x}\n" for a in addresses))
+        done = run(self.command, "--return", *self.options, self.path, given="".join(f"{a:#x}\n" for a in addresses),
+                   environment=self.environment)  # fmt: skip
         self.warnings = [line for line in done.stderr.splitlines() if line.startswith("warning:")]
         return frames_of(done.stdout)
 

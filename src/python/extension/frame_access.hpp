@@ -171,7 +171,9 @@ class FrameWalk {
 #endif
   }
 
-  [[nodiscard]] const InterpreterFrame* frame() const { return frame_; }
+  [[nodiscard]] const InterpreterFrame* frame() const {
+    return frame_;
+  }
 
   void go_on() {
 #if PY_VERSION_HEX >= 0x030C0000

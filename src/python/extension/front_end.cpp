@@ -126,9 +126,8 @@ FoundStack collect(const StackQuery& query, InterpretedFrame* frames) {
     frames[found.frames++] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
                               instruction_of(frame), query.with_calls ? position.call() : 0};
   }
-  found.all = count_frames(
-      query, found.frames, next_complete(position.frame()),
-      [](const InterpreterFrame* of) { return next_complete(caller_of(of)); });
+  found.all = count_frames(query, found.frames, next_complete(position.frame()),
+                           [](const InterpreterFrame* of) { return next_complete(caller_of(of)); });
   return found;
 }
 

@@ -144,7 +144,8 @@ PyMethodDef methods[] = {
     {"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(start)),
      METH_VARARGS | METH_KEYWORDS,
      "start($module, nframe=1, /, *, native=False)\n--\n\nStart tracing Python memory "
-     "allocations.\n\nKeep up to nframe frames of each traceback; with native, those of C functions "
+     "allocations.\n\nKeep up to nframe frames of each traceback; with native, those of C "
+     "functions "
      "are between Python's. Does nothing while tracing."},
     {"stop", stop, METH_NOARGS,
      "stop($module, /)\n--\n\nStop tracing and forget all that was traced."},

@@ -3,8 +3,8 @@
 //   MTRACE=[FRAMES][,OPTION]...
 //
 // FRAMES is the traceback limit. The options are: interval=SECONDS, keep=N, signal=NUMBER, exit=no,
-// sample=BYTES, follow-fork, mmap, native, and, last, since it may hold commas, output=PATTERN. `mtrace
-// run` adds what only it knows: run=PID/NUMBER, report=PATH.
+// sample=BYTES, follow-fork, mmap, native, and, last, since it may hold commas, output=PATTERN.
+// `mtrace run` adds what only it knows: run=PID/NUMBER, report=PATH.
 #pragma once
 
 #include <cstdint>

@@ -100,9 +100,8 @@ template <class Allocate>
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
   if (entry != HookEntry::traced) [[unlikely]] {
-    return entry == HookEntry::sampling
-               ? sampled({caller_if_wanted(), holds_lock}, size, allocate)
-               : allocate();
+    return entry == HookEntry::sampling ? sampled({caller_if_wanted(), holds_lock}, size, allocate)
+                                        : allocate();
   }
   void* const pointer = allocate();
   forget_nested_allocations();

@@ -85,21 +85,20 @@ InterpreterStacks::Path InterpreterStacks::locate_merged(ThreadState& thread, co
                                                          const Registers& start) {
   // One more tells where the last one ends.
   const std::uint32_t room = std::min(query.limit + 1, kMostFrames);
-  const UnwindResult unwound = unwind(start, thread.stack.bounds, *thread.rows,
-                                      {thread.frames, room}, workspace_->words);
+  const UnwindResult unwound =
+      unwind(start, thread.stack.bounds, *thread.rows, {thread.frames, room}, workspace_->words);
   MachineFrames machine{{thread.frames, unwound.frames}, start.sp, {}};
   machine.ends =
       find_frame_ends(machine.frames, {workspace_->words, unwound.words}, workspace_->ends);
   machine.frames = machine.frames.first(std::min(unwound.frames, query.limit));
-  const std::uint32_t merged =
-      merge_frames(machine, {workspace_->frames, found.frames}, from.is_evaluator,
-                   workspace_->merged);
+  const std::uint32_t merged = merge_frames(machine, {workspace_->frames, found.frames},
+                                            from.is_evaluator, workspace_->merged);
   const std::uint32_t frames = std::min(merged, query.limit);
   for (std::uint32_t i = 0; i < frames; ++i) {
     const MergedFrame& frame = workspace_->merged[i];
-    workspace_->locations[i] =
-        frame.is_machine ? tables.tracebacks.machine_location(machine.frames[frame.index])
-                         : location_of(from, workspace_->frames[frame.index]);
+    workspace_->locations[i] = frame.is_machine
+                                   ? tables.tracebacks.machine_location(machine.frames[frame.index])
+                                   : location_of(from, workspace_->frames[frame.index]);
     if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound};
   }
   return {frames, merged + (found.all - found.frames) + (unwound.truncated ? 1U : 0U)};
