@@ -65,9 +65,9 @@ std::uint32_t add_frames(const StackQuery& query, const InterpreterFrame*& frame
 
 // Of `frames` and those from `frame` on: all, or one more than are kept.
 template <class Next>
-std::uint32_t count_frames(const StackQuery& query, std::uint32_t frames,
-                           const InterpreterFrame* frame, Next next) {
-  if (!query.count_all) return frames + (frame == nullptr ? 0 : 1);
+std::uint32_t count_frames(bool count_all, std::uint32_t frames, const InterpreterFrame* frame,
+                           Next next) {
+  if (!count_all) return frames + (frame == nullptr ? 0 : 1);
   for (; frame != nullptr && frames < runtime::kMostInterpretedFrames; ++frames) {
     frame = next(frame);
   }
@@ -91,6 +91,39 @@ std::uint32_t add_frames_and_calls(const StackQuery& query, const InterpreterFra
   return frames;
 }
 
+constexpr std::uint32_t kWordsOfFrame = kInstructionTellsCode ? 1 : 2;
+
+// Frames by their instructions alone, or by their codes as well. Those of one that is not complete
+// are never remembered.
+bool is_in(const runtime::LastStack& last, bool holds_lock) {
+  const PyThreadState* const thread = this_thread(holds_lock);
+  if (thread == nullptr || last.frames == 0) return false;
+  const InterpreterFrame* frame = newest_frame(thread);
+  const std::uint64_t* word = last.words;
+  for (std::uint32_t i = 0; i < last.frames; ++i, word += kWordsOfFrame) {
+    if (frame == nullptr || instruction_of(frame) != word[0]) return false;
+    if constexpr (!kInstructionTellsCode) {
+      if (reinterpret_cast<std::uintptr_t>(code_of(frame)) != word[1]) return false;
+    }
+    frame = next_caller(frame);
+  }
+  return count_frames(last.count_all, last.frames, frame, next_caller) == last.all;
+}
+
+void remember(const StackQuery& query, const InterpreterFrame* frame, const FoundStack& found) {
+  runtime::LastStack& last = *query.last;
+  last.frames = 0;
+  if (found.frames > runtime::LastStack::kRoom / kWordsOfFrame) return;
+  for (std::uint64_t* word = last.words; last.frames < found.frames; ++last.frames) {
+    *word++ = instruction_of(frame);
+    if constexpr (!kInstructionTellsCode)
+      *word++ = reinterpret_cast<std::uintptr_t>(code_of(frame));
+    frame = next_caller(frame);
+  }
+  last.all = found.all;
+  last.count_all = query.count_all;
+}
+
 std::uint64_t count_calls(const InterpreterFrame* from, const InterpreterFrame* to) {
   std::uint64_t calls = 0;
   for (; from != to; from = caller_of(from)) calls += ends_call(from) ? 1U : 0U;
@@ -100,7 +133,8 @@ std::uint64_t count_calls(const InterpreterFrame* from, const InterpreterFrame* 
 bool walk(const StackQuery& query, FoundStack& found) {
   const PyThreadState* const thread = this_thread(query.holds_lock);
   if (thread == nullptr) return false;
-  const InterpreterFrame* frame = next_complete(newest_frame(thread));
+  const InterpreterFrame* const newest = next_complete(newest_frame(thread));
+  const InterpreterFrame* frame = newest;
   if (frame == nullptr) return false;
   runtime::PairHash hash(query.hash_keys);
   if (query.with_calls) [[unlikely]] {
@@ -109,9 +143,10 @@ bool walk(const StackQuery& query, FoundStack& found) {
   } else {
     found.frames = add_frames(query, frame, hash);
   }
-  found.all = count_frames(query, found.frames, frame, next_caller);
+  found.all = count_frames(query.count_all, found.frames, frame, next_caller);
   hash.add(query.salt, std::uint64_t{found.frames} << 32 | found.all);
   found.hash = hash.finish() | 1;
+  if (query.last != nullptr) remember(query, newest, found);
   return true;
 }
 
@@ -126,7 +161,7 @@ FoundStack collect(const StackQuery& query, InterpretedFrame* frames) {
     frames[found.frames++] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
                               instruction_of(frame), query.with_calls ? position.call() : 0};
   }
-  found.all = count_frames(query, found.frames, next_complete(position.frame()),
+  found.all = count_frames(query.count_all, found.frames, next_complete(position.frame()),
                            [](const InterpreterFrame* of) { return next_complete(caller_of(of)); });
   return found;
 }
@@ -161,7 +196,7 @@ void find_evaluator() {
 
 }  // namespace
 
-const runtime::FrontEnd kFrontEnd = {walk, collect, describe, is_evaluator};
+const runtime::FrontEnd kFrontEnd = {is_in, walk, collect, describe, is_evaluator};
 
 void remember_main_interpreter() {
   main_interpreter = PyInterpreterState_Main();

@@ -14,18 +14,23 @@ const HookedAllocator& hooked(const void* context) {
   return *static_cast<const HookedAllocator*>(context);
 }
 
-// The registers of whoever called the hook that this is written in, where they are wanted.
-[[gnu::always_inline]] inline Registers caller_if_wanted() {
-  return interpreter_stacks.with_machine() ? caller_registers() : Registers{};
+[[gnu::noinline]] RecordId record_with_machine(ThreadState& thread, const Registers& caller,
+                                               bool holds_lock) {
+  const StackKey key{caller, kPythonDomain};
+  const RecordId record = interpreter_stacks.record_with_machine(thread, key, holds_lock);
+  return record != kNoRecord ? record : record_of_machine_stack(thread, key);
 }
 
-RecordId record_of(ThreadState& thread, const Registers& caller, bool holds_lock) {
-  const StackKey key{caller, kPythonDomain};
-  const RecordId record = interpreter_stacks.record_of(thread, key, holds_lock);
-  if (record != kNoRecord) return record;
+RecordId record_of(ThreadState& thread, bool holds_lock) {
+  const RecordId record = interpreter_stacks.record_of(thread, kPythonDomain, holds_lock);
+  return record != kNoRecord ? record : interpreter_stacks.record_without_frames(kPythonDomain);
+}
+
+// The record of the stack that called the hook that this is written in.
+[[gnu::always_inline]] inline RecordId record_here(ThreadState& thread, bool holds_lock) {
   return interpreter_stacks.with_machine()
-             ? record_of_machine_stack(thread, key)
-             : interpreter_stacks.record_without_frames(kPythonDomain);
+             ? record_with_machine(thread, caller_registers(), holds_lock)
+             : record_of(thread, holds_lock);
 }
 
 constinit void* early_block = nullptr;
@@ -78,7 +83,9 @@ void sample(void* pointer, std::size_t size, const Caller& caller) {
   if (enter_traced_hook(thread) != HookEntry::traced) return;
   const auto source = [](ThreadState& of, const void* context) {
     const Caller& who = *static_cast<const Caller*>(context);
-    return record_of(of, who.registers, who.holds_lock);
+    return interpreter_stacks.with_machine()
+               ? record_with_machine(of, who.registers, who.holds_lock)
+               : record_of(of, who.holds_lock);
   };
   on_distance_passed(*thread, pointer, size, RecordSource{source, &caller});
   leave_hook(*thread);
@@ -100,14 +107,13 @@ template <class Allocate>
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
   if (entry != HookEntry::traced) [[unlikely]] {
-    return entry == HookEntry::sampling ? sampled({caller_if_wanted(), holds_lock}, size, allocate)
+    return entry == HookEntry::sampling ? sampled({caller_registers(), holds_lock}, size, allocate)
                                         : allocate();
   }
   void* const pointer = allocate();
   forget_nested_allocations();
   if (pointer != nullptr && !local.untraced) [[likely]] {
-    on_interpreter_allocation(*thread, pointer, size,
-                              record_of(*thread, caller_if_wanted(), holds_lock));
+    on_interpreter_allocation(*thread, pointer, size, record_here(*thread, holds_lock));
   }
   leave_hook(*thread);
   return pointer;
@@ -159,7 +165,7 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   if (pointer == nullptr) return allocate_traced(context, size);
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
-  if (entry == HookEntry::sampling) return resize_sampled(to, pointer, size, caller_if_wanted());
+  if (entry == HookEntry::sampling) return resize_sampled(to, pointer, size, caller_registers());
   if (entry != HookEntry::traced) return to.inner.resize(to.inner.context, pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer, false);
   void* const moved = to.inner.resize(to.inner.context, pointer, size);
@@ -167,7 +173,7 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   if (moved != nullptr && local.untraced) {
     end_move_released(*thread, moving);
   } else if (moved != nullptr) [[likely]] {
-    end_move(*thread, moving, moved, size, record_of(*thread, caller_if_wanted(), to.holds_lock));
+    end_move(*thread, moving, moved, size, record_here(*thread, to.holds_lock));
   } else {
     cancel_move(*thread, moving, pointer);
   }

@@ -19,7 +19,7 @@ std::uint64_t epoch_now() {
 }
 
 // Adds to what a record holds. The total traced memory is the caller's.
-bool add_live(ThreadState& thread, RecordId id, Counter change) {
+[[gnu::always_inline]] inline bool add_live(ThreadState& thread, RecordId id, Counter change) {
   Record* const record = thread.records.find_or_add(id);
   if (record == nullptr) return false;
   record->touch(epoch_now());
@@ -27,7 +27,7 @@ bool add_live(ThreadState& thread, RecordId id, Counter change) {
   return true;
 }
 
-bool add_block(ThreadState& thread, const Block& block) {
+[[gnu::always_inline]] inline bool add_block(ThreadState& thread, const Block& block) {
   Record* const record = thread.records.find_or_add(block.record);
   if (record == nullptr) return false;
   const Counter change{block.size, 1};
@@ -46,7 +46,7 @@ class InBlockTable {
   InBlockTable& operator=(const InBlockTable&) = delete;
 };
 
-bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
+[[gnu::noinline]] bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
   const InBlockTable in_table;
   return tables.blocks.put(key, block, previous);
 }
@@ -57,7 +57,8 @@ bool take_from_table(std::uint64_t key, Block& block) {
 }
 
 // Remembers a block of the heap; false where there is no memory.
-bool remember(std::uintptr_t address, const Block& block, Block& previous) {
+[[gnu::always_inline]] inline bool remember(std::uintptr_t address, const Block& block,
+                                            Block& previous) {
   bool stored = false;
   if (ShadowMap::takes(address, static_cast<std::size_t>(block.size))) {
     previous = tables.shadow.put(address, block, stored);
@@ -73,7 +74,7 @@ Block forget(std::uintptr_t address) {
 }
 
 // A block's end was not told: it ends where its successor begins.
-void end_untold(ThreadState& thread, const Block& previous) {
+[[gnu::always_inline]] inline void end_untold(ThreadState& thread, const Block& previous) {
   add_live(thread, previous.record, {-previous.size, -1});
   thread.traced.add(-previous.size);
 }

@@ -14,6 +14,37 @@ namespace memtrace::runtime {
 
 inline constexpr std::uint32_t kMostInterpretedFrames = 65535;
 
+// The stack that a thread was in when it was walked last: C code that allocates much is in the same
+// one, block after block.
+struct LastStack {
+  static constexpr std::uint32_t kRoom = 64;
+
+  // By the tracer: the record, and what makes it void.
+  std::uint64_t salt = 0;
+  std::uint32_t era = 0;
+  std::uint32_t record = 0;
+  int trust = 0;
+  // By the front end: how many frames there are, and what tells them, whatever that is.
+  std::uint32_t frames = 0;  // 0: it is not known
+  std::uint32_t all = 0;
+  bool count_all = false;
+  std::uint64_t words[kRoom] = {};
+
+  // Where most blocks come in another stack than the one before, looking costs more than it saves:
+  // then only now and then.
+  bool is_worth_a_look() {
+    constexpr int kTries = 4, kPause = 64;
+    if (trust > 0) return --trust >= 0;
+    if (--trust < -kPause) trust = kTries;
+    return false;
+  }
+  std::uint32_t found_again() {
+    constexpr int kMostTrust = 16;
+    if (trust < kMostTrust) trust += 2;
+    return record;
+  }
+};
+
 struct StackQuery {
   const std::uint64_t* hash_keys = nullptr;  // [kHashKeys]
   std::uint64_t salt = 0;                    // what else the hash is of
@@ -21,6 +52,7 @@ struct StackQuery {
   bool count_all = false;                    // also how many frames there are beyond
   bool holds_lock = false;                   // the thread is known to hold the interpreter's lock
   bool with_calls = false;                   // also which call of the evaluator runs each frame
+  LastStack* last = nullptr;                 // where to remember it; may be null
 };
 
 struct FoundStack {
@@ -49,6 +81,8 @@ struct SourceDescription {
 
 // None of them allocates, waits or blocks.
 struct FrontEnd {
+  // Whether the calling thread is in that very stack.
+  bool (*is_in)(const LastStack& last, bool holds_lock) = nullptr;
   // The calling thread's stack; false where it runs nothing of the interpreter.
   bool (*walk)(const StackQuery& query, FoundStack& found) = nullptr;
   // Its frames, most recent first, and how many there are. A walk is allowed to take for a frame

@@ -23,24 +23,53 @@ std::uint64_t hash_of_both(std::uint64_t interpreted, RecordId machine) {
 
 }  // namespace
 
-RecordId InterpreterStacks::record_of(ThreadState& thread, const StackKey& key, bool holds_lock) {
+StackQuery InterpreterStacks::query_of(std::uint32_t domain, bool holds_lock) const {
+  const std::uint32_t frames = frames_.load(std::memory_order_relaxed);
+  return {.hash_keys = hash_keys.data(),
+          .salt = salt_of(domain),
+          .limit = frames >> 1,
+          .count_all = (frames & 1) != 0,
+          .holds_lock = holds_lock};
+}
+
+RecordId InterpreterStacks::look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key,
+                                    bool holds_lock, bool remember) {
+  StackQuery query = query_of(key.domain, holds_lock);
+  LastStack& last = thread.last_stack;
+  const std::uint32_t era = era_.load(std::memory_order_relaxed);
+  if (remember) query.last = &last;
+  FoundStack found;
+  if (!from.walk(query, found)) return kNoRecord;
+  const RecordId known = find(thread, found.hash);
+  if (remember) {
+    last.salt = query.salt;
+    last.era = era;
+    last.record = known;
+    if (known == kNoRecord) last.frames = 0;
+  }
+  return known != kNoRecord ? known : add(thread, from, query, found, key);
+}
+
+RecordId InterpreterStacks::record_with_machine(ThreadState& thread, const StackKey& key,
+                                                bool holds_lock) {
   const FrontEnd* const from = front_end.load(std::memory_order_acquire);
   if (from == nullptr) return kNoRecord;
-  const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
-  const bool count_all = count_all_.load(std::memory_order_relaxed);
-  const std::uint64_t salt = std::uint64_t{key.domain} << 32 | limit << 1 | (count_all ? 1U : 0U);
-  const StackQuery query{hash_keys.data(), salt, limit, count_all, holds_lock, with_machine()};
+  StackQuery query = query_of(key.domain, holds_lock);
+  query.with_calls = true;
   FoundStack found;
   if (!from->walk(query, found)) return kNoRecord;
-  if (query.with_calls) [[unlikely]] {
-    const RecordId machine = record_of_machine_stack(thread, {key.registers, kNoDomain});
-    found.hash = hash_of_both(found.hash, machine);
-  }
-  // What is known is forgotten with the gate held.
-  if (!thread.announcement.enter()) return kNoRecord;
-  const RecordId known = known_.find(found.hash);
-  thread.announcement.leave();
+  const RecordId machine = record_of_machine_stack(thread, {key.registers, kNoDomain});
+  found.hash = hash_of_both(found.hash, machine);
+  const RecordId known = find(thread, found.hash);
   return known != kNoRecord ? known : add(thread, *from, query, found, key);
+}
+
+// What is known is forgotten with the gate held.
+RecordId InterpreterStacks::find(ThreadState& thread, std::uint64_t hash) const {
+  if (!thread.announcement.enter()) return kNoRecord;
+  const RecordId known = known_.find(hash);
+  thread.announcement.leave();
+  return known;
 }
 
 RecordId InterpreterStacks::record_without_frames(std::uint32_t domain) {
@@ -107,7 +136,8 @@ InterpreterStacks::Path InterpreterStacks::locate_merged(ThreadState& thread, co
 std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const InterpretedFrame& frame) {
   const std::uint64_t hash = scatter(frame.code, frame.instruction);
   KnownLocation& known = known_locations_[hash % known_locations_.size()];
-  if (known.era == era_ && known.frame.code == frame.code &&
+  const std::uint32_t era = era_.load(std::memory_order_relaxed);
+  if (known.era == era && known.frame.code == frame.code &&
       known.frame.instruction == frame.instruction) {
     return known.location;
   }
@@ -118,7 +148,7 @@ std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const Interpr
   from.describe(frame, description);
   const std::uint32_t location =
       tables.tracebacks.source_location(description.file, description.function, description.line);
-  if (remember && location != IdIndex::kNotFound) known = {frame, era_, location};
+  if (remember && location != IdIndex::kNotFound) known = {frame, era, location};
   return location;
 }
 
@@ -158,7 +188,7 @@ bool InterpreterStacks::retire(const HookedAllocator& allocator, void* block) {
 void InterpreterStacks::forget_stacks() {
   const ProgramHold hold;
   known_.clear();
-  ++era_;
+  era_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void InterpreterStacks::forget_codes() {

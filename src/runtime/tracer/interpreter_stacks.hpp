@@ -33,17 +33,30 @@ class InterpreterStacks {
   void configure(const Configuration& configuration) {
     sees_ends_.store(configuration.sees_ends, std::memory_order_relaxed);
     with_machine_.store(configuration.with_machine, std::memory_order_relaxed);
-    limit_.store(configuration.limit, std::memory_order_relaxed);
-    count_all_.store(configuration.count_all, std::memory_order_relaxed);
+    frames_.store(configuration.limit << 1 | (configuration.count_all ? 1U : 0U),
+                  std::memory_order_relaxed);
   }
-  // Whether record_of() wants to know where the machine's stack begins.
+  // Which of the two functions to call.
   [[nodiscard]] bool with_machine() const { return with_machine_.load(std::memory_order_relaxed); }
 
-  // The record of the calling thread's stack in the key's domain. Inside of a hook, outside of the
-  // gate. kNoRecord where it runs no interpreter, or there is no memory. A known stack costs about
-  // two nanoseconds a frame, a new one about two microseconds; with the machine's frames about
-  // twice that.
-  RecordId record_of(ThreadState& thread, const StackKey& key, bool holds_lock);
+  // The record of the calling thread's stack in a domain. Inside of a hook, outside of the gate.
+  // kNoRecord where it runs no interpreter, or there is no memory. The stack that was last seen
+  // costs about a nanosecond a frame, another one that is known about two, a new one about two
+  // microseconds.
+  RecordId record_of(ThreadState& thread, std::uint32_t domain, bool holds_lock) {
+    const FrontEnd* const from = front_end.load(std::memory_order_acquire);
+    if (from == nullptr) return kNoRecord;
+    const std::uint64_t salt = salt_of(domain);
+    LastStack& last = thread.last_stack;
+    const bool look = last.is_worth_a_look();
+    if (look && last.salt == salt && last.era == era_.load(std::memory_order_relaxed) &&
+        from->is_in(last, holds_lock)) {
+      return last.found_again();
+    }
+    return look_up(thread, *from, {{}, domain}, holds_lock, look);
+  }
+  // With the machine's frames from where the key says that they begin: costs their record, too.
+  RecordId record_with_machine(ThreadState& thread, const StackKey& key, bool holds_lock);
   // The record of blocks that came without any frame.
   RecordId record_without_frames(std::uint32_t domain);
 
@@ -106,6 +119,13 @@ class InterpreterStacks {
     std::uint32_t all = 0;
   };
 
+  [[nodiscard]] std::uint64_t salt_of(std::uint32_t domain) const {
+    return std::uint64_t{domain} << 32 | frames_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] StackQuery query_of(std::uint32_t domain, bool holds_lock) const;
+  [[gnu::noinline]] RecordId look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key,
+                                     bool holds_lock, bool remember);
+  RecordId find(ThreadState& thread, std::uint64_t hash) const;
   RecordId add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
                const FoundStack& walked, const StackKey& key);
   Path locate(const FrontEnd& from, const FoundStack& found);
@@ -117,14 +137,14 @@ class InterpreterStacks {
   bool prepare_workspace();
 
   Lock lock_;
-  std::atomic<std::uint32_t> limit_{1};
-  std::atomic<bool> count_all_{false};
+  std::atomic<std::uint32_t> frames_{2};  // the limit, and in the last bit whether all are counted
   std::atomic<bool> with_machine_{false};
   std::atomic<bool> sees_ends_{true};
   KnownStacks known_;
   BlockTable<Watched> codes_;
   RetiredBlocks retired_;
-  std::uint32_t era_ = 1;  // changes when codes may have ended
+  // Changes before codes' memory is given to others. Whoever runs one of those has seen it.
+  std::atomic<std::uint32_t> era_{1};
   std::array<KnownLocation, 4096> known_locations_{};
   Workspace* workspace_ = nullptr;
 };

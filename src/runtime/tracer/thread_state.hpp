@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "runtime/os/lock.hpp"
+#include "runtime/tracer/front_end.hpp"
 #include "runtime/tracer/gate.hpp"
 #include "runtime/tracer/record_shard.hpp"
 #include "runtime/tracer/sampler.hpp"
@@ -52,6 +53,7 @@ struct ThreadState {
   UnwoundFrame* frames = nullptr;  // [kMostFrames]
   ReadWord* words = nullptr;       // [StackEntry::kMostWords]
   DeferredReleases deferred;
+  LastStack last_stack;  // of an interpreter
 
   [[nodiscard]] bool has_more_to_do() const { return shared || deferred.count > 0; }
 };
