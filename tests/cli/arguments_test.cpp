@@ -35,8 +35,11 @@ TEST_CASE("did you mean") {
   CHECK(nearest("convex", words) == "convert");
   CHECK(nearest("snapshot", words) == "");
   CHECK(nearest("", words) == "");
-  const std::array<std::string, 2> alike = {"--strip-prefix", "--strip-template-args"};
-  CHECK(nearest("--strip", alike) == "");
+  const std::array<std::string, 3> options = {"--group-by", "--strip-prefix",
+                                              "--strip-template-args"};
+  CHECK(nearest("--group", options) == "--group-by");
+  CHECK(nearest("--grop", options) == "--group-by");
+  CHECK(nearest("--strip", options) == "");
 }
 
 }  // namespace

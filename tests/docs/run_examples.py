@@ -25,7 +25,7 @@ import tempfile
 import pages
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SECONDS = 60
+SECONDS = 180
 # Ends each command's output, with its status.
 MARK = "\x1e"
 
