@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Proves that mtrace works on a Debian 12 with nothing installed: makes such roots with debootstrap, below DIR, and runs
-# there the README's commands (readme), and what `./dev package` makes (packages). Packages of Debian come from where
-# this machine gets its own. Roots that are there already are used again.
+# there the README's commands (readme), what `./dev package` makes (packages), and the guide's container with its checks
+# of pull requests (container; after packages). Packages of Debian come from where this machine gets its own. Roots that
+# are there already are used again.
 #
-#   bare_root.sh DIR [readme|packages]...
+#   bare_root.sh DIR [readme|packages|container]...
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-base=${1:?usage: bare_root.sh DIR [readme|packages]...}
+base=${1:?usage: bare_root.sh DIR [readme|packages|container]...}
 shift
 suite=bookworm
 
@@ -87,13 +88,32 @@ packages() {
   in_root "$base/use" /root/packages/tests/install/packages.sh /root/packages/{packages,older,tests}
 }
 
-if [ $# = 0 ]; then set -- readme packages; fi
+# What the guide's container recipe does last, and its workflows in what comes of it.
+container() {
+  local root=$base/container install
+  [ -e "$root" ] || cp -a "$base/new" "$root"
+  install=$(sed -n '/^<!-- file: Dockerfile -->$/,/^```$/p' GUIDE.md | sed -e ':a' -e '/\\$/N; s/\\\n//; ta' |
+    sed -n 's/^RUN apt-get/apt-get/p')
+  [ -n "$install" ] || fail "the guide's container has no last step"
+  mkdir -p "$root/packages"
+  cp "$base"/build/root/mtrace/build/packages/{mtrace,python3-mtrace}_*.deb "$root/packages/"
+  say "in the container: $install"
+  in_root "$root" sh -euc "$install"
+  copy_source_tree "$root"
+  # The test reads YAML; the container does not need to.
+  in_root "$root" sh -euc 'apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-yaml >/dev/null
+    cd /root/mtrace && /usr/bin/python3 tests/docs/ci_recipes.py --mtrace /usr/bin/mtrace
+    cd /tmp && MTRACE=5,output=/tmp/python.zst python3 -c "" && mtrace info python.zst'
+}
+
+if [ $# = 0 ]; then set -- readme packages container; fi
 if [ ! -e "$base/use" ]; then
   say "debootstrap $suite into $base"
   mkdir -p "$base"
   make_root "$base/use"
   copy_network_settings "$base/use"
   cp -a "$base/use" "$base/build"
+  cp -a "$base/use" "$base/new"
 fi
 copy_source_tree "$base/build"
 for part; do "$part"; done

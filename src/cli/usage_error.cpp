@@ -139,6 +139,22 @@ std::string required_error(const CLI::App& command, const std::string& message) 
   return message;
 }
 
+// What the parser says of a value, in our words; its own where it says something else.
+std::string value_error(const std::string& message) {
+  constexpr std::string_view kNotConverted = "Could not convert: ", kMissing = ": 1 required ";
+  const std::size_t equals = message.find(" = ");
+  if (message.starts_with(kNotConverted) && equals != std::string::npos) {
+    const std::size_t begin = kNotConverted.size();
+    return fmt::format("{}: '{}' is no number that it can be",
+                       message.substr(begin, equals - begin), message.substr(equals + 3));
+  }
+  const std::size_t missing = message.find(kMissing);
+  if (missing == std::string::npos) return message;
+  const std::string_view rest = std::string_view(message).substr(missing + kMissing.size());
+  return fmt::format("{} needs a value: {}", message.substr(0, missing),
+                     rest.substr(0, rest.find(' ')));
+}
+
 }  // namespace
 
 const CLI::App& given_command(const CLI::App& program) {
@@ -157,7 +173,7 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
   const bool is_required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   const bool is_unused = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const std::string word = unused_word(program);
-  std::string message = error.what();
+  std::string message = value_error(error.what());
   // An option that nobody knows says more than that a word is missing.
   if ((is_required || is_unused) && !word.empty()) {
     message = unused_word_error(program, word);
