@@ -93,7 +93,7 @@ TEST_CASE("a damaged index is refused") {
                          "its index is of an unknown version", Error);
   }
   SUBCASE("with counts that nothing backs up") {
-    for (const std::size_t field : {4, 8, 12}) {
+    for (const std::size_t field : {4U, 8U, 12U}) {
       std::vector<std::uint8_t> bytes = whole;
       for (std::size_t i = 0; i < 4; ++i) bytes[field + i] = 0xFF;
       CHECK_THROWS_AS(PackageIndex{bytes}, Error);
