@@ -23,6 +23,17 @@ constexpr std::array kUnusedSections = {
     ".debug_aranges",      ".debug_pubnames", ".debug_pubtypes", ".debug_gnu_pubnames",
     ".debug_gnu_pubtypes", ".debug_names",    ".gdb_index"};
 
+// Debug information is a tenth of its size when packed, zlib can make a thousandth of zeros.
+constexpr std::uint64_t kMostUnpacked = 64 << 20, kMostTimes = 200;
+
+bool is_bomb(Elf_Scn* section) {
+  GElf_Shdr header;
+  GElf_Chdr packed;
+  return gelf_getshdr(section, &header) != nullptr && (header.sh_flags & SHF_COMPRESSED) != 0 &&
+         gelf_getchdr(section, &packed) != nullptr && packed.ch_size > kMostUnpacked &&
+         packed.ch_size / kMostTimes > header.sh_size;
+}
+
 }  // namespace
 
 ElfFile::ElfFile(std::string path) : path_(std::move(path)) {
@@ -92,7 +103,8 @@ Bytes ElfFile::unpacked(const char* name) const {
   Elf_Scn* const found = section(name);
   GElf_Shdr header;
   if (found != nullptr && gelf_getshdr(found, &header) != nullptr &&
-      (header.sh_flags & SHF_COMPRESSED) != 0 && elf_compress(found, 0, 0) < 0) {
+      (header.sh_flags & SHF_COMPRESSED) != 0 &&
+      (is_bomb(found) || elf_compress(found, 0, 0) < 0)) {
     throw Error("a section of it cannot be unpacked");
   }
   return content(name);
@@ -103,14 +115,22 @@ bool ElfFile::has_debug_information() const {
 }
 
 // NOLINTNEXTLINE(readability-make-member-function-const): it changes what the others find
-void ElfFile::hide_unused_debug_information() {
-  for (const char* const name : kUnusedSections) {
-    Elf_Scn* const unused = section(name);
-    GElf_Shdr header;
-    if (unused == nullptr || gelf_getshdr(unused, &header) == nullptr) continue;
-    header.sh_type = SHT_NOBITS;
-    gelf_update_shdr(unused, &header);
+void ElfFile::hide(Elf_Scn* section) {
+  GElf_Shdr header;
+  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
+  header.sh_type = SHT_NOBITS;
+  gelf_update_shdr(section, &header);
+}
+
+bool ElfFile::hide_unused_debug_information() {
+  for (const char* const name : kUnusedSections) hide(section(name));
+  bool is_credible = true;
+  for (Elf_Scn* scn = elf_nextscn(elf_, nullptr); scn != nullptr; scn = elf_nextscn(elf_, scn)) {
+    if (!is_bomb(scn)) continue;
+    hide(scn);
+    is_credible = false;
   }
+  return is_credible;
 }
 
 std::vector<AddressRange> ElfFile::code() const {

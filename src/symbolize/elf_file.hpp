@@ -48,13 +48,15 @@ class ElfFile {
   [[nodiscard]] Bytes unpacked(const char* name) const;
   [[nodiscard]] bool has_debug_information() const;
   // Debug information that tells nothing about lines and functions is not there from now on. It is
-  // half of all, and libdw would unpack it.
-  void hide_unused_debug_information();
+  // half of all, and libdw would unpack it. Neither are compressed sections that would be far
+  // larger unpacked than debug information ever is: false where there was one of those.
+  bool hide_unused_debug_information();
   // The segments that hold code, as addresses of the file.
   [[nodiscard]] std::vector<AddressRange> code() const;
 
  private:
   void begin();
+  void hide(Elf_Scn* section);
 
   std::string path_;
   int file_ = -1;

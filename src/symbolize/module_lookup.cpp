@@ -43,7 +43,7 @@ std::vector<ModuleLookup::Part> ModuleLookup::open() {
 
 void ModuleLookup::index_units() {
   ElfFile& file = files_.debug_information();
-  file.hide_unused_debug_information();
+  if (!file.hide_unused_debug_information()) warn(kDamaged);
   find_shared();
   info_ = std::make_unique<DebugInfo>(file, shared_.get());
   const DwarfView view = info_->view();
@@ -79,7 +79,7 @@ void ModuleLookup::find_shared() {
   std::string problem;
   shared_ = find_shared_debug_file(file, name, build_id, options_, servers_, problem);
   if (!problem.empty()) warn(problem);
-  if (shared_) shared_->hide_unused_debug_information();
+  if (shared_ && !shared_->hide_unused_debug_information()) warn(kDamaged);
   if (!shared_) warn(fmt::format("its debug information needs {}, which is not there", name));
 }
 

@@ -10,9 +10,11 @@ check_rest().
 import argparse
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
@@ -119,6 +121,69 @@ def check_packages(driver, folder, files):
     return problems
 
 
+def enlarged(content, name, size):
+    """The ELF file with that section behind its end, so large: as a header, and what to write where. The rest of a
+    sparse file is zeros."""
+    table, count, names = (struct.unpack_from(form, content, at)[0] for form, at in (("<Q", 40), ("<H", 60), ("<H", 62)))
+    headers = [table + 64 * number for number in range(count)]
+    texts = struct.unpack_from("<Q", content, headers[names] + 24)[0]
+    for at in headers:
+        name_at = texts + struct.unpack_from("<I", content, at)[0]
+        if content[name_at : content.index(0, name_at)] == name.encode():
+            begin, old = struct.unpack_from("<QQ", content, at + 24)
+            place = len(content) + -len(content) % 4096
+            header = bytearray(content)
+            struct.pack_into("<QQ", header, at + 24, place, size)
+            return header, place, content[begin : begin + old]
+    raise KeyError(name)
+
+
+def check_huge_sections(driver, folder, program):
+    """A section of more than 4 GiB, most of it a hole: it is neither read nor copied, and what does not need it is known."""
+    path, sections, _, addresses = program
+    content, identity, huge = path.read_bytes(), build_id(path, folder), folder / "huge"
+    problems = []
+    cases = [(name, (4 << 30) + 4096, True) for name in (".debug_str", ".debug_info", ".strtab")]
+    for name, size, keep in [*cases, (".debug_abbrev", (4 << 30) + 4096, False), (".debug_str", (1 << 62) + 1, True)]:
+        header, place, old = enlarged(content, name, size)
+        with open(huge, "wb") as file:
+            file.write(header)
+            file.seek(place)
+            file.write(old if keep else b"")
+            file.truncate(place + min(size, 5 << 30))
+        case = f"{name} of {size} bytes, {'as it was' if keep else 'empty'} at first"
+        try:
+            rest, errors = look_up(driver, huge, identity, addresses)
+        except subprocess.SubprocessError as error:
+            problems.append(f"{case}: {error}")
+            continue
+        memory = int(re.search(r"(\d+) MiB", errors)[1])
+        if errors.count("warning:") > 1 or memory > 300 or (keep and size < 1 << 40 and "main.cpp:" not in rest):
+            problems.append(f"{case}: {memory} MiB, {rest.count('main.cpp:')} lines, {errors}")
+    huge.unlink()
+    return problems
+
+
+def check_bomb(driver, folder, program):
+    """All names in a few bytes that would be 128 MiB unpacked: they are not unpacked, and one warning says it."""
+    path, _, _, addresses = program
+    packer = zlib.compressobj(1)
+    letters = b"x" * (1 << 20)
+    packed = b"".join([*(packer.compress(letters) for _ in range(128)), packer.flush()])
+    # Behind an Elf64_Chdr: zlib, the size, the alignment.
+    header, place, _ = enlarged(path.read_bytes(), ".debug_str", 24 + len(packed))
+    at = next(at for at in range(struct.unpack_from("<Q", header, 40)[0], len(header), 64)
+              if struct.unpack_from("<QQ", header, at + 24) == (place, 24 + len(packed)))  # fmt: skip
+    struct.pack_into("<Q", header, at + 8, 0x800)  # SHF_COMPRESSED
+    bomb = folder / "bomb"
+    bomb.write_bytes(header.ljust(place, b"\0") + struct.pack("<IIQQ", 1, 0, len(letters) * 128, 1) + packed)
+    rest, errors = look_up(driver, bomb, build_id(path, folder), addresses)
+    memory = int(re.search(r"(\d+) MiB", errors)[1])
+    if errors.count("warning:") != 1 or memory > 100 or "main.cpp:" not in rest:
+        return [f"a bomb: {memory} MiB, {rest.count('main.cpp:')} lines, {errors}"]
+    return []
+
+
 def check_random(driver, folder, program, files):
     path, _, places, addresses = program
     content, identity = path.read_bytes(), build_id(path, folder)
@@ -146,6 +211,8 @@ def main():
             if number == 0:
                 problems += check_rest(arguments.driver, folder, program)
                 problems += check_long_string(arguments.driver, folder, program)
+                problems += check_huge_sections(arguments.driver, folder, program)
+                problems += check_bomb(arguments.driver, folder, program)
             problems += check_random(arguments.driver, folder, program, arguments.files)
         problems += check_packages(arguments.driver, folder, 2 * arguments.files)
     for problem in problems:
