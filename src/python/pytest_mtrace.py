@@ -68,7 +68,7 @@ def _run_within(mark: pytest.Mark, run: Callable[[], None]) -> None:
         pytest.fail(problem, pytrace=False)
 
 
-@pytest.hookimpl(hookwrapper=True)
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Holds the test, but not its fixtures, to the limits of its mark."""
     mark = _mark(item)
@@ -78,6 +78,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     # In place of the method and not around it: what a hook raises here would keep the other plugins
     # from ending what they began.
     run = item.runtest
-    item.runtest = lambda: _run_within(mark, run)  # type: ignore[method-assign]
+    held = functools.partial(_run_within, mark, run)
+    setattr(item, "runtest", held)  # noqa: B010  what a checker calls a method
     yield
     del item.runtest

@@ -126,6 +126,13 @@ class Run(InFolder):
         self.assertEqual(done.returncode, 1)
         self.assertIn("No module named no_such_module", done.stderr)
 
+    def test_native_frames(self):
+        self.write("app.py", "kept = list(map(lambda x: bytes(100_000), [1, 2]))\n")
+        self.mtrace("run", "-o", "out.zst", "--nframe", "99", "--native", "app.py")
+        snapshot = mtrace.Snapshot.load(self.folder / "out.zst")
+        functions = {frame.function for trace in snapshot.traces for frame in trace.traceback}
+        self.assertLess({"Py_BytesMain", "<lambda>"}, functions)
+
     def test_processes_that_it_forks(self):
         self.write(
             "app.py",

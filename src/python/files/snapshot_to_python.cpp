@@ -119,15 +119,15 @@ class TracebackObjects {
     return made->another();
   }
 
+  // A function of which no source is known is in its module.
   Object filename(const Frame& frame) {
-    if (frame.is_address()) {
-      const StringId name =
-          frame.module == kNone<ModuleId> ? kNone<StringId> : tables_.modules[frame.module].name;
-      const std::string_view module =
-          name == kNone<StringId> ? kUnknownFilename : tables_.strings[name];
-      return text(fmt::format("{}+{:#x}", module, frame.offset));
-    }
-    return frame.filename == kNone<StringId> ? text(kUnknownFilename) : string(frame.filename);
+    if (frame.filename != kNone<StringId>) return string(frame.filename);
+    const StringId name =
+        frame.module == kNone<ModuleId> ? kNone<StringId> : tables_.modules[frame.module].name;
+    const std::string_view module =
+        name == kNone<StringId> ? kUnknownFilename : tables_.strings[name];
+    return text(frame.is_address() ? fmt::format("{}+{:#x}", module, frame.offset)
+                                   : std::string(module));
   }
 
   Object frame(FrameId id) {

@@ -8,10 +8,10 @@ import os
 import shutil
 import signal as signals
 import sys
-import sysconfig
 from typing import List, NoReturn, Optional
 
-from . import __version__
+from ._mtrace import version
+from .command import find_command, is_program
 from .running import run_code, run_module, run_script
 from .sessions import Session
 from .start_options import DEFAULT_FRAMES, DEFAULT_OUTPUT, MOST_FRAMES, StartOptions
@@ -71,6 +71,7 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--on-signal", metavar="SIGNAL", type=_signal, default=0, help="write one at this signal")
     add("--no-on-exit", action="store_true", help="write none when the program ends")
     add("--follow-fork", action="store_true", help="trace the Python programs that it starts, too")
+    add("--native", action="store_true", help="keep the frames of C functions, too")
     add("-v", "--verbose", action="store_true", help="say what was written")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-m", dest="module", metavar="MODULE", help="run a module")
@@ -124,6 +125,7 @@ def _run(arguments: List[str]) -> None:
             interval=options.interval,
             keep=options.keep,
             signal=options.on_signal,
+            native=options.native,
             says_failures=True,
             verbose=options.verbose or (sys.stderr is not None and sys.stderr.isatty()),
         )
@@ -144,37 +146,12 @@ def _run(arguments: List[str]) -> None:
 # --- the command mtrace ---
 
 
-def _is_program(path: Optional[str]) -> bool:
-    """Not a script: Debian's libc-devtools has one that is called mtrace, too."""
-    try:
-        with open(path or "", "rb") as file:
-            return file.read(4) == b"\x7fELF" and os.access(path or "", os.X_OK)
-    except OSError:
-        return False
-
-
 def _is_another_program(word: str) -> bool:
-    return _is_program(word if os.path.exists(word) else shutil.which(word))
-
-
-def _command() -> Optional[str]:
-    """The command that belongs to this package, or else the one on PATH."""
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    places = [sysconfig.get_path("scripts")]
-    # PREFIX/bin beside PREFIX/lib/python3.11/site-packages, or the build's own folder.
-    for _ in range(3):
-        folder = os.path.dirname(folder)
-        places += [os.path.join(folder, "bin"), folder]
-    places += os.environ.get("PATH", "").split(os.pathsep)
-    for place in filter(None, places):
-        path = os.path.join(place, "mtrace")
-        if _is_program(path):
-            return path
-    return None
+    return is_program(word if os.path.exists(word) else shutil.which(word))
 
 
 def _pass_on(arguments: List[str]) -> None:
-    command = _command()
+    command = find_command()
     if command is None:
         _fail("the command mtrace is not found: is it installed?")
     sys.stdout.flush()
@@ -186,11 +163,11 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"]:
         _run(arguments[1:])
-    elif arguments[:1] in ([], ["-h"], ["--help"]) and _command() is None:
+    elif arguments[:1] in ([], ["-h"], ["--help"]) and find_command() is None:
         _run_parser().print_help()
         print(f"\n{_EPILOG}", end="")
-    elif arguments[:1] in (["-V"], ["--version"]) and _command() is None:
-        print(f"mtrace {__version__}")
+    elif arguments[:1] in (["-V"], ["--version"]) and find_command() is None:
+        print(f"mtrace {version}")
     else:
         _pass_on(arguments)
 

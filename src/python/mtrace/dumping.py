@@ -11,7 +11,7 @@ import os
 import pickle
 import struct
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, Dict, Tuple, Union
+from typing import IO, TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
 
 from .frames import RawFrame, RawTraceback
 from .rows import RowTraces
@@ -109,10 +109,10 @@ class _Encoder:
 
     def trace(self, trace: Sequence[Any]) -> bytes:
         domain, size, traceback = trace[:3]
-        total = trace[3] if len(trace) > 3 else None
+        known_total = trace[3] if len(trace) > 3 else None
         numbers = _integer(domain) + _integer(size)
-        total = _integer(len(traceback) if total is None else total)
-        return pickle.MARK + numbers + self.traceback(traceback) + total + pickle.TUPLE
+        total = _integer(len(traceback) if known_total is None else known_total)
+        return b"".join((pickle.MARK, numbers, self.traceback(traceback), total, pickle.TUPLE))
 
 
 def _runs(traces: Sequence[Any]) -> Iterator[Tuple[Any, int]]:
@@ -124,7 +124,8 @@ def _batches(traces: Sequence[Any]) -> Iterator[bytes]:
     encoder = _Encoder()
     pieces, room = [pickle.MARK], _BATCH
     for trace, count in _runs(traces):
-        first, again = encoder.trace(trace), None
+        first: Optional[bytes] = encoder.trace(trace)
+        again: Optional[bytes] = None
         while count:
             taken = min(count, room)
             if taken > 1 or first is None:

@@ -48,4 +48,7 @@ def metric_rows(traces: RowTraces) -> List[MetricRow]:
             values = sums.setdefault((traceback, domain), [0] * 6)
             values[column] += size
             values[column + 1] += count
-    return [(domain, *values, traceback) for (traceback, domain), values in sums.items()]
+    return [
+        (domain, values[0], values[1], values[2], values[3], values[4], values[5], traceback)
+        for (traceback, domain), values in sums.items()
+    ]

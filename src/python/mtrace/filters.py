@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .frames import RawTraceback
 
@@ -100,7 +100,7 @@ class DomainFilter(BaseFilter):
         return self._domain
 
     def _match(self, trace: Sequence[Any]) -> bool:
-        return (trace[0] == self._domain) == bool(self.inclusive)
+        return bool((trace[0] == self._domain) == bool(self.inclusive))
 
 
 class _FilterOnce(Filter):
@@ -134,7 +134,8 @@ def keeper(filters: Iterable[BaseFilter]) -> Callable[[Sequence[Any]], bool]:
 
     It is kept when some inclusive filter matches it, or there is none, and no exclusive one does.
     """
-    inclusive, exclusive = [], []
+    inclusive: List[Callable[[Sequence[Any]], bool]] = []
+    exclusive: List[Callable[[Sequence[Any]], bool]] = []
     for each in filters:
         match = (_FilterOnce(each) if type(each) is Filter else each)._match
         (inclusive if each.inclusive else exclusive).append(match)

@@ -76,7 +76,7 @@ def _source_line(frame: Frame) -> str:
 
 
 @total_ordering
-class Traceback(Sequence):
+class Traceback(Sequence[Any]):
     """The calls that led to an allocation: a sequence of `Frame`, the oldest call first.
 
     *frames* are tuples of file name and line number, the most recent one first. *total_nframe* says

@@ -21,7 +21,7 @@ def _sums_of_rows(traces: RowTraces, metric: str) -> Iterable[Sum]:
     rows = traces.metrics.get(metric)
     if rows is None:
         raise ValueError(f"this snapshot has no {metric} metric")
-    sums: Dict[int, list] = {}
+    sums: Dict[int, List[Any]] = {}
     for traceback, _, size, count in zip(*rows):
         known = sums.get(traceback)
         if known is None:
@@ -39,7 +39,7 @@ def _sums_of_tuples(traces: Iterable[Sequence[Any]], metric: str) -> Iterable[Su
         raise ValueError(f"this snapshot has no {metric} metric: it records only what is alive")
     # By identity first, for tracemalloc makes equal tracebacks one object and comparing them is
     # most of the work. They are kept here, so that no other one gets the same id.
-    sums: Dict[int, list] = {}
+    sums: Dict[int, List[Any]] = {}
     for trace in traces:
         frames = trace[2]
         known = sums.get(id(frames))

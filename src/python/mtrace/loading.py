@@ -5,9 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
-from typing import IO, Any, Union
+import re
+import subprocess
+import tempfile
+import warnings
+from typing import IO, Any, Union, cast
 
 from . import _files
+from .command import find_command
 from .exchange import rows_of_file
 from .rows import RowTraces
 from .snapshot import Snapshot
@@ -37,9 +42,10 @@ class _SnapshotUnpickler(pickle.Unpickler):
         return found
 
 
-def _checked(snapshot: Any) -> Snapshot:
-    """*snapshot* if it is one, with blocks as Python has them since 3.9."""
-    attributes = vars(snapshot) if isinstance(snapshot, Snapshot) else {}
+def _checked(content: Any) -> Snapshot:
+    """*content* if it is one, with blocks as Python has them since 3.9."""
+    snapshot = cast(Snapshot, content)
+    attributes = vars(snapshot) if isinstance(content, Snapshot) else {}
     traces = getattr(attributes.get("traces"), "_traces", None)
     if not isinstance(traces, (list, tuple, RowTraces)) or "traceback_limit" not in attributes:
         raise pickle.UnpicklingError("the pickle does not hold a snapshot")
@@ -56,6 +62,41 @@ def _unpickled(file: IO[bytes]) -> Snapshot:
     return _checked(_SnapshotUnpickler(file).load())
 
 
+_ADDRESS = re.compile(r"\+0x[0-9a-f]+$")
+
+
+def _has_addresses(content: Any) -> bool:
+    frames = {frame for traceback, _ in content[1] for frame in traceback}
+    return any(line == 0 and _ADDRESS.search(name) for name, line in frames)
+
+
+def _read(path: str) -> Any:
+    """What a snapshot file holds, with addresses looked up by the command mtrace."""
+    content = _files.read_snapshot(path)
+    if not _has_addresses(content):
+        return content
+    command = find_command()
+    if command is None:
+        warnings.warn(
+            f"{path} has addresses of native code, which the command mtrace looks up; it is not found",
+            stacklevel=4,
+        )
+        return content
+    with tempfile.TemporaryDirectory() as folder:
+        resolved = os.path.join(folder, "resolved.zst")
+        environment = {key: value for key, value in os.environ.items() if key != "MTRACE"}
+        # What it says is about modules whose code is not at hand: their addresses stay.
+        done = subprocess.run(
+            [command, "symbolize", path, "-o", resolved],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        return _files.read_snapshot(resolved) if done.returncode == 0 else content
+
+
 def load_snapshot(filename: Union[str, os.PathLike[str]]) -> Snapshot:
     """Reads a snapshot; see `Snapshot.load`."""
     with open(filename, "rb") as file:
@@ -65,6 +106,6 @@ def load_snapshot(filename: Union[str, os.PathLike[str]]) -> Snapshot:
             return _unpickled(file)
         if start == _GZIP:
             with gzip.open(file) as unpacked:
-                return _unpickled(unpacked)
-    traces = rows_of_file(_files.read_snapshot(os.path.abspath(filename)))
+                return _unpickled(cast("IO[bytes]", unpacked))
+    traces = rows_of_file(_read(os.path.abspath(filename)))
     return Snapshot(traces, traces.metadata.get("traceback_limit", 1))

@@ -25,15 +25,16 @@ _KINDS = "IIQQ"
 class Rows(NamedTuple):
     """One metric: for each row a traceback, a domain, the bytes of its blocks and their number."""
 
-    tracebacks: array
-    domains: array
-    sizes: array
-    counts: array
+    tracebacks: array[int]
+    domains: array[int]
+    sizes: array[int]
+    counts: array[int]
 
     @classmethod
     def of(cls, rows: Iterable[Tuple[int, int, int, int]]) -> Rows:
         columns = list(zip(*rows)) or [()] * len(_KINDS)
-        return cls(*map(array, _KINDS, columns))
+        made: List[array[int]] = [array(kind, column) for kind, column in zip(_KINDS, columns)]
+        return cls(*made)
 
     def chosen(self, indices: Sequence[int]) -> Rows:
         return Rows(*(array(c.typecode, [c[i] for i in indices]) for c in self))
@@ -69,7 +70,7 @@ class Tracebacks:
         return tuple([name or None for name in self.function_names[index]]) or (None,)
 
 
-class RowTraces(Sequence):
+class RowTraces(Sequence[Any]):
     """A sequence of raw traces over the rows of the metric ``live``.
 
     A raw trace is made when it is asked for. A row of the tracer's stands for blocks of one size;
@@ -85,7 +86,7 @@ class RowTraces(Sequence):
         self.tracebacks = tracebacks
         self.metrics = metrics
         self.metadata = dict(metadata or {})
-        self._ends: Optional[array] = None
+        self._ends: Optional[array[int]] = None
 
     @property
     def live(self) -> Rows:
@@ -106,14 +107,14 @@ class RowTraces(Sequence):
             metrics[name] = Rows(*(array(kind) for kind in _KINDS))
             for column, data in zip(metrics[name], columns):
                 column.frombytes(data)
-        self.__init__(Tracebacks(*state["tracebacks"]), metrics, state["metadata"])
+        RowTraces.__init__(self, Tracebacks(*state["tracebacks"]), metrics, state["metadata"])
 
     # --- as a sequence of blocks ---
 
     def __len__(self) -> int:
         return self._block_ends()[-1] if self.live.counts else 0
 
-    def _block_ends(self) -> array:
+    def _block_ends(self) -> array[int]:
         """For each row the number of the block behind its last one."""
         if self._ends is None:
             self._ends = array("Q", accumulate(self.live.counts))

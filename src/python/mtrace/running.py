@@ -11,7 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from types import CodeType, ModuleType
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, cast
 
 __all__ = ["run_code", "run_module", "run_script"]
 
@@ -56,7 +56,7 @@ def run_script(path: str, arguments: List[str]) -> None:
     with io.open_code(path) as file:
         text = file.read()
     attributes = {"__file__": path, "__spec__": None, "__cached__": None}
-    _execute(lambda: compile(text, path, "exec"), attributes)
+    _execute(lambda: cast(CodeType, compile(text, path, "exec")), attributes)
 
 
 def _is_source(path: str) -> bool:
@@ -73,12 +73,15 @@ def run_module(name: str, arguments: List[str]) -> None:
 
 
 def _run_spec(spec: Optional[importlib.machinery.ModuleSpec], name: str) -> None:
-    loader = spec.loader if spec else None
-    code = loader.get_code(spec.name) if spec and hasattr(loader, "get_code") else None
+    loader: Any = spec.loader if spec else None
+    code: Optional[CodeType] = None
+    if spec is not None and hasattr(loader, "get_code"):
+        code = loader.get_code(spec.name)
     if spec is None or code is None:
         sys.exit(f"{sys.executable}: No module named {name}")
+    runnable = code
     _execute(
-        lambda: code,
+        lambda: runnable,
         {
             "__file__": spec.origin,
             "__cached__": spec.cached,
@@ -104,4 +107,4 @@ def run_code(text: str, arguments: List[str]) -> None:
     """``python3 -c TEXT ARGUMENTS``."""
     sys.path[0] = ""
     sys.argv[:] = ["-c", *arguments]
-    _execute(lambda: compile(text, "<string>", "exec"), {"__spec__": None})
+    _execute(lambda: cast(CodeType, compile(text, "<string>", "exec")), {"__spec__": None})

@@ -54,8 +54,8 @@ class Snapshot:
         if not isinstance(traces, RowTraces):
             traces = fold(traces)
         known = traces.tracebacks
-        metadata = {**traces.metadata, "traceback_limit": self.traceback_limit}
-        metadata["metrics"] = tuple(traces.metrics)
+        limit, metrics = self.traceback_limit, tuple(traces.metrics)
+        metadata = {**traces.metadata, "traceback_limit": limit, "metrics": metrics}
         rows = metric_rows(traces)
         path = os.path.abspath(path)
         _files.write_rows(path, rows, known.tracebacks, known.function_names, metadata)

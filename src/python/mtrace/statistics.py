@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Any, Tuple
 
 from .frames import Traceback
 from .sizes import format_size
@@ -24,7 +24,7 @@ class Statistic:
         self.size = size
         self.count = count
 
-    def _fields(self) -> tuple:
+    def _fields(self) -> Tuple[Any, ...]:
         return (self.traceback, self.size, self.count)
 
     def _sort_key(self) -> Tuple[int, int, Traceback]:
@@ -63,7 +63,7 @@ class StatisticDiff:
         self.count = count
         self.count_diff = count_diff
 
-    def _fields(self) -> tuple:
+    def _fields(self) -> Tuple[Any, ...]:
         return (self.traceback, self.size, self.size_diff, self.count, self.count_diff)
 
     def _sort_key(self) -> Tuple[int, int, int, int, Traceback]:

@@ -56,7 +56,7 @@ class Trace:
         return f"<Trace domain={self.domain} size={size}, traceback={self.traceback!r}>"
 
 
-class _Traces(Sequence):
+class _Traces(Sequence[Any]):
     """The blocks of a snapshot; each `Trace` is made when it is asked for.
 
     *traces* is a sequence of raw traces: a list of tuples, or the tracer's own compact rows.

@@ -1,0 +1,34 @@
+"""The command mtrace: where it is."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from typing import Optional
+
+__all__ = ["find_command", "is_program"]
+
+
+def is_program(path: Optional[str]) -> bool:
+    """Not a script: Debian's libc-devtools has one that is called mtrace, too."""
+    try:
+        with open(path or "", "rb") as file:
+            return file.read(4) == b"\x7fELF" and os.access(path or "", os.X_OK)
+    except OSError:
+        return False
+
+
+def find_command() -> Optional[str]:
+    """The command that belongs to this package, or else the one on PATH."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = [sysconfig.get_path("scripts")]
+    # PREFIX/bin beside PREFIX/lib/python3.11/site-packages, or the build's own folder.
+    for _ in range(3):
+        folder = os.path.dirname(folder)
+        places += [os.path.join(folder, "bin"), folder]
+    places += os.environ.get("PATH", "").split(os.pathsep)
+    for place in filter(None, places):
+        path = os.path.join(place, "mtrace")
+        if is_program(path):
+            return path
+    return None
