@@ -311,7 +311,9 @@ class Tests:
         plain.wait()
         run = self.start("--", "sh", "-c", "echo $$; exec sleep 60")
         program = int(run.stdout.readline())
-        wait_until(lambda: "mtrace-signal" in Path(f"/proc/{program}/maps").read_text(), "sleep is traced")
+        process = Path(f"/proc/{program}")
+        wait_until(lambda: (process / "comm").read_text() == "sleep\n"
+                   and "mtrace-signal" in (process / "maps").read_text(), "sleep is traced")  # fmt: skip
         os.kill(program, signal.SIGSTOP)
         says(self.ask(program, "--timeout=1s"),
              b"mtrace: process %d: no answer within 1 s: it is stopped, or blocks all signals\n" % program)  # fmt: skip

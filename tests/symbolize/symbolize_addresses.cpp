@@ -10,10 +10,10 @@
 
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -111,6 +111,16 @@ void print(const Snapshot& snapshot, const std::vector<std::uint64_t>& addresses
   }
 }
 
+// In KiB. getrusage() counts what the process was before it executed this program, too: all of its
+// parent's memory.
+std::uint64_t peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(line.find(':') + 1));
+  }
+  throw std::runtime_error("/proc/self/status does not tell the peak of memory");
+}
+
 void run(int argc, char** argv) {
   const Options options = parse(argc, argv);
   std::vector<std::uint64_t> addresses;
@@ -124,11 +134,9 @@ void run(int argc, char** argv) {
   validate(snapshot);
   if (!options.quiet) print(snapshot, addresses);
   for (const std::string& warning : result.warnings) std::cerr << "warning: " << warning << '\n';
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   std::cerr << result.addresses << " addresses, " << result.with_lines << " with lines, "
             << result.with_names << " with names, " << elapsed.count() << " s, "
-            << usage.ru_maxrss / 1024 << " MiB\n";
+            << peak_memory() / 1024 << " MiB\n";
 }
 
 }  // namespace
