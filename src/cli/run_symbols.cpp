@@ -9,6 +9,7 @@
 #include <csignal>
 #include <exception>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,9 +79,9 @@ std::string earlier_path(const std::string& path, std::size_t number) {
 // The newest of each name first: it has nearly all addresses that the others have.
 std::vector<std::string> kept_files(const RunReport::Content& content) {
   std::vector<std::string> files;
+  std::set<std::string> seen;
   const auto keep = [&](const std::string& path) {
-    const bool is_known = std::find(files.begin(), files.end(), path) != files.end();
-    if (!is_known && is_kept(path)) files.push_back(path);
+    if (seen.insert(path).second && is_kept(path)) files.push_back(path);
   };
   std::map<std::string, std::size_t> counts;
   for (const auto& snapshot : content.snapshots) ++counts[snapshot.path];
