@@ -62,7 +62,7 @@ def schema():
         "items": {"type": "object", "required": ["id", "name"], "properties": {
             "id": {"type": "integer", "minimum": 0}, "name": {"type": "string", "pattern": "^n"},
             "values": {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}}}})
-    rows = [{"id": i, "name": f"n{i}", "values": [i, str(i)]} for i in range(4000)]
+    rows = [{"id": i, "name": f"n{i}", "values": [i, str(i)]} for i in range(20000)]
     return list(validator.iter_errors(rows))
 
 
@@ -72,7 +72,7 @@ def template():
 
     page = Environment().from_string(
         "{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell|e }}</td>{% endfor %}</tr>{% endfor %}")
-    return [page.render(rows=[[i, j, "<b>"] for i in range(100)]) for j in range(100)]
+    return [page.render(rows=[[i, j, "<b>"] for i in range(100)]) for j in range(2000)]
 
 
 def snapshot(tracer, path):
