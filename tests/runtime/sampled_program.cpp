@@ -1,5 +1,6 @@
 // Allocates the same at each run: small blocks and larger ones, kept, freed and moved, on two
 // threads.
+#include <cstdint>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -31,7 +32,15 @@ extern "C" {
 }
 }
 
+// Fails, and must not change what is sampled afterwards.
+void ask_for_too_much() {
+  const volatile std::size_t impossible = std::size_t{PTRDIFF_MAX} + 4096;
+  void* const volatile block = std::malloc(impossible);
+  std::free(block);
+}
+
 int main() {
+  ask_for_too_much();
   std::vector<void*> first, second;
   std::thread other([&] {
     keep_small(second);

@@ -89,17 +89,18 @@ void* note_nested_allocation(void* pointer);
 [[gnu::always_inline]] inline bool passes_untraced(std::size_t size) {
   const HookMode mode = current_hook_mode();
   if (mode != HookMode::sampling) return mode == HookMode::off;
-  const std::int64_t left =
-      local.until_sample - static_cast<std::int64_t>(size) - (size == 0 ? 1 : 0);
-  if (left < 0) return false;
-  local.until_sample = left;
+  const auto bytes = static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
+  // Nobody is given more than PTRDIFF_MAX: what fails must not move the next sample away.
+  if (bytes < 0 || local.until_sample < bytes) return false;
+  local.until_sample -= bytes;
   return true;
 }
 
 // The block matters if it is longer than what is left until the next sample.
 [[gnu::always_inline]] inline void sample_allocation(void* pointer, std::size_t size) {
+  if (pointer == nullptr) return;
   local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
-  if (local.until_sample >= 0 || pointer == nullptr) [[likely]]
+  if (local.until_sample >= 0) [[likely]]
     return;
   if (!passes_first_distance(size)) return;
   ThreadState* thread = nullptr;
