@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a release from what is committed: the source tarball, everything that make_packages.sh makes of it, and the
-# checksums. Builds all of it twice, in folders whose names differ, and compares the bytes; and compares the ABI of
-# the libraries with the last release's.
+# checksums. Builds all of it twice, in folders whose names differ and in another environment, and compares the bytes;
+# and compares the ABI of the libraries with the last release's.
 #
 #   release.sh BUILD OUTPUT
 set -euo pipefail
@@ -12,33 +12,31 @@ version=$(sed -nE 's/^project\(mtrace VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 fail() { printf 'release.sh: %s\n' "$*" >&2; exit 1; }
 
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed; what is released is what is committed"
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+commit=$(git rev-parse HEAD)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit")
 export SOURCE_DATE_EPOCH
+# The second build must not be a copy of the first one's objects.
+export CCACHE_DISABLE=1
 
 #   make_all FOLDER OUTPUT
 make_all() {
   local source=$1/mtrace-$version
   rm -rf "$1" "$2"
   mkdir -p "$1" "$2"
-  git -c tar.umask=0022 archive --format=tar --prefix="mtrace-$version/" HEAD |
+  git -c tar.umask=0022 archive --format=tar --prefix="mtrace-$version/" "$commit" |
     gzip -9 --no-name >"$2/mtrace-$version.tar.gz"
   tar --extract --gzip --file="$2/mtrace-$version.tar.gz" --directory="$1"
   "$source/src/packaging/make_packages.sh" "$source" "$1/build" "$2"
 }
 
-compare() {
-  local file differs=no
-  [ "$(ls "$output")" = "$(ls "$build/again")" ] || fail "the second build made other files than the first"
-  for file in "$output"/*; do
-    cmp "$file" "$build/again/$(basename "$file")" || differs=yes
-  done
-  [ "$differs" = no ] || fail "two builds of the same source differ"
-}
-
 "$here/abi.sh" check "$build/abi"
 make_all "$build/first" "$output"
-make_all "$build/the-second-build" "$build/again"
-compare
+(
+  umask 077
+  export TZ=Pacific/Kiritimati LC_ALL=C HOME=$build/nobody
+  make_all "$build/the-second-build" "$build/again"
+)
+"$here/same_files.sh" "$output" "$build/again"
 (cd "$output" && sha256sum -- * >"$build/SHA256SUMS" && mv "$build/SHA256SUMS" .)
 printf '\n==> in %s, twice the same bytes:\n' "$output"
 cat "$output/SHA256SUMS"
