@@ -33,7 +33,7 @@ make_all() {
 make_all "$build/first" "$output"
 (
   umask 077
-  export TZ=Pacific/Kiritimati LC_ALL=C HOME=$build/nobody
+  export TZ=Pacific/Kiritimati LC_ALL=C
   make_all "$build/the-second-build" "$build/again"
 )
 "$here/same_files.sh" "$output" "$build/again"
