@@ -41,8 +41,8 @@ int print_text(const std::string& text) {
   return kExitDone;
 }
 
-// "help [COMMAND]" is "[COMMAND] --help", and "--option=" has an empty value, where the parser
-// would take the next word.
+// "help [COMMAND]" is "[COMMAND] --help", of which there is one for help itself, too; and
+// "--option=" has an empty value, where the parser would take the next word.
 std::vector<std::string> arguments_of(const std::vector<std::string>& words) {
   std::vector<std::string> arguments;
   for (std::string word : words) {
@@ -51,8 +51,10 @@ std::vector<std::string> arguments_of(const std::vector<std::string>& words) {
     arguments.push_back(std::move(word));
     if (empty_value) arguments.emplace_back();
   }
-  if (!arguments.empty() && arguments.front() == "help") {
-    arguments.erase(arguments.begin());
+  const auto command =
+      std::ranges::find_if(arguments, [](const std::string& word) { return word != "help"; });
+  if (command != arguments.begin()) {
+    arguments.erase(arguments.begin(), command);
     arguments.emplace_back("--help");
   }
   return arguments;

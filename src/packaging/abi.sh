@@ -16,8 +16,10 @@ case $mode in
 esac
 
 printf '\n==> the ABI of the libraries\n'
+options=()
+if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
 cmake -S . -B "$build" -G Ninja --log-level=WARNING -DCMAKE_BUILD_TYPE=Debug -DMTRACE_BUILD_TESTS=OFF -DMTRACE_BUILD_PYTHON=OFF \
-  -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS_DEBUG="-g -O0" >/dev/null
+  -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS_DEBUG="-g -O0" "${options[@]}" >/dev/null
 cmake --build "$build" --parallel "$(nproc)" --target libmtrace.so libmtrace_rt.so -- --quiet
 broken=no
 for library in src/libmtrace libmtrace_rt; do

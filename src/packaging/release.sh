@@ -15,12 +15,13 @@ fail() { printf 'release.sh: %s\n' "$*" >&2; exit 1; }
 commit=$(git rev-parse HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit")
 export SOURCE_DATE_EPOCH
-# The second build must not be a copy of the first one's objects.
-export CCACHE_DISABLE=1
 
 #   make_all FOLDER OUTPUT
 make_all() {
   local source=$1/mtrace-$version
+  # A cache of compiled objects must not hand those of one build to the other, or nothing would be compared.
+  local -x CCACHE_NAMESPACE
+  CCACHE_NAMESPACE=mtrace-$(basename "$1")
   rm -rf "$1" "$2"
   mkdir -p "$1" "$2"
   git -c tar.umask=0022 archive --format=tar --prefix="mtrace-$version/" "$commit" |
