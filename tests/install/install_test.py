@@ -161,19 +161,21 @@ def check_both(program, folder, environment=None):
 
 def check_headers(arguments, prefix, folder):
     """Each public header compiles alone, and twice over, beside glibc's own mtrace, without the
-    project's own options."""
+    project's own options; and all of them together in the newer standards of C++."""
     headers = sorted((prefix / "include" / "mtrace").glob("*.h*"))
     expect(headers, "no public header was installed")
+    cases = [(headers, "c++", "c++20"), (headers, "c++", "c++2b")]
     for header in headers:
-        languages = [("c++", "c++17")]  # as C++20 the project itself compiles them
+        cases.append(([header], "c++", "c++17"))
         if header.suffix == ".h":
-            languages += [("c", "c99"), ("c", "c11"), ("c", "c17")]
-        source = folder / "header"
-        source.write_text(f'#include "mtrace/{header.name}"\n' * 2 + "#include <mcheck.h>\n")
-        for language, standard in languages:
-            compiler = arguments.compiler if language == "c++" else "cc"
-            options = ("-x", language, f"-std={standard}", *STRICT, "-fsyntax-only")
-            run(compiler, *options, f"-I{prefix / 'include'}", source)
+            cases += [([header], "c", standard) for standard in ("c99", "c11", "c17", "c2x")]
+    source = folder / "header"
+    for included, language, standard in cases:
+        text = "".join(f'#include "mtrace/{header.name}"\n' for header in included)
+        source.write_text(text * 2 + "#include <mcheck.h>\n")
+        compiler = arguments.compiler if language == "c++" else "cc"
+        options = ("-x", language, f"-std={standard}", *STRICT, "-fsyntax-only")
+        run(compiler, *options, f"-I{prefix / 'include'}", source)
 
 
 def exports_of(library):
