@@ -37,6 +37,10 @@ def options_of(entry):
     del words[source : source + 2]
     output = words.index("-o")
     del words[output : output + 2]
+    # The compiler's precompiled headers are not clang-tidy's; sources include what they need anyway.
+    while "-include" in words and words[words.index("-include") + 1].endswith("/cmake_pch.hxx"):
+        include = words.index("-include")
+        del words[include : include + 2]
     return tuple(words)
 
 
