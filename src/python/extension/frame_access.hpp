@@ -40,6 +40,21 @@ inline bool is_finalizing() {
 }
 #endif
 
+// Something of how deep the thread is in calls: frames of generators count too.
+#if PY_VERSION_HEX < 0x030B0000
+inline std::uint64_t depth_of(const PyThreadState* thread) {
+  return static_cast<unsigned>(thread->recursion_depth);
+}
+#elif PY_VERSION_HEX < 0x030C0000
+inline std::uint64_t depth_of(const PyThreadState* thread) {
+  return static_cast<unsigned>(thread->recursion_remaining);
+}
+#else
+inline std::uint64_t depth_of(const PyThreadState* thread) {
+  return static_cast<unsigned>(thread->py_recursion_remaining);
+}
+#endif
+
 // --- 3.9 and 3.10: a frame object each ---
 
 #if PY_VERSION_HEX < 0x030B0000

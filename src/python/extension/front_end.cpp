@@ -4,6 +4,7 @@
 #include <link.h>
 
 #include "python/extension/frame_access.hpp"
+#include "python/extension/line_table.hpp"
 #include "python/extension/text.hpp"
 #include "runtime/container/keyed_hash.hpp"
 
@@ -93,35 +94,55 @@ std::uint32_t add_frames_and_calls(const StackQuery& query, const InterpreterFra
 
 constexpr std::uint32_t kWordsOfFrame = kInstructionTellsCode ? 1 : 2;
 
-// Frames by their instructions alone, or by their codes as well. Those of one that is not complete
-// are never remembered.
-bool is_in(const runtime::LastStack& last, bool holds_lock) {
-  const PyThreadState* const thread = this_thread(holds_lock);
-  if (thread == nullptr || last.frames == 0) return false;
-  const InterpreterFrame* frame = newest_frame(thread);
-  const std::uint64_t* word = last.words;
-  for (std::uint32_t i = 0; i < last.frames; ++i, word += kWordsOfFrame) {
+// Stacks that differ in neither are rarely met in turn: recursion differs in its depth.
+std::uint64_t hint_of(const PyThreadState* thread, const InterpreterFrame* newest) {
+  constexpr unsigned kInstructionBits = 48;
+  return instruction_of(newest) ^ depth_of(thread) << kInstructionBits;
+}
+
+// Frames by their instructions alone, or by their codes as well.
+bool is_in(const runtime::RecentStack& stack, const InterpreterFrame* frame) {
+  const std::uint64_t* word = stack.words;
+  const std::uint64_t* const end = word + std::size_t{stack.frames} * kWordsOfFrame;
+  for (; word != end; word += kWordsOfFrame) {
     if (frame == nullptr || instruction_of(frame) != word[0]) return false;
     if constexpr (!kInstructionTellsCode) {
       if (reinterpret_cast<std::uintptr_t>(code_of(frame)) != word[1]) return false;
     }
     frame = next_caller(frame);
   }
-  return count_frames(last.count_all, last.frames, frame, next_caller) == last.all;
+  return count_frames(stack.key.count_all, stack.frames, frame, next_caller) == stack.all;
 }
 
-void remember(const StackQuery& query, const InterpreterFrame* frame, const FoundStack& found) {
-  runtime::LastStack& last = *query.last;
-  last.frames = 0;
-  if (found.frames > runtime::LastStack::kRoom / kWordsOfFrame) return;
-  for (std::uint64_t* word = last.words; last.frames < found.frames; ++last.frames) {
+// The stack of one that is not complete is never remembered.
+std::uint32_t recall(const runtime::RecentStacks& recent, const runtime::RecentKey& key,
+                     bool holds_lock) {
+  const PyThreadState* const thread = this_thread(holds_lock);
+  if (thread == nullptr) return 0;
+  const InterpreterFrame* const newest = newest_frame(thread);
+  if (newest == nullptr) return 0;
+  const std::uintptr_t instruction = instruction_of(newest);
+  for (const runtime::RecentStack& stack : recent.set_of(hint_of(thread, newest))) {
+    if (stack.words[0] != instruction || stack.record == 0 || stack.key != key) continue;
+    if (is_in(stack, newest)) return stack.record;
+  }
+  return 0;
+}
+
+// All but the key and the record.
+runtime::RecentStack* remember(runtime::RecentStack& stack, const InterpreterFrame* frame,
+                               const FoundStack& found) {
+  if (found.frames > runtime::RecentStack::kRoom / kWordsOfFrame) return nullptr;
+  std::uint64_t* word = stack.words;
+  for (std::uint32_t i = 0; i < found.frames; ++i) {
     *word++ = instruction_of(frame);
     if constexpr (!kInstructionTellsCode)
       *word++ = reinterpret_cast<std::uintptr_t>(code_of(frame));
     frame = next_caller(frame);
   }
-  last.all = found.all;
-  last.count_all = query.count_all;
+  stack.frames = found.frames;
+  stack.all = found.all;
+  return &stack;
 }
 
 std::uint64_t count_calls(const InterpreterFrame* from, const InterpreterFrame* to) {
@@ -146,7 +167,9 @@ bool walk(const StackQuery& query, FoundStack& found) {
   found.all = count_frames(query.count_all, found.frames, frame, next_caller);
   hash.add(query.salt, std::uint64_t{found.frames} << 32 | found.all);
   found.hash = hash.finish() | 1;
-  if (query.last != nullptr) remember(query, newest, found);
+  if (query.recent != nullptr && newest == newest_frame(thread)) {
+    found.recent = remember(query.recent->replace(hint_of(thread, newest)), newest, found);
+  }
   return true;
 }
 
@@ -176,8 +199,7 @@ void describe(const InterpretedFrame& frame, SourceDescription& description) {
   description.file = utf8_of(code->co_filename, description.room);
   description.function =
       utf8_of(function_name_of(code), description.room + SourceDescription::kRoom);
-  const int line = PyCode_Addr2Line(code, offset_of(code, frame.instruction));
-  description.line = line < 0 ? 0 : static_cast<std::uint32_t>(line);
+  description.line = line_at(code, offset_of(code, frame.instruction), description.era);
 }
 
 // What the compiler has split off as cold is not known.
@@ -196,7 +218,7 @@ void find_evaluator() {
 
 }  // namespace
 
-const runtime::FrontEnd kFrontEnd = {is_in, walk, collect, describe, is_evaluator};
+const runtime::FrontEnd kFrontEnd = {recall, walk, collect, describe, is_evaluator};
 
 void remember_main_interpreter() {
   main_interpreter = PyInterpreterState_Main();

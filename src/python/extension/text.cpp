@@ -46,6 +46,10 @@ std::string_view utf8_of(PyObject* string, char* room) {
   const auto kind = PyUnicode_KIND(string);
   const void* const data = PyUnicode_DATA(string);
   const Py_ssize_t length = PyUnicode_GET_LENGTH(string);
+  if (PyUnicode_IS_COMPACT_ASCII(string) &&
+      length <= static_cast<Py_ssize_t>(runtime::SourceDescription::kRoom) - kLongest) {
+    return {static_cast<const char*>(data), static_cast<std::size_t>(length)};
+  }
   const char* const end = room + runtime::SourceDescription::kRoom - kLongest;
   char* to = room;
   for (Py_ssize_t i = 0; i < length && to < end; ++i) to = put(to, PyUnicode_READ(kind, data, i));

@@ -8,8 +8,8 @@
 
 namespace memtrace::python {
 
-// Into `room`, of SourceDescription::kRoom bytes; what does not fit is cut. Allocates nothing,
-// needs no GIL. "<unknown>" of what is no string.
+// ASCII is used where it lies. Others are put into `room`, of SourceDescription::kRoom bytes; what
+// does not fit is cut. Allocates nothing, needs no GIL. "<unknown>" of what is no string.
 std::string_view utf8_of(PyObject* string, char* room);
 
 // A new reference, or nullptr with an exception.

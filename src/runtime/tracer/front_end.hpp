@@ -10,40 +10,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/tracer/recent_stacks.hpp"
+
 namespace memtrace::runtime {
 
 inline constexpr std::uint32_t kMostInterpretedFrames = 65535;
-
-// The stack that a thread was in when it was walked last: C code that allocates much is in the same
-// one, block after block.
-struct LastStack {
-  static constexpr std::uint32_t kRoom = 64;
-
-  // By the tracer: the record, and what makes it void.
-  std::uint64_t salt = 0;
-  std::uint32_t era = 0;
-  std::uint32_t record = 0;
-  int trust = 0;
-  // By the front end: how many frames there are, and what tells them, whatever that is.
-  std::uint32_t frames = 0;  // 0: it is not known
-  std::uint32_t all = 0;
-  bool count_all = false;
-  std::uint64_t words[kRoom] = {};
-
-  // Where most blocks come in another stack than the one before, looking costs more than it saves:
-  // then only now and then.
-  bool is_worth_a_look() {
-    constexpr int kTries = 4, kPause = 64;
-    if (trust > 0) return --trust >= 0;
-    if (--trust < -kPause) trust = kTries;
-    return false;
-  }
-  std::uint32_t found_again() {
-    constexpr int kMostTrust = 16;
-    if (trust < kMostTrust) trust += 2;
-    return record;
-  }
-};
 
 struct StackQuery {
   const std::uint64_t* hash_keys = nullptr;  // [kHashKeys]
@@ -52,13 +23,15 @@ struct StackQuery {
   bool count_all = false;                    // also how many frames there are beyond
   bool holds_lock = false;                   // the thread is known to hold the interpreter's lock
   bool with_calls = false;                   // also which call of the evaluator runs each frame
-  LastStack* last = nullptr;                 // where to remember it; may be null
+  RecentStacks* recent = nullptr;            // where to remember it; may be null
 };
 
 struct FoundStack {
   std::uint64_t hash = 0;    // of the frames that are kept, the other members, and the salt
   std::uint32_t frames = 0;  // that are kept
   std::uint32_t all = 0;     // that there are, or, without count_all, at most one more than kept
+  // Where it is to be remembered: all but the key and the record is there. nullptr: nowhere.
+  RecentStack* recent = nullptr;
 };
 
 // Two frames are equal where the first two words are, as long as the code lives.
@@ -70,10 +43,13 @@ struct InterpretedFrame {
   std::uintptr_t call = 0;
 };
 
-// Room for names, and what was put there, as UTF-8 with lone surrogates. Longer ones are cut.
+// Names as UTF-8 with lone surrogates, in this room or where the interpreter keeps them. Longer
+// ones are cut.
 struct SourceDescription {
   static constexpr std::size_t kRoom = std::size_t{64} << 10;
   char* room = nullptr;  // [2 * kRoom]
+  // While it is the same, a code's address is that code's; 0: that is not known.
+  std::uint32_t era = 0;
   std::string_view file;
   std::string_view function;
   std::uint32_t line = 0;
@@ -81,13 +57,15 @@ struct SourceDescription {
 
 // None of them allocates, waits or blocks.
 struct FrontEnd {
-  // Whether the calling thread is in that very stack.
-  bool (*is_in)(const LastStack& last, bool holds_lock) = nullptr;
+  // The record of the calling thread's stack, where that is remembered under this key; or 0.
+  std::uint32_t (*recall)(const RecentStacks& recent, const RecentKey& key,
+                          bool holds_lock) = nullptr;
   // The calling thread's stack; false where it runs nothing of the interpreter.
   bool (*walk)(const StackQuery& query, FoundStack& found) = nullptr;
   // Its frames, most recent first, and how many there are. A walk is allowed to take for a frame
   // what is none, where its hash is never that of a stack without: then the numbers differ.
   FoundStack (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
+  // One at a time.
   void (*describe)(const InterpretedFrame& frame, SourceDescription& description) = nullptr;
   // Whether a return address lies in the evaluator, as far as that is known.
   bool (*is_evaluator)(std::uintptr_t pc) = nullptr;

@@ -33,19 +33,16 @@ StackQuery InterpreterStacks::query_of(std::uint32_t domain, bool holds_lock) co
 }
 
 RecordId InterpreterStacks::look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key,
-                                    bool holds_lock, bool remember) {
+                                    bool holds_lock) {
   StackQuery query = query_of(key.domain, holds_lock);
-  LastStack& last = thread.last_stack;
-  const std::uint32_t era = era_.load(std::memory_order_relaxed);
-  if (remember) query.last = &last;
+  const RecentKey recent_key = key_of(key.domain);
+  query.recent = thread.recent_stacks;
   FoundStack found;
   if (!from.walk(query, found)) return kNoRecord;
   const RecordId known = find(thread, found.hash);
-  if (remember) {
-    last.salt = query.salt;
-    last.era = era;
-    last.record = known;
-    if (known == kNoRecord) last.frames = 0;
+  if (found.recent != nullptr) {
+    found.recent->key = recent_key;
+    found.recent->record = known;
   }
   return known != kNoRecord ? known : add(thread, from, query, found, key);
 }
@@ -145,6 +142,7 @@ std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const Interpr
   if (remember) watch(frame.code);
   SourceDescription description;
   description.room = workspace_->text;
+  if (remember) description.era = era;
   from.describe(frame, description);
   const std::uint32_t location =
       tables.tracebacks.source_location(description.file, description.function, description.line);

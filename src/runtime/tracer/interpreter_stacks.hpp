@@ -40,20 +40,14 @@ class InterpreterStacks {
   [[nodiscard]] bool with_machine() const { return with_machine_.load(std::memory_order_relaxed); }
 
   // The record of the calling thread's stack in a domain. Inside of a hook, outside of the gate.
-  // kNoRecord where it runs no interpreter, or there is no memory. The stack that was last seen
-  // costs about a nanosecond a frame, another one that is known about two, a new one about two
+  // kNoRecord where it runs no interpreter, or there is no memory. One that was lately
+  // seen costs about a nanosecond a frame, another one that is known about two, a new one about two
   // microseconds.
   RecordId record_of(ThreadState& thread, std::uint32_t domain, bool holds_lock) {
     const FrontEnd* const from = front_end.load(std::memory_order_acquire);
     if (from == nullptr) return kNoRecord;
-    const std::uint64_t salt = salt_of(domain);
-    LastStack& last = thread.last_stack;
-    const bool look = last.is_worth_a_look();
-    if (look && last.salt == salt && last.era == era_.load(std::memory_order_relaxed) &&
-        from->is_in(last, holds_lock)) {
-      return last.found_again();
-    }
-    return look_up(thread, *from, {{}, domain}, holds_lock, look);
+    const std::uint32_t recent = from->recall(*thread.recent_stacks, key_of(domain), holds_lock);
+    return recent != kNoRecord ? recent : look_up(thread, *from, {{}, domain}, holds_lock);
   }
   // With the machine's frames from where the key says that they begin: costs their record, too.
   RecordId record_with_machine(ThreadState& thread, const StackKey& key, bool holds_lock);
@@ -122,9 +116,13 @@ class InterpreterStacks {
   [[nodiscard]] std::uint64_t salt_of(std::uint32_t domain) const {
     return std::uint64_t{domain} << 32 | frames_.load(std::memory_order_relaxed);
   }
+  [[nodiscard]] RecentKey key_of(std::uint32_t domain) const {
+    const std::uint64_t salt = salt_of(domain);
+    return {salt, era_.load(std::memory_order_relaxed), (salt & 1) != 0};
+  }
   [[nodiscard]] StackQuery query_of(std::uint32_t domain, bool holds_lock) const;
   [[gnu::noinline]] RecordId look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key,
-                                     bool holds_lock, bool remember);
+                                     bool holds_lock);
   RecordId find(ThreadState& thread, std::uint64_t hash) const;
   RecordId add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
                const FoundStack& walked, const StackKey& key);

@@ -26,6 +26,7 @@ constinit bool has_key = false;
 struct StateMemory {
   StackCache stacks;
   RowCache rows;
+  RecentStacks recent_stacks;
   UnwoundFrame frames[kMostFrames];
   ReadWord words[StackEntry::kMostWords];
   alignas(64) std::byte state[sizeof(ThreadState)];
@@ -37,6 +38,7 @@ ThreadState* make_state() {
   auto* const state = new (memory->state) ThreadState;
   state->stacks = &memory->stacks;
   state->rows = &memory->rows;
+  state->recent_stacks = &memory->recent_stacks;
   state->frames = memory->frames;
   state->words = memory->words;
   state->until_tick = kEventsPerTick;

@@ -53,7 +53,7 @@ struct ThreadState {
   UnwoundFrame* frames = nullptr;  // [kMostFrames]
   ReadWord* words = nullptr;       // [StackEntry::kMostWords]
   DeferredReleases deferred;
-  LastStack last_stack;  // of an interpreter
+  RecentStacks* recent_stacks = nullptr;  // of an interpreter
 
   [[nodiscard]] bool has_more_to_do() const { return shared || deferred.count > 0; }
 };
