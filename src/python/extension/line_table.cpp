@@ -29,6 +29,7 @@ enum EntryKind : std::uint8_t {
 };
 
 constexpr unsigned kFirstByte = 0x80;
+constexpr int kUnit = 2;  // bytes of what entries count
 
 int read_signed(const std::uint8_t* byte) {
   constexpr unsigned kMore = 0x40, kBits = 6;
@@ -80,7 +81,7 @@ class LineCursor {
     }
     line_ = kind == kWithoutLine ? -1 : computed_line_;
     begin_ = end_;
-    end_ += static_cast<int>(((first & 7) + 1) * sizeof(_Py_CODEUNIT));
+    end_ += static_cast<int>((first & 7) + 1) * kUnit;
     do ++next_;
     while (next_ < limit_ && (*next_ & kFirstByte) == 0);
   }
