@@ -82,6 +82,9 @@ inline std::uintptr_t instruction_of(const InterpreterFrame* frame) {
 }
 // What tells the frame from all others, whose codes are alive: both.
 inline constexpr bool kInstructionTellsCode = false;
+inline std::uintptr_t newest_identity(const InterpreterFrame* frame) {
+  return instruction_of(frame);
+}
 
 // In bytes, as PyCode_Addr2Line() wants it.
 inline int offset_of(const PyCodeObject*, std::uintptr_t instruction) {
@@ -149,6 +152,11 @@ inline bool may_be_complete([[maybe_unused]] const InterpreterFrame* frame) {
 }
 // Instructions lie in the code object.
 inline constexpr bool kInstructionTellsCode = true;
+// Also tells whether it is complete: the instruction that makes a generator is that of a frame that
+// is not, and of the generator's own until it has run.
+inline std::uintptr_t newest_identity(const InterpreterFrame* frame) {
+  return instruction_of(frame) | (frame->owner == FRAME_OWNED_BY_GENERATOR ? 1U : 0U);
+}
 
 inline int offset_of(const PyCodeObject* code, std::uintptr_t instruction) {
   return static_cast<int>(static_cast<std::intptr_t>(instruction - first_instruction_of(code)));

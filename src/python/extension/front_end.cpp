@@ -92,56 +92,69 @@ std::uint32_t add_frames_and_calls(const StackQuery& query, const InterpreterFra
   return frames;
 }
 
-constexpr std::uint32_t kWordsOfFrame = kInstructionTellsCode ? 1 : 2;
-
-// Stacks that differ in neither are rarely met in turn: recursion differs in its depth.
+// Recursion differs in its depth; what a function is called for, by one line or another, in its
+// caller. Stacks that differ in none of these are rarely met in turn.
 std::uint64_t hint_of(const PyThreadState* thread, const InterpreterFrame* newest) {
-  constexpr unsigned kInstructionBits = 48;
-  return instruction_of(newest) ^ depth_of(thread) << kInstructionBits;
+  constexpr unsigned kDepthShift = 48, kCallerShift = 20;
+  std::uint64_t hint = instruction_of(newest) ^ depth_of(thread) << kDepthShift;
+  const InterpreterFrame* const caller = caller_of(newest);
+  if (caller != nullptr) hint ^= instruction_of(caller) << kCallerShift;
+  return hint;
 }
 
-// Frames by their instructions alone, or by their codes as well.
-bool is_in(const runtime::RecentStack& stack, const InterpreterFrame* frame) {
+// What tells a frame: its instruction alone, or its code as well.
+constexpr std::size_t kWordsOfFrame = kInstructionTellsCode ? 1 : 2;
+
+bool is_of(const std::uint64_t* words, const InterpreterFrame* frame, std::uintptr_t instruction) {
+  if (words[0] != instruction) return false;
+  return kInstructionTellsCode || words[1] == reinterpret_cast<std::uintptr_t>(code_of(frame));
+}
+
+bool is_in(const runtime::RecentStack& stack, const InterpreterFrame* newest) {
   const std::uint64_t* word = stack.words;
-  const std::uint64_t* const end = word + std::size_t{stack.frames} * kWordsOfFrame;
-  for (; word != end; word += kWordsOfFrame) {
-    if (frame == nullptr || instruction_of(frame) != word[0]) return false;
-    if constexpr (!kInstructionTellsCode) {
-      if (reinterpret_cast<std::uintptr_t>(code_of(frame)) != word[1]) return false;
-    }
+  const std::uint64_t* const end = word + stack.frames * kWordsOfFrame;
+  if (!is_of(word, newest, newest_identity(newest))) return false;
+  const InterpreterFrame* frame = next_caller(newest);
+  for (word += kWordsOfFrame; word != end; word += kWordsOfFrame) {
+    if (frame == nullptr || !is_of(word, frame, instruction_of(frame))) return false;
     frame = next_caller(frame);
   }
-  return count_frames(stack.key.count_all, stack.frames, frame, next_caller) == stack.all;
+  return count_frames(stack.count_all, stack.frames, frame, next_caller) == stack.all;
 }
 
-// The stack of one that is not complete is never remembered.
 std::uint32_t recall(const runtime::RecentStacks& recent, const runtime::RecentKey& key,
                      bool holds_lock) {
   const PyThreadState* const thread = this_thread(holds_lock);
   if (thread == nullptr) return 0;
   const InterpreterFrame* const newest = newest_frame(thread);
   if (newest == nullptr) return 0;
-  const std::uintptr_t instruction = instruction_of(newest);
   for (const runtime::RecentStack& stack : recent.set_of(hint_of(thread, newest))) {
-    if (stack.words[0] != instruction || stack.record == 0 || stack.key != key) continue;
-    if (is_in(stack, newest)) return stack.record;
+    if (stack.record != 0 && stack.key == key && is_in(stack, newest)) return stack.record;
   }
   return 0;
 }
 
-// All but the key and the record.
-runtime::RecentStack* remember(runtime::RecentStack& stack, const InterpreterFrame* frame,
-                               const FoundStack& found) {
-  if (found.frames > runtime::RecentStack::kRoom / kWordsOfFrame) return nullptr;
+// All but the key and the record. The newest frame may be incomplete, then `complete` is its
+// caller.
+runtime::RecentStack* remember(const StackQuery& query, const PyThreadState* thread,
+                               const InterpreterFrame* complete, const FoundStack& found) {
+  const InterpreterFrame* frame = newest_frame(thread);
+  const std::uint32_t skipped = frame == complete ? 0 : 1;
+  if (skipped != 0 && (!may_be_complete(frame) || next_caller(frame) != complete)) return nullptr;
+  const std::uint32_t frames = skipped + found.frames;
+  if (frames > runtime::RecentStack::kRoom / kWordsOfFrame) return nullptr;
+  runtime::RecentStack& stack = query.recent->replace(hint_of(thread, frame));
+  std::uintptr_t instruction = newest_identity(frame);
   std::uint64_t* word = stack.words;
-  for (std::uint32_t i = 0; i < found.frames; ++i) {
-    *word++ = instruction_of(frame);
+  for (stack.frames = 0; stack.frames < frames; ++stack.frames) {
+    *word++ = instruction;
     if constexpr (!kInstructionTellsCode)
       *word++ = reinterpret_cast<std::uintptr_t>(code_of(frame));
     frame = next_caller(frame);
+    if (frame != nullptr) instruction = instruction_of(frame);
   }
-  stack.frames = found.frames;
-  stack.all = found.all;
+  stack.all = skipped + found.all;
+  stack.count_all = query.count_all;
   return &stack;
 }
 
@@ -167,9 +180,7 @@ bool walk(const StackQuery& query, FoundStack& found) {
   found.all = count_frames(query.count_all, found.frames, frame, next_caller);
   hash.add(query.salt, std::uint64_t{found.frames} << 32 | found.all);
   found.hash = hash.finish() | 1;
-  if (query.recent != nullptr && newest == newest_frame(thread)) {
-    found.recent = remember(query.recent->replace(hint_of(thread, newest)), newest, found);
-  }
+  if (query.recent != nullptr) found.recent = remember(query, thread, newest, found);
   return true;
 }
 

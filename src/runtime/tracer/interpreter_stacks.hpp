@@ -117,8 +117,7 @@ class InterpreterStacks {
     return std::uint64_t{domain} << 32 | frames_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] RecentKey key_of(std::uint32_t domain) const {
-    const std::uint64_t salt = salt_of(domain);
-    return {salt, era_.load(std::memory_order_relaxed), (salt & 1) != 0};
+    return {salt_of(domain), era_.load(std::memory_order_relaxed)};
   }
   [[nodiscard]] StackQuery query_of(std::uint32_t domain, bool holds_lock) const;
   [[gnu::noinline]] RecordId look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key,

@@ -12,7 +12,6 @@ namespace memtrace::runtime {
 struct RecentKey {
   std::uint64_t salt = 0;
   std::uint32_t era = 0;
-  bool count_all = false;
 
   friend bool operator==(const RecentKey&, const RecentKey&) = default;
 };
@@ -25,6 +24,7 @@ struct RecentStack {
   // By the front end: how many frames there are, and what tells them, whatever that is.
   std::uint32_t frames = 0;
   std::uint32_t all = 0;
+  bool count_all = false;
   std::uint64_t words[kRoom] = {};
 };
 static_assert(sizeof(RecentStack) == 512);
@@ -44,7 +44,7 @@ class RecentStacks {
   }
 
  private:
-  static constexpr unsigned kSetBits = 7;
+  static constexpr unsigned kSetBits = 8;
   static std::size_t index_of(std::uint64_t hint) {
     constexpr std::uint64_t kScatter = 0x9E3779B97F4A7C15;
     return hint * kScatter >> (64 - kSetBits);
