@@ -52,7 +52,7 @@ class Beside(unittest.TestCase):
         return sum(len(self.exact_rows(rows)) for rows, _ in ours)
 
     def test_workloads(self):
-        for workload in ("blocks", "recursion", "generators", "coroutines", "threads", "cells"):
+        for workload in ("blocks", "recursion", "turns", "generators", "coroutines", "threads", "cells"):
             for frames in (1, 25):
                 with self.subTest(workload, frames=frames):
                     self.assertGreater(self.compare(workload, frames), 0)

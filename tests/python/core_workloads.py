@@ -55,6 +55,42 @@ def recursion():
     return kept
 
 
+def turns():
+    """Stacks that differ only far from where they allocate, and generators that are stopped before they run."""
+    kept = []
+
+    def leaf(size):
+        kept.append(bytes(size))  # exact
+
+    def branch(size):
+        leaf(size)
+
+    def stem(size):
+        branch(size)
+
+    def root(size):
+        if size % 4 == 0:
+            stem(1000)
+        elif size % 4 == 1:
+            stem(2000)
+        elif size % 4 == 2:
+            stem(3000)
+        else:
+            stem(4000)
+
+    def stopped():  # exact
+        yield
+
+    for i in range(200):
+        root(i)
+        try:
+            stopped().throw(ValueError())
+        except ValueError as error:
+            kept.append(error)
+    moment()
+    return kept
+
+
 def generators():
     def numbers(count):
         for i in range(count):

@@ -21,11 +21,11 @@ std::uint32_t line_from_the_start(PyCodeObject* code, int offset) {
 // Of the entries that a location table consists of: one for some instructions in a row. PEP 626,
 // and Objects/locations.md of CPython, describe them.
 enum EntryKind : std::uint8_t {
-  kOneLineBelow = 11,
-  kTwoLinesBelow = 12,
-  kWithoutColumns = 13,
-  kLong = 14,
-  kWithoutLine = 15,
+  one_line_below = 11,
+  two_lines_below = 12,
+  without_columns = 13,
+  long_form = 14,
+  without_line = 15,
 };
 
 constexpr unsigned kFirstByte = 0x80;
@@ -66,20 +66,20 @@ class LineCursor {
     const unsigned first = *next_;
     const unsigned kind = first >> 3 & 0xF;
     switch (kind) {
-      case kOneLineBelow:
+      case one_line_below:
         computed_line_ += 1;
         break;
-      case kTwoLinesBelow:
+      case two_lines_below:
         computed_line_ += 2;
         break;
-      case kWithoutColumns:
-      case kLong:
+      case without_columns:
+      case long_form:
         computed_line_ += read_signed(next_ + 1);
         break;
       default:
         break;
     }
-    line_ = kind == kWithoutLine ? -1 : computed_line_;
+    line_ = kind == without_line ? -1 : computed_line_;
     begin_ = end_;
     end_ += static_cast<int>((first & 7) + 1) * kUnit;
     do ++next_;
