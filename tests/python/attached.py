@@ -63,7 +63,9 @@ class Attached(unittest.TestCase):
                 self.assertLessEqual(abs(count - 5001), 10)
                 functions = self.top("--group-by", "function", "--include", f"{self.program}:4")["statistics"]
                 names = {row["traceback"][-1]["function"] for row in functions}
-                self.assertTrue(all(name.startswith("make") for name in names), names)
+                # Before 3.11 a code knows only its own name, and that of a comprehension is another one.
+                own = ("make", "<listcomp>") if sys.version_info < (3, 11) else "make"
+                self.assertTrue(all(name.startswith(own) for name in names), names)
 
     def test_native_blocks_have_lines(self):
         self.run_traced(self.program)
