@@ -20,7 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOGETHER = 12  # sources in one run: more of them save less, and leave a core without work at the end
-ERROR = re.compile(r"^(\S+?):\d+:\d+: error: .*\[clang-diagnostic-error\]$", re.MULTILINE)
+FOUND_IN = re.compile(r"^(\S+?):\d+:\d+: error: ", re.MULTILINE)
+NOT_COMPILED = "[clang-diagnostic-error]"
 
 # What is found in a source counts, though another includes it. One source's names do not shadow the next one's.
 FOR_INCLUDED = [
@@ -72,7 +73,7 @@ def tidy(sources, options):
         file = {"type": "file", "name": str(appears), "external-contents": str(together)}
         overlay.write_text(json.dumps({"version": 0, "roots": [file]}))
         output = clang_tidy(appears, options, f"--vfsoverlay={overlay}", *FOR_INCLUDED)
-    return tidy_apart(sources, options, output) if ERROR.search(output) else output
+    return tidy_apart(sources, options, output) if output else ""
 
 
 def clang_tidy(source, options, *more):
@@ -83,14 +84,14 @@ def clang_tidy(source, options, *more):
 
 
 def tidy_apart(sources, options, output):
-    """What is said of sources of which some do not go together, or have a fault."""
-    named = {Path(name) for name in ERROR.findall(output)}
+    """What is said of sources of which some have a fault, or do not go together: only what is found in each alone."""
+    named = {Path(name) for name in FOUND_IN.findall(output)}
     parts = [[source] for source in sources if source in named]
     rest = [source for source in sources if source not in named]
-    if rest and parts:
-        parts.append(rest)
-    elif rest:
+    if not parts:
         parts = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
+    elif rest and NOT_COMPILED in output:
+        parts.append(rest)
     return "".join(tidy(part, options) for part in parts)
 
 
