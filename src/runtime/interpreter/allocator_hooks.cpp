@@ -4,6 +4,7 @@
 
 #include "runtime/hooks/hook.hpp"
 #include "runtime/hooks/real_functions.hpp"
+#include "runtime/tracer/block_counting.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
@@ -21,9 +22,11 @@ const HookedAllocator& hooked(const void* context) {
   return record != kNoRecord ? record : record_of_machine_stack(thread, key);
 }
 
-RecordId record_of(ThreadState& thread, bool holds_lock) {
+[[gnu::always_inline]] inline RecordId record_of(ThreadState& thread, bool holds_lock) {
   const RecordId record = interpreter_stacks.record_of(thread, kPythonDomain, holds_lock);
-  return record != kNoRecord ? record : interpreter_stacks.record_without_frames(kPythonDomain);
+  if (record != kNoRecord) [[likely]]
+    return record;
+  return interpreter_stacks.record_without_frames(kPythonDomain);
 }
 
 // The record of the stack that called the hook that this is written in.
@@ -113,7 +116,7 @@ template <class Allocate>
   void* const pointer = allocate();
   forget_nested_allocations();
   if (pointer != nullptr && !local.untraced) [[likely]] {
-    on_interpreter_allocation(*thread, pointer, size, record_here(*thread, holds_lock));
+    add_allocation(*thread, pointer, size, record_here(*thread, holds_lock));
   }
   leave_hook(*thread);
   return pointer;
@@ -191,7 +194,7 @@ void interpreter_release(void* context, void* pointer) {
     if (entry == HookEntry::sampling && sampled_blocks.may_hold(address)) release_sample(pointer);
     return release_untraced(to, pointer);
   }
-  const bool is_small = on_interpreter_release(*thread, pointer);
+  const bool is_small = subtract_release(*thread, pointer);
   if (is_small || !interpreter_stacks.retire(to, pointer)) [[likely]] {
     release_untraced(to, pointer);
   }

@@ -1,5 +1,6 @@
 #include "runtime/tracer/events.hpp"
 
+#include "runtime/tracer/block_counting.hpp"
 #include "runtime/tracer/stack_records.hpp"
 #include "runtime/tracer/tracked_spaces.hpp"
 
@@ -8,45 +9,7 @@ namespace memtrace::runtime {
 constinit TracerTables tables;
 constinit TrackedSpaces tracked_spaces;
 
-namespace {
-
-std::uintptr_t address_of(const void* pointer) {
-  return reinterpret_cast<std::uintptr_t>(pointer);
-}
-
-std::uint64_t epoch_now() {
-  return traced_total.epoch.load(std::memory_order_relaxed);
-}
-
-// Adds to what a record holds. The total traced memory is the caller's.
-[[gnu::always_inline]] inline bool add_live(ThreadState& thread, RecordId id, Counter change) {
-  Record* const record = thread.records.find_or_add(id);
-  if (record == nullptr) return false;
-  record->touch(epoch_now());
-  record->live += change;
-  return true;
-}
-
-[[gnu::always_inline]] inline bool add_block(ThreadState& thread, const Block& block) {
-  Record* const record = thread.records.find_or_add(block.record);
-  if (record == nullptr) return false;
-  const Counter change{block.size, 1};
-  record->touch(epoch_now());
-  record->live += change;
-  record->total += change;
-  return true;
-}
-
-// While this thread may hold a lock of the table.
-class InBlockTable {
- public:
-  InBlockTable() { local.in_block_table = true; }
-  ~InBlockTable() { local.in_block_table = false; }
-  InBlockTable(const InBlockTable&) = delete;
-  InBlockTable& operator=(const InBlockTable&) = delete;
-};
-
-[[gnu::noinline]] bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
+bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
   const InBlockTable in_table;
   return tables.blocks.put(key, block, previous);
 }
@@ -56,43 +19,12 @@ bool take_from_table(std::uint64_t key, Block& block) {
   return tables.blocks.take(key, block);
 }
 
-// Remembers a block of the heap; false where there is no memory.
-[[gnu::always_inline]] inline bool remember(std::uintptr_t address, const Block& block,
-                                            Block& previous) {
-  bool stored = false;
-  if (ShadowMap::takes(address, static_cast<std::size_t>(block.size))) {
-    previous = tables.shadow.put(address, block, stored);
-    return stored;
-  }
-  return put_in_table(block_key(address, kNativeSpace), block, previous);
-}
+namespace {
 
 Block forget(std::uintptr_t address) {
   Block block = tables.shadow.take(address);
   if (block.record == kNoRecord) take_from_table(block_key(address, kNativeSpace), block);
   return block;
-}
-
-// A block's end was not told: it ends where its successor begins.
-[[gnu::always_inline]] inline void end_untold(ThreadState& thread, const Block& previous) {
-  add_live(thread, previous.record, {-previous.size, -1});
-  thread.traced.add(-previous.size);
-}
-
-[[gnu::always_inline]] inline void add_allocation(ThreadState& thread, void* pointer,
-                                                  std::size_t size, RecordId record) {
-  const Block block{record, static_cast<std::int64_t>(size)};
-  if (!thread.announcement.enter()) return;
-  Block previous;
-  if (record != kNoRecord && remember(address_of(pointer), block, previous)) [[likely]] {
-    if (previous.record != kNoRecord) [[unlikely]]
-      end_untold(thread, previous);
-    add_block(thread, block);
-    thread.traced.add(block.size);
-  } else {
-    ++thread.losses.dropped_blocks;
-  }
-  thread.announcement.leave();
 }
 
 }  // namespace
@@ -116,24 +48,6 @@ bool on_release(ThreadState& thread, void* pointer) {
 
 void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller) {
   add_allocation(thread, pointer, size, record_of_stack(thread, {caller, kNativeDomain}));
-}
-
-void on_interpreter_allocation(ThreadState& thread, void* pointer, std::size_t size,
-                               RecordId record) {
-  add_allocation(thread, pointer, size, record);
-}
-
-bool on_interpreter_release(ThreadState& thread, void* pointer) {
-  __builtin_prefetch(static_cast<const std::uint8_t*>(pointer) - sizeof(std::uint64_t), 1);
-  if (!thread.announcement.enter()) return false;
-  Block block = tables.shadow.take(address_of(pointer));
-  const bool is_in_map = block.record != kNoRecord;
-  if (!is_in_map) take_from_table(block_key(address_of(pointer), kNativeSpace), block);
-  if (block.record != kNoRecord) [[likely]] {
-    end_untold(thread, block);
-  }
-  thread.announcement.leave();
-  return is_in_map;
 }
 
 MovingBlock begin_move(ThreadState& thread, void* pointer, bool count_unknown) {
@@ -165,7 +79,7 @@ void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::siz
   Block previous;
   if (record != kNoRecord && remember(address_of(to), block, previous)) [[likely]] {
     if (previous.record != kNoRecord) [[unlikely]]
-      end_untold(thread, previous);
+      subtract(thread, previous);
     add_block(thread, block);
     change += block.size;
   } else {
@@ -186,7 +100,7 @@ void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer) 
 
 void end_move_released(ThreadState& thread, const MovingBlock& moving) {
   if (!thread.announcement.enter()) return;
-  if (is_known(moving)) end_untold(thread, moving.block);
+  if (is_known(moving)) subtract(thread, moving.block);
   thread.announcement.leave();
 }
 
@@ -217,7 +131,7 @@ bool on_untrack(ThreadState& thread, std::uint32_t space, std::uintptr_t address
   if (!thread.announcement.enter()) return false;
   Block block;
   const bool known = take_from_table(block_key(address, space), block);
-  if (known) end_untold(thread, block);
+  if (known) subtract(thread, block);
   thread.announcement.leave();
   return known;
 }
@@ -247,7 +161,7 @@ void subtract_deferred(ThreadState& thread) {
   if (!thread.announcement.enter()) return;
   while (thread.deferred.count > 0) {
     thread.deferred.count = thread.deferred.count - 1;
-    end_untold(thread, thread.deferred.blocks[thread.deferred.count]);
+    subtract(thread, thread.deferred.blocks[thread.deferred.count]);
   }
   thread.announcement.leave();
 }

@@ -32,13 +32,6 @@ inline std::uint64_t block_key(std::uintptr_t address, std::uint32_t space) {
   return address | std::uint64_t{space} << kAddressBits;
 }
 
-// The events of a block that an interpreter's allocator gives, by the record of its stack, which
-// may be kNoRecord. What was not known is not counted: it came before the interpreter was traced.
-void on_interpreter_allocation(ThreadState& thread, void* pointer, std::size_t size,
-                               RecordId record);
-// false where the shadow map does not know it.
-bool on_interpreter_release(ThreadState& thread, void* pointer);
-
 // A block of the program's heap came, in the traceback `caller`. Whatever was known of its address
 // ends.
 void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller);

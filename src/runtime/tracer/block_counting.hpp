@@ -1,0 +1,100 @@
+// What comes and goes, counted: the part of events.hpp that every event passes through, to be
+// compiled into the hooks.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/tracer/events.hpp"
+
+namespace memtrace::runtime {
+
+inline std::uintptr_t address_of(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+// Adds to what a record holds. The total traced memory is the caller's.
+[[gnu::always_inline]] inline void add_live(ThreadState& thread, RecordId id, Counter change) {
+  Record* const record = thread.records.find_or_add(id);
+  if (record == nullptr) return;
+  record->touch(traced_total.epoch.load(std::memory_order_relaxed));
+  record->live += change;
+}
+
+[[gnu::always_inline]] inline void add_block(ThreadState& thread, const Block& block) {
+  Record* const record = thread.records.find_or_add(block.record);
+  if (record == nullptr) return;
+  const Counter change{block.size, 1};
+  record->touch(traced_total.epoch.load(std::memory_order_relaxed));
+  record->live += change;
+  record->total += change;
+}
+
+// While this thread may hold a lock of the table.
+class InBlockTable {
+ public:
+  InBlockTable() { local.in_block_table = true; }
+  ~InBlockTable() { local.in_block_table = false; }
+  InBlockTable(const InBlockTable&) = delete;
+  InBlockTable& operator=(const InBlockTable&) = delete;
+};
+
+[[gnu::noinline]] bool put_in_table(std::uint64_t key, const Block& block, Block& previous);
+[[gnu::noinline]] bool take_from_table(std::uint64_t key, Block& block);
+
+// Remembers a block of the heap; false where there is no memory.
+[[gnu::always_inline]] inline bool remember(std::uintptr_t address, const Block& block,
+                                            Block& previous) {
+  bool stored = false;
+  if (ShadowMap::takes(address, static_cast<std::size_t>(block.size))) {
+    previous = tables.shadow.put(address, block, stored);
+    return stored;
+  }
+  // Copies: what a call is given the address of would lie in memory on the way above, too.
+  const Block copy = block;
+  Block replaced;
+  stored = put_in_table(block_key(address, kNativeSpace), copy, replaced);
+  previous = replaced;
+  return stored;
+}
+
+// A block that is not known any more: its end was not told, and it ends where its successor begins,
+// or it is an interpreter's.
+[[gnu::always_inline]] inline void subtract(ThreadState& thread, const Block& block) {
+  add_live(thread, block.record, {-block.size, -1});
+  thread.traced.add(-block.size);
+}
+
+[[gnu::always_inline]] inline void add_allocation(ThreadState& thread, void* pointer,
+                                                  std::size_t size, RecordId record) {
+  const Block block{record, static_cast<std::int64_t>(size)};
+  if (!thread.announcement.enter()) return;
+  Block previous;
+  if (record != kNoRecord && remember(address_of(pointer), block, previous)) [[likely]] {
+    if (previous.record != kNoRecord) [[unlikely]]
+      subtract(thread, previous);
+    add_block(thread, block);
+    thread.traced.add(block.size);
+  } else {
+    ++thread.losses.dropped_blocks;
+  }
+  thread.announcement.leave();
+}
+
+// Of a block that an interpreter's allocator takes back; false where the shadow map does not know
+// it. What was not known is not counted: it came before the interpreter was traced.
+[[gnu::always_inline]] inline bool subtract_release(ThreadState& thread, const void* pointer) {
+  if (!thread.announcement.enter()) return false;
+  Block block = tables.shadow.take(address_of(pointer));
+  const bool is_in_map = block.record != kNoRecord;
+  if (!is_in_map) [[unlikely]] {
+    Block taken;
+    take_from_table(block_key(address_of(pointer), kNativeSpace), taken);
+    block = taken;
+  }
+  if (block.record != kNoRecord) [[likely]]
+    subtract(thread, block);
+  thread.announcement.leave();
+  return is_in_map;
+}
+
+}  // namespace memtrace::runtime
