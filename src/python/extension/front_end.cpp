@@ -110,26 +110,30 @@ bool is_of(const std::uint64_t* words, const InterpreterFrame* frame, std::uintp
   return kInstructionTellsCode || words[1] == reinterpret_cast<std::uintptr_t>(code_of(frame));
 }
 
+// After the last frame's words: no instruction. A comparison ends there without counting frames.
+constexpr std::uint64_t kNoInstruction = std::uint64_t{1} << 63;
+
 bool is_in(const runtime::RecentStack& stack, const InterpreterFrame* newest) {
   const std::uint64_t* word = stack.words;
-  const std::uint64_t* const end = word + stack.frames * kWordsOfFrame;
   if (!is_of(word, newest, newest_identity(newest))) return false;
-  const InterpreterFrame* frame = next_caller(newest);
-  for (word += kWordsOfFrame; word != end; word += kWordsOfFrame) {
-    if (frame == nullptr || !is_of(word, frame, instruction_of(frame))) return false;
+  const InterpreterFrame* frame = newest;
+  do {
+    word += kWordsOfFrame;
     frame = next_caller(frame);
-  }
-  return count_frames(stack.count_all, stack.frames, frame, next_caller) == stack.all;
+  } while (frame != nullptr && is_of(word, frame, instruction_of(frame)));
+  if (word != stack.words + stack.frames * kWordsOfFrame) return false;
+  if (!stack.count_all) [[likely]]
+    return (frame != nullptr) == (stack.all > stack.frames);
+  return count_frames(true, stack.frames, frame, next_caller) == stack.all;
 }
 
-std::uint32_t recall(const runtime::RecentStacks& recent, const runtime::RecentKey& key,
-                     bool holds_lock) {
+std::uint32_t recall(const runtime::RecentStacks& recent, runtime::RecentKey key, bool holds_lock) {
   const PyThreadState* const thread = this_thread(holds_lock);
   if (thread == nullptr) return 0;
   const InterpreterFrame* const newest = newest_frame(thread);
   if (newest == nullptr) return 0;
   for (const runtime::RecentStack& stack : recent.set_of(hint_of(thread, newest))) {
-    if (stack.record != 0 && stack.key == key && is_in(stack, newest)) return stack.record;
+    if (stack.key == key && is_in(stack, newest)) return stack.record;
   }
   return 0;
 }
@@ -142,7 +146,7 @@ runtime::RecentStack* remember(const StackQuery& query, const PyThreadState* thr
   const std::uint32_t skipped = frame == complete ? 0 : 1;
   if (skipped != 0 && (!may_be_complete(frame) || next_caller(frame) != complete)) return nullptr;
   const std::uint32_t frames = skipped + found.frames;
-  if (frames > runtime::RecentStack::kRoom / kWordsOfFrame) return nullptr;
+  if (frames >= runtime::RecentStack::kRoom / kWordsOfFrame) return nullptr;
   runtime::RecentStack& stack = query.recent->replace(hint_of(thread, frame));
   std::uintptr_t instruction = newest_identity(frame);
   std::uint64_t* word = stack.words;
@@ -153,6 +157,7 @@ runtime::RecentStack* remember(const StackQuery& query, const PyThreadState* thr
     frame = next_caller(frame);
     if (frame != nullptr) instruction = instruction_of(frame);
   }
+  *word = kNoInstruction;
   stack.all = skipped + found.all;
   stack.count_all = query.count_all;
   return &stack;
@@ -184,19 +189,35 @@ bool walk(const StackQuery& query, FoundStack& found) {
   return true;
 }
 
-FoundStack collect(const StackQuery& query, InterpretedFrame* frames) {
-  const PyThreadState* const thread = this_thread(query.holds_lock);
-  if (thread == nullptr) return {};
+const InterpreterFrame* next_complete_caller(const InterpreterFrame* frame) {
+  return next_complete(caller_of(frame));
+}
+
+FoundStack collect_with_calls(const StackQuery& query, FrameWalk position,
+                              InterpretedFrame* frames) {
   FoundStack found;
-  FrameWalk position(thread);
   for (; position.frame() != nullptr && found.frames < query.limit; position.go_on()) {
     const InterpreterFrame* const frame = position.frame();
     if (!is_complete(frame)) continue;
     frames[found.frames++] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
-                              instruction_of(frame), query.with_calls ? position.call() : 0};
+                              instruction_of(frame), position.call()};
   }
   found.all = count_frames(query.count_all, found.frames, next_complete(position.frame()),
-                           [](const InterpreterFrame* of) { return next_complete(caller_of(of)); });
+                           next_complete_caller);
+  return found;
+}
+
+FoundStack collect(const StackQuery& query, InterpretedFrame* frames) {
+  const PyThreadState* const thread = this_thread(query.holds_lock);
+  if (thread == nullptr) return {};
+  if (query.with_calls) return collect_with_calls(query, FrameWalk(thread), frames);
+  FoundStack found;
+  const InterpreterFrame* frame = next_complete(newest_frame(thread));
+  for (; frame != nullptr && found.frames < query.limit; frame = next_complete_caller(frame)) {
+    frames[found.frames++] = {reinterpret_cast<std::uintptr_t>(code_of(frame)),
+                              instruction_of(frame)};
+  }
+  found.all = count_frames(query.count_all, found.frames, frame, next_complete_caller);
   return found;
 }
 

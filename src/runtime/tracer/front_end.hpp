@@ -58,8 +58,7 @@ struct SourceDescription {
 // None of them allocates, waits or blocks.
 struct FrontEnd {
   // The record of the calling thread's stack, where that is remembered under this key; or 0.
-  std::uint32_t (*recall)(const RecentStacks& recent, const RecentKey& key,
-                          bool holds_lock) = nullptr;
+  std::uint32_t (*recall)(const RecentStacks& recent, RecentKey key, bool holds_lock) = nullptr;
   // The calling thread's stack; false where it runs nothing of the interpreter.
   bool (*walk)(const StackQuery& query, FoundStack& found) = nullptr;
   // Its frames, most recent first, and how many there are. A walk is allowed to take for a frame

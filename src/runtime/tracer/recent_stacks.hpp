@@ -8,7 +8,7 @@
 
 namespace memtrace::runtime {
 
-// What decides a stack's record beside its frames, and what makes it void.
+// What decides a stack's record beside its frames, and what makes it void. Passed in registers.
 struct RecentKey {
   std::uint64_t salt = 0;
   std::uint32_t era = 0;
@@ -20,7 +20,7 @@ struct RecentStack {
   static constexpr std::uint32_t kRoom = 60;
 
   RecentKey key;
-  std::uint32_t record = 0;  // 0: nothing is remembered
+  std::uint32_t record = 0;  // 0: none
   // By the front end: how many frames there are, and what tells them, whatever that is.
   std::uint32_t frames = 0;
   std::uint32_t all = 0;
