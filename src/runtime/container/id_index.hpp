@@ -50,7 +50,7 @@ class IdIndex {
   bool grow() {
     constexpr std::size_t kFirstCapacity = 1024;
     const std::size_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
-    auto* const places = static_cast<Place*>(map_memory(capacity * sizeof(Place)));
+    auto* const places = static_cast<Place*>(map_backed_memory(capacity * sizeof(Place)));
     if (places == nullptr) return false;
     for (std::size_t place = 0; place < capacity_; ++place) {
       if (places_[place].id_plus_one != 0) put(places, capacity, places_[place]);

@@ -142,7 +142,7 @@ class BlockTable {
   bool grow(Shard& shard) {
     Shard larger;
     larger.capacity = shard.capacity == 0 ? kFirstCapacity : shard.capacity * 2;
-    larger.items = static_cast<Item*>(map_memory(larger.capacity * sizeof(Item)));
+    larger.items = static_cast<Item*>(map_backed_memory(larger.capacity * sizeof(Item)));
     if (larger.items == nullptr) return false;
     for (std::size_t place = 0; place < shard.capacity; ++place) {
       const Item& item = shard.items[place];

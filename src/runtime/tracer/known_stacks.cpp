@@ -20,7 +20,8 @@ bool KnownStacks::put(std::uint64_t hash, RecordId record, std::uint32_t generat
 }
 
 KnownStacks::Table* KnownStacks::make_table(std::size_t capacity) {
-  auto* const table = static_cast<Table*>(map_memory(sizeof(Table) + capacity * sizeof(Known)));
+  auto* const table =
+      static_cast<Table*>(map_backed_memory(sizeof(Table) + capacity * sizeof(Known)));
   if (table != nullptr) table->capacity = capacity;
   return table;
 }

@@ -44,7 +44,7 @@ BlockGroup& LiveBlocks::find(BlockGroup* places, std::size_t capacity, std::uint
 bool LiveBlocks::grow() {
   constexpr std::size_t kFirstCapacity = 4096;
   const std::size_t capacity = capacity_ == 0 ? kFirstCapacity : 2 * capacity_;
-  auto* const larger = static_cast<BlockGroup*>(map_memory(capacity * sizeof(BlockGroup)));
+  auto* const larger = static_cast<BlockGroup*>(map_backed_memory(capacity * sizeof(BlockGroup)));
   if (larger == nullptr) return used_ < capacity_ - 1 && capacity_ > 0;
   for (const BlockGroup& group : std::span(places_, capacity_)) {
     if (group.count > 0) find(larger, capacity, group.record, group.size) = group;
