@@ -58,6 +58,12 @@ class Beside(unittest.TestCase):
                     self.assertGreater(self.compare(workload, frames), 0)
         self.compare("library", 25)
 
+    def test_long_stacks(self):
+        """As long as what is remembered of a stack in one place or another, and longer."""
+        for frames in (28, 29, 30, 31, 58, 59, 60, 61, 63, 64, 65, 200):
+            with self.subTest(frames=frames):
+                self.assertGreater(self.compare("recursion", frames), 0)
+
     def test_other_allocators(self):
         for allocator in ("malloc", "debug"):
             with self.subTest(allocator):

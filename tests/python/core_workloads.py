@@ -50,7 +50,7 @@ def recursion():
         kept.append(bytearray(100 + depth))  # exact
         return descend(depth - 1, kept) if depth else kept
 
-    kept = [descend(60, []) for _ in range(3)]
+    kept = [descend(80, []) for _ in range(3)]
     moment()
     return kept
 

@@ -70,7 +70,7 @@ RecordId InterpreterStacks::find(ThreadState& thread, std::uint64_t hash) const 
 }
 
 RecordId InterpreterStacks::record_without_frames(std::uint32_t domain) {
-  return tables.tracebacks.record_of_path({}, {.domain = domain & 0x7FFFFFFF});
+  return tables.tracebacks.record_of_path({}, {.domain = domain & 0x7FFFFFFF}, nullptr);
 }
 
 RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
@@ -83,25 +83,35 @@ RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const
   const Path path = query.with_calls ? locate_merged(thread, from, found, query, key.registers)
                                      : locate(from, found);
   if (path.frames == IdIndex::kNotFound) return kNoRecord;
-  const RecordId record = tables.tracebacks.record_of_path(
-      {workspace_->locations, path.frames}, {.domain = key.domain & 0x7FFFFFFF,
-                                             .truncated = path.all > path.frames ? 1U : 0U,
-                                             .all_frames = query.count_all ? path.all : 0});
-  // What was not walked exactly is looked at anew each time.
+  const RecordId record =
+      tables.tracebacks.record_of_path({workspace_->locations, path.frames - path.known.depth},
+                                       {.node = path.known.node,
+                                        .domain = key.domain & 0x7FFFFFFF,
+                                        .truncated = path.all > path.frames ? 1U : 0U,
+                                        .all_frames = query.count_all ? path.all : 0},
+                                       workspace_->nodes);
   // After the end of tracing nobody sees codes end.
-  const bool is_exact =
-      !is_gate_stopped() && found.frames == walked.frames && found.all == walked.all;
-  if (record != kNoRecord && is_exact && sees_ends_.load(std::memory_order_relaxed))
-    known_.put(walked.hash, record, 0);
+  if (record == kNoRecord || is_gate_stopped() || !sees_ends_.load(std::memory_order_relaxed))
+    return record;
+  if (!query.with_calls) {
+    workspace_->paths.put({workspace_->frames, path.frames}, era_.load(std::memory_order_relaxed),
+                          path.known, {workspace_->nodes, path.frames - path.known.depth});
+  }
+  // What was not walked exactly is looked at anew each time.
+  if (found.frames == walked.frames && found.all == walked.all) known_.put(walked.hash, record, 0);
   return record;
 }
 
 InterpreterStacks::Path InterpreterStacks::locate(const FrontEnd& from, const FoundStack& found) {
-  for (std::uint32_t i = 0; i < found.frames; ++i) {
-    workspace_->locations[i] = location_of(from, workspace_->frames[i]);
-    if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound};
+  const std::span<const InterpretedFrame> frames(workspace_->frames, found.frames);
+  Path path{found.frames, found.all, {}};
+  if (sees_ends_.load(std::memory_order_relaxed))
+    path.known = workspace_->paths.begin_of(frames, era_.load(std::memory_order_relaxed));
+  for (std::size_t i = 0; i < frames.size() - path.known.depth; ++i) {
+    workspace_->locations[i] = location_of(from, frames[i]);
+    if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound, 0, {}};
   }
-  return {found.frames, found.all};
+  return path;
 }
 
 // The machine's stack is unwound again, this time for where its frames lie.
@@ -125,9 +135,9 @@ InterpreterStacks::Path InterpreterStacks::locate_merged(ThreadState& thread, co
     workspace_->locations[i] = frame.is_machine
                                    ? tables.tracebacks.machine_location(machine.frames[frame.index])
                                    : location_of(from, workspace_->frames[frame.index]);
-    if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound};
+    if (workspace_->locations[i] == IdIndex::kNotFound) return {IdIndex::kNotFound, 0, {}};
   }
-  return {frames, merged + (found.all - found.frames) + (unwound.truncated ? 1U : 0U)};
+  return {frames, merged + (found.all - found.frames) + (unwound.truncated ? 1U : 0U), {}};
 }
 
 std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const InterpretedFrame& frame) {

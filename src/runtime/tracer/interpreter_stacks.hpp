@@ -9,6 +9,7 @@
 #include "runtime/tracer/block_table.hpp"
 #include "runtime/tracer/front_end.hpp"
 #include "runtime/tracer/hooked_allocator.hpp"
+#include "runtime/tracer/known_paths.hpp"
 #include "runtime/tracer/known_stacks.hpp"
 #include "runtime/tracer/merged_frames.hpp"
 #include "runtime/tracer/stack_cache.hpp"
@@ -96,21 +97,25 @@ class InterpreterStacks {
     std::uint32_t era = 0;
     std::uint32_t location = 0;
   };
-  // For the length of one addition; under the lock.
+  // For the length of one addition, but for the paths; under the lock.
   struct Workspace {
     // An unwind reads few words a frame.
     static constexpr std::size_t kMostWords = std::size_t{4} * kMostFrames;
     InterpretedFrame frames[kMostInterpretedFrames];
     std::uint32_t locations[kMostInterpretedFrames];
+    std::uint32_t nodes[kMostInterpretedFrames];
     char text[2 * SourceDescription::kRoom];
     ReadWord words[kMostWords];
     std::uintptr_t ends[kMostFrames];
     MergedFrame merged[kMostInterpretedFrames + kMostFrames];
+    KnownPaths paths;
   };
-  // What was found is in the workspace.
+  // Of a new stack: the locations, but those that are known to lead to the node, are in the
+  // workspace.
   struct Path {
     std::uint32_t frames = 0;  // that are kept; kNotFound: there is no memory
     std::uint32_t all = 0;
+    KnownPaths::Begin known;
   };
 
   [[nodiscard]] std::uint64_t salt_of(std::uint32_t domain) const {

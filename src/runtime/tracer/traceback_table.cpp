@@ -110,12 +110,13 @@ std::uint32_t TracebackTable::source_location(std::string_view file, std::string
   return id_of(CodeLocation::of_source({file_id, function_id, line}));
 }
 
-RecordId TracebackTable::record_of_path(std::span<const std::uint32_t> locations, RecordKey key) {
+RecordId TracebackTable::record_of_path(std::span<const std::uint32_t> locations, RecordKey key,
+                                        std::uint32_t* nodes) {
   const Locked locked(lock_);
-  key.node = 0;
   for (std::size_t depth = locations.size(); depth-- > 0;) {
     key.node = node_of(key.node, locations[depth]);
     if (key.node == IdIndex::kNotFound) return kNoRecord;
+    *nodes++ = key.node;
   }
   return record_of(key);
 }

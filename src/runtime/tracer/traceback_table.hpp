@@ -42,9 +42,11 @@ class TracebackTable {
   std::uint32_t machine_location(const UnwoundFrame& frame);
   std::uint32_t source_location(std::string_view file, std::string_view function,
                                 std::uint32_t line);
-  // The record of a path of locations (most recent first). `key` says all but the node. kNoRecord
-  // where there is no memory.
-  RecordId record_of_path(std::span<const std::uint32_t> locations, RecordKey key);
+  // The record of a path of locations (most recent first) that begins below the key's node.
+  // `nodes`, as long as the path, becomes those on it, outermost first. kNoRecord where there is no
+  // memory.
+  RecordId record_of_path(std::span<const std::uint32_t> locations, RecordKey key,
+                          std::uint32_t* nodes);
 
   [[nodiscard]] const ModuleTable& modules() const { return modules_; }
   [[nodiscard]] const TextTable& texts() const { return texts_; }
