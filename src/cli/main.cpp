@@ -25,6 +25,8 @@ void add_commands(CLI::App& program) {
   for (const Command& command : commands()) {
     CLI::App* const app = program.add_subcommand(command.name, command.summary);
     command.add_to(*app);
+    // "--native=no" is refused, where the parser would look for a truth value.
+    for (CLI::Option* const option : app->get_options()) option->disable_flag_override();
   }
 }
 

@@ -176,6 +176,7 @@ void add_run(CLI::App& app) {
   app.add_option("--nframe", options->frames, "Most frames to keep of a traceback; 32 unless given")
       ->type_name("N");
   app.add_option("--interval", options->interval, "Write a snapshot every so often, such as 5m")
+      ->check(check_duration)
       ->type_name("DURATION");
   app.add_option("--keep", options->keep, "Keep only the newest N snapshots of a process")
       ->type_name("N");
@@ -189,6 +190,7 @@ void add_run(CLI::App& app) {
       ->excludes("--on-exit");
   app.add_option("--sample", options->sample,
                  "Record one block about every SIZE bytes and estimate the rest")
+      ->check(check_size)
       ->type_name("SIZE");
   app.add_flag("--follow-fork", options->follow_fork, "Trace the processes that it starts, too");
   app.add_flag("--mmap", options->mmap, "Trace anonymous mappings, too, as the domain mmap");

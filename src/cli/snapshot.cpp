@@ -34,6 +34,7 @@ void add_snapshot(CLI::App& app) {
   const auto options = std::make_shared<SnapshotOptions>();
   app.add_option("PID", options->process, "The id of a process that is traced")->required();
   app.add_option("--timeout", options->timeout, "How long to wait for it, such as 10s")
+      ->check(check_duration)
       ->type_name("DURATION");
   app.callback([options] {
     const std::string path =

@@ -108,10 +108,12 @@ std::string arguments_of(const CLI::App& command) {
   return names;
 }
 
-// The first word that the parser had no use for, without the value behind '='.
+// The first word that the parser had no use for, without the value behind '='; of a traced command,
+// which is one to the parser, the first, too.
 std::string unused_word(const CLI::App& program) {
   const std::vector<std::string> unused = program.remaining(true);
-  return unused.empty() ? std::string() : unused.front().substr(0, unused.front().find('='));
+  if (unused.empty()) return {};
+  return unused.front().substr(0, unused.front().find_first_of(std::string_view("=\0", 2)));
 }
 
 std::string unused_word_error(const CLI::App& program, const std::string& word) {
@@ -142,6 +144,11 @@ std::string required_error(const CLI::App& command, const std::string& message) 
 // What the parser says of a value, in our words; its own where it says something else.
 std::string value_error(const std::string& message) {
   constexpr std::string_view kNotConverted = "Could not convert: ", kMissing = ": 1 required ";
+  constexpr std::string_view kNoValue = " was given a disallowed flag override";
+  if (message.ends_with(kNoValue)) {
+    const std::string name = message.substr(0, message.size() - kNoValue.size());
+    return fmt::format("{}{} takes no value", name.size() == 1 ? "-" : "--", name);
+  }
   const std::size_t equals = message.find(" = ");
   if (message.starts_with(kNotConverted) && equals != std::string::npos) {
     const std::size_t begin = kNotConverted.size();

@@ -424,9 +424,11 @@ int main(int argc, char** argv) {
         refused(b"unknown option '--nfram', did you mean '--nframe'?", "--nfram")
         refused(b"unknown option '--nfram', did you mean '--nframe'?", "--nfram=3", "--", "true")
         refused(b"--nframe is from 1 to 1024", "--nframe=0", "--", "true")
-        refused(b"'5 years' is no duration", "--interval=5 years", "--", "true")
+        refused(b"--interval: '5 years' is no duration", "--interval=5 years", "--", "true")
         refused(b"'9' is no signal that a program can handle", "--on-signal=9", "--", "true")
-        refused(b"'much' is no size", "--sample=much", "--", "true")
+        refused(b"--sample: 'much' is no size", "--sample=much", "--", "true")
+        refused(b"--native takes no value", "--native=3", "--", "true")
+        refused(b"'true' is one argument too many", "-v3", "true", "false")
         check(self.files() == [], self.files())
 
     def test_killed_by_mtrace_itself_not(self):
