@@ -104,8 +104,11 @@ IdVector<FrameId, char> match_system(const Tracebacks& tables) {
   const auto ask_module = [](std::string_view name) { return is_system_module(name); };
   OncePerString is_system_file(tables.strings, ask_file);
   OncePerString is_system_object(tables.strings, ask_module);
+  OncePerString is_entry(tables.strings, is_program_entry);
   return for_each_frame(tables, [&](const Frame& frame) {
     if (frame.filename != kNone<StringId> && is_system_file(frame.filename)) return true;
+    if (frame.function != kNone<StringId> && is_entry(frame.function) && is_native(tables, frame))
+      return true;
     // A library's sources are not the user's because they were compiled somewhere else.
     return frame.module != kNone<ModuleId> && is_system_object(tables.modules[frame.module].name);
   });

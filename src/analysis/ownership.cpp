@@ -214,6 +214,10 @@ bool is_system_module(std::string_view module) {
          module == "linux-vdso.so.1";
 }
 
+bool is_program_entry(std::string_view function) {
+  return function == "_start";
+}
+
 bool is_interpreter_module(std::string_view module) {
   static constexpr std::string_view kPython = "python";
   std::string_view name = module.substr(module.rfind('/') + 1);

@@ -14,6 +14,8 @@ std::string_view package_of(std::string_view filename);
 // installed packages, "<frozen …>".
 bool is_system_filename(std::string_view filename);
 bool is_system_module(std::string_view module);
+// What the C library puts into every program: where it begins.
+bool is_program_entry(std::string_view function);
 
 // CPython itself, by the file name of a shared object or a program, and what C functions are called
 // through (ctypes, cffi): between the frames of a Python program, their frames say nothing.
