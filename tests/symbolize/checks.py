@@ -1,6 +1,7 @@
 """What the tests that build programs have in common: running commands, and checks that run beside each other."""
 
 import concurrent.futures
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,12 @@ def run(*command, folder=None, given=None, environment=None):
     if done.returncode != 0:
         raise Failure(f"{' '.join(map(str, command))} exited with {done.returncode}\n{done.stdout}{done.stderr}")
     return done
+
+
+def rust_works():
+    """A rustc may be there only as a wrapper of one that is not."""
+    rustc = shutil.which("rustc")
+    return rustc is not None and subprocess.run([rustc, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def run_checks(checks, chosen=""):

@@ -8,11 +8,10 @@ then stripped, compressed, split or moved as people do with their programs, and 
 """
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from checks import PROGRAMS, Failure, run, run_checks
+from checks import PROGRAMS, Failure, run, run_checks, rust_works
 from known_programs import COMPILERS, Lookup, build, build_id, debug_file, driver_and_choice, expect, truths
 
 FLAGS = {
@@ -144,15 +143,9 @@ def check_shared_debug(folder, driver, cc, cxx):
 
 
 def check_rust(folder, driver, mangling):
-    if shutil.which("rustc") is None:
-        return
     run("gcc", "-c", PROGRAMS / "say.c", "-o", folder / "say.o")
-    done = subprocess.run(["rustc", "-g", "-O", "--edition", "2021", *mangling, "-C", f"link-arg={folder / 'say.o'}", "-o",
-                           folder / "program", PROGRAMS / "program.rs"], capture_output=True, text=True, timeout=120,
-                          check=False)  # fmt: skip
-    if done.returncode != 0:
-        print(f"rustc cannot: {done.stderr[:200]}")
-        return
+    run("rustc", "-g", "-O", "--edition", "2021", *mangling, "-C", f"link-arg={folder / 'say.o'}", "-o",
+        folder / "program", PROGRAMS / "program.rs")  # fmt: skip
     said = truths(run(folder / "program").stdout)
     found = Lookup(driver, folder / "program")([address for address, *_ in said])
     for address, filename, line, (name,) in said:
@@ -168,8 +161,9 @@ def checks(driver):
     for check in (check_separate, check_symbols, check_another_build, check_sysroot, check_missing_split,
                   check_shared_library, check_shared_debug):  # fmt: skip
         yield check.__name__, check, driver, *COMPILERS[0]
-    yield "rust", check_rust, driver, []
-    yield "rust v0", check_rust, driver, ["-C", "symbol-mangling-version=v0"]
+    if rust_works():
+        yield "rust", check_rust, driver, []
+        yield "rust v0", check_rust, driver, ["-C", "symbol-mangling-version=v0"]
 
 
 def main():

@@ -11,11 +11,10 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from checks import PROGRAMS, Failure, Skipped, run, run_checks
+from checks import PROGRAMS, Failure, Skipped, run, run_checks, rust_works
 
 WAYS = {
     "-O0": ["-O0"],
@@ -110,12 +109,6 @@ def check_plugin(folder, mtrace, compiler):
 def check_rust(folder, mtrace, flags):
     run("rustc", "-g", "--edition", "2021", *flags, PROGRAMS / "collections.rs", "-o", "program", folder=folder)
     expect(traced(mtrace, folder, ["./program"]), [PROGRAMS / "collections.rs"])
-
-
-def rust_works():
-    """A rustc may be there only as a wrapper of one that is not."""
-    rustc = shutil.which("rustc")
-    return rustc is not None and subprocess.run([rustc, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def checks(mtrace):

@@ -15,10 +15,17 @@ impl<T> Shelf<T> {
     }
 }
 
+// What no optimiser sees through; std::hint::black_box() is younger than the oldest rustc that is tested.
+#[inline(never)]
+fn opaque<T>(value: T) -> T {
+    let kept = std::mem::ManuallyDrop::new(value);
+    std::mem::ManuallyDrop::into_inner(unsafe { std::ptr::read_volatile(&kept) })
+}
+
 #[inline(never)]
 fn boxed() -> Box<[u8; 700]> {
     let block = Box::new([7u8; 700]); // LIVE 700/1
-    std::hint::black_box(block)
+    opaque(block)
 }
 
 #[inline(never)]
@@ -31,7 +38,7 @@ fn fill() {
     let collected: Vec<u16> = (0..40u16).collect(); // LIVE 80/1
     let shared = Rc::new([1u8; 84]); // LIVE 104/1
     let counted = Arc::new([1u8; 184]); // LIVE 200/1
-    let mut queue = VecDeque::with_capacity(25); // LIVE 200/1
+    let mut queue = VecDeque::with_capacity(25); // LIVE ?/1
     queue.push_back(1u64);
     let mut tree = BTreeMap::new();
     tree.insert(1u32, 2u32); // LIVE ?/1
@@ -43,8 +50,8 @@ fn fill() {
     };
     let mut shelf = Shelf { items: Vec::new() };
     shelf.put([0u8; 500]);
-    let some = std::hint::black_box((numbers, reserved, text, copied, formatted, collected));
-    let others = std::hint::black_box((shared, counted, queue, tree, table, dynamic, shelf));
+    let some = opaque((numbers, reserved, text, copied, formatted, collected));
+    let others = opaque((shared, counted, queue, tree, table, dynamic, shelf));
     std::mem::forget((some, others));
 }
 
