@@ -19,15 +19,20 @@
 namespace memtrace {
 namespace {
 
+// "--native=no", which the parser would understand. "=true" it takes in any case.
+void refuse_truth_values(CLI::App& app) {
+  for (CLI::Option* const option : app.get_options()) option->disable_flag_override();
+}
+
 void add_commands(CLI::App& program) {
   program.set_version_flag("-V,--version", "mtrace " MTRACE_VERSION, "Print the version");
   program.set_help_flag("-h,--help", "Print this help");
   for (const Command& command : commands()) {
     CLI::App* const app = program.add_subcommand(command.name, command.summary);
     command.add_to(*app);
-    // "--native=no" is refused, where the parser would look for a truth value.
-    for (CLI::Option* const option : app->get_options()) option->disable_flag_override();
+    refuse_truth_values(*app);
   }
+  refuse_truth_values(program);
 }
 
 int fail(std::string_view message) {

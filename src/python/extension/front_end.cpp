@@ -133,7 +133,7 @@ std::uint32_t recall(const runtime::RecentStacks& recent, runtime::RecentKey key
   const InterpreterFrame* const newest = newest_frame(thread);
   if (newest == nullptr) return 0;
   for (const runtime::RecentStack& stack : recent.set_of(hint_of(thread, newest))) {
-    if (stack.key == key && is_in(stack, newest)) return stack.record;
+    if (stack.key == key && is_in(stack, newest) && stack.record != 0) return stack.record;
   }
   return 0;
 }

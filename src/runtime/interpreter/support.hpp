@@ -61,7 +61,7 @@ struct InterpreterSupport {
 };
 
 // Changes with anything above.
-inline constexpr std::uint64_t kSupportLayout = 3 << 16 | sizeof(InterpreterSupport);
+inline constexpr std::uint64_t kSupportLayout = 4 << 16 | sizeof(InterpreterSupport);
 
 }  // namespace memtrace::runtime
 

@@ -11,6 +11,7 @@ namespace memtrace::runtime {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 std::size_t whole_pages(std::size_t size) {
   return (size + kPage - 1) & ~(kPage - 1);
@@ -26,38 +27,32 @@ std::size_t whole_pages(std::size_t size) {
 
 #ifdef MTRACE_THREAD_SANITIZER
 // ThreadSanitizer must learn that the same address is other memory now.
-long map_pages(std::size_t size, int flags) {
-  return reinterpret_cast<long>(mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0));
+long map_pages(std::size_t size) {
+  return reinterpret_cast<long>(mmap(nullptr, size, PROT_READ | PROT_WRITE, kPrivate, -1, 0));
 }
 void unmap_pages(void* memory, std::size_t size) {
   munmap(memory, size);
 }
 #else
-long map_pages(std::size_t size, int flags) {
-  return system_call(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+long map_pages(std::size_t size) {
+  return system_call(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE, kPrivate, -1, 0);
 }
 void unmap_pages(void* memory, std::size_t size) {
   system_call(SYS_munmap, memory, size);
 }
 #endif
 
-void* map(std::size_t size, int flags) {
-  const long result = map_pages(whole_pages(size), flags);
-  return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
-}
-
 }  // namespace
 
 void* map_memory(std::size_t size) {
-  return map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+  const long result = map_pages(whole_pages(size));
+  return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
 void* map_backed_memory(std::size_t size) {
-  return map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE);
-}
-
-void back_memory(void* memory, std::size_t size) {
-  system_call(SYS_madvise, memory, size, MADV_POPULATE_WRITE);
+  void* const memory = map_memory(size);
+  if (memory != nullptr) system_call(SYS_madvise, memory, whole_pages(size), MADV_POPULATE_WRITE);
+  return memory;
 }
 
 void unmap_memory(void* memory, std::size_t size) {

@@ -9,12 +9,9 @@ namespace memtrace::runtime {
 // Address space of `size` bytes (rounded up to pages), zeroed, backed by memory page by page as it
 // is touched. nullptr where the kernel refuses. Any thread, also inside a signal handler.
 void* map_memory(std::size_t size);
-// The same, backed by memory at once: for a hash table, which is soon touched everywhere. One call
-// costs a tenth of a fault for each page, or two where it is read first.
+// The same, backed by memory at once where the kernel knows how: for a hash table, which is soon
+// touched everywhere. For each page it costs a tenth of a fault, or of two where it is read first.
 void* map_backed_memory(std::size_t size);
-// Whole pages of mapped memory that are about to be touched: likewise. Nothing where the kernel
-// does not know how.
-void back_memory(void* memory, std::size_t size);
 void unmap_memory(void* memory, std::size_t size);
 // Makes whole pages zero again and gives their memory back; the address space stays.
 void clear_memory(void* memory, std::size_t size);

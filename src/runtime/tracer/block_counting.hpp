@@ -57,8 +57,7 @@ class InBlockTable {
   return stored;
 }
 
-// A block that is not known any more: its end was not told, and it ends where its successor begins,
-// or it is an interpreter's.
+// A block that the maps do not hold any more.
 [[gnu::always_inline]] inline void subtract(ThreadState& thread, const Block& block) {
   add_live(thread, block.record, {-block.size, -1});
   thread.traced.add(-block.size);

@@ -90,7 +90,7 @@ RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const
                                         .truncated = path.all > path.frames ? 1U : 0U,
                                         .all_frames = query.count_all ? path.all : 0},
                                        workspace_->nodes);
-  // After the end of tracing nobody sees codes end.
+  // As in location_of().
   if (record == kNoRecord || is_gate_stopped() || !sees_ends_.load(std::memory_order_relaxed))
     return record;
   if (!query.with_calls) {
@@ -148,7 +148,8 @@ std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const Interpr
       known.frame.instruction == frame.instruction) {
     return known.location;
   }
-  const bool remember = sees_ends_.load(std::memory_order_relaxed);
+  // After the end of tracing nobody sees codes end.
+  const bool remember = sees_ends_.load(std::memory_order_relaxed) && !is_gate_stopped();
   if (remember) watch(frame.code);
   SourceDescription description;
   description.room = workspace_->text;

@@ -20,7 +20,7 @@ struct RecentStack {
   static constexpr std::uint32_t kRoom = 60;
 
   RecentKey key;
-  std::uint32_t record = 0;  // 0: none
+  std::uint32_t record = 0;  // 0: nothing is remembered, or only that it was seen
   // By the front end: how many frames there are, and what tells them, whatever that is.
   std::uint32_t frames = 0;
   std::uint32_t all = 0;

@@ -18,7 +18,6 @@ Item* Shard<Item>::add(RecordId id) {
     if (spare_ == nullptr) return nullptr;
     spare_chunks_ = kChunksAtOnce;
   }
-  back_memory(spare_, kChunkMemory);
   chunks_[id >> kChunkBits] = spare_;
   spare_ += kChunkRecords;
   --spare_chunks_;
