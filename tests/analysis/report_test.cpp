@@ -157,7 +157,8 @@ TEST_CASE("hidden frames give their blocks to the nearest visible caller") {
   CHECK(top_text("0 1 1 /srv/app.py:1 /usr/lib/python3.11/json/decoder.py:1", {.mine = true}) ==
         "/srv/app.py:1 1/1\n");
   // Where a program begins is not its own, whoever was called from there.
-  CHECK(top_text("0 1 1 app+0x10@_start /usr/lib/libx.so+0x4@f", {.mine = true}) == "<hidden> 1/1\n");
+  CHECK(top_text("0 1 1 app+0x10@_start /usr/lib/libx.so+0x4@f", {.mine = true}) ==
+        "<hidden> 1/1\n");
   CHECK(top_text("0 1 1 app.py:1@_start", {.mine = true}) == "app.py:1@_start 1/1\n");
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -28,19 +29,24 @@ class Tree {
 // Most recent first.
 using Frames = std::vector<InterpretedFrame>;
 
-// Follows the frames through the tree, from where they are known; checks what was known.
+// Outermost first.
+std::vector<std::uint32_t> nodes_of(Tree& tree, const Frames& frames) {
+  std::vector<std::uint32_t> nodes;
+  std::uint32_t node = 0;
+  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+    node = tree.node_of(node, *frame);
+    nodes.push_back(node);
+  }
+  return nodes;
+}
+
+// Adds the frames below what is known of them, after a check of that.
 KnownPaths::Begin add(KnownPaths& paths, Tree& tree, const Frames& frames, std::uint32_t era) {
   const KnownPaths::Begin begin = paths.begin_of(frames, era);
-  REQUIRE(begin.depth <= frames.size());
-  std::uint32_t node = 0;
-  std::vector<std::uint32_t> rest;
-  for (std::size_t depth = 0; depth < frames.size(); ++depth) {
-    if (depth == begin.depth) CHECK(node == begin.node);
-    node = tree.node_of(node, frames[frames.size() - 1 - depth]);
-    if (depth >= begin.depth) rest.push_back(node);
-  }
-  if (begin.depth == frames.size()) CHECK(node == begin.node);
-  paths.put(frames, era, begin, rest);
+  const std::vector<std::uint32_t> nodes = nodes_of(tree, frames);
+  REQUIRE(begin.depth <= nodes.size());
+  CHECK(begin.node == (begin.depth == 0 ? 0 : nodes[begin.depth - 1]));
+  paths.put(frames, era, begin, std::span(nodes).subspan(begin.depth));
   return begin;
 }
 
