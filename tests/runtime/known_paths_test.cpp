@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -33,8 +34,8 @@ using Frames = std::vector<InterpretedFrame>;
 std::vector<std::uint32_t> nodes_of(Tree& tree, const Frames& frames) {
   std::vector<std::uint32_t> nodes;
   std::uint32_t node = 0;
-  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
-    node = tree.node_of(node, *frame);
+  for (const InterpretedFrame& frame : std::views::reverse(frames)) {
+    node = tree.node_of(node, frame);
     nodes.push_back(node);
   }
   return nodes;
