@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,8 +33,8 @@ using Frames = std::vector<InterpretedFrame>;
 std::vector<std::uint32_t> nodes_of(Tree& tree, const Frames& frames) {
   std::vector<std::uint32_t> nodes;
   std::uint32_t node = 0;
-  for (const InterpretedFrame& frame : std::views::reverse(frames)) {
-    node = tree.node_of(node, frame);
+  for (std::size_t i = frames.size(); i-- > 0;) {
+    node = tree.node_of(node, frames[i]);
     nodes.push_back(node);
   }
   return nodes;
