@@ -122,9 +122,8 @@ bool is_in(const runtime::RecentStack& stack, const InterpreterFrame* newest) {
     frame = next_caller(frame);
   } while (frame != nullptr && is_of(word, frame, instruction_of(frame)));
   if (word != stack.words + stack.frames * kWordsOfFrame) return false;
-  if (!stack.count_all) [[likely]]
-    return (frame != nullptr) == (stack.all > stack.frames);
-  return count_frames(true, stack.frames, frame, next_caller) == stack.all;
+  if (frame == nullptr) return stack.all == stack.frames;
+  return count_frames(stack.count_all, stack.frames, frame, next_caller) == stack.all;
 }
 
 std::uint32_t recall(const runtime::RecentStacks& recent, runtime::RecentKey key, bool holds_lock) {

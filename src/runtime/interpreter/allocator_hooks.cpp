@@ -15,25 +15,32 @@ const HookedAllocator& hooked(const void* context) {
   return *static_cast<const HookedAllocator*>(context);
 }
 
-[[gnu::noinline]] RecordId record_with_machine(ThreadState& thread, const Registers& caller,
-                                               bool holds_lock) {
-  const StackKey key{caller, kPythonDomain};
-  const RecordId record = interpreter_stacks.record_with_machine(thread, key, holds_lock);
-  return record != kNoRecord ? record : record_of_machine_stack(thread, key);
+// Who allocates.
+struct Caller {
+  Registers registers;
+  bool holds_lock = false;
+};
+
+// Of a stack that was not lately seen.
+[[gnu::noinline]] RecordId other_record_of(ThreadState& thread, const Caller& caller) {
+  const StackKey key{caller.registers, kPythonDomain};
+  const RecordId record = interpreter_stacks.record_of(thread, key, caller.holds_lock);
+  if (record != kNoRecord) return record;
+  return interpreter_stacks.with_machine() ? record_of_machine_stack(thread, key)
+                                           : interpreter_stacks.record_without_frames(key.domain);
 }
 
-[[gnu::always_inline]] inline RecordId record_of(ThreadState& thread, bool holds_lock) {
-  const RecordId record = interpreter_stacks.record_of(thread, kPythonDomain, holds_lock);
-  if (record != kNoRecord) [[likely]]
-    return record;
-  return interpreter_stacks.record_without_frames(kPythonDomain);
+[[gnu::always_inline]] inline RecordId record_of(ThreadState& thread, const Caller& caller) {
+  const RecordId recent =
+      interpreter_stacks.recent_record(thread, kPythonDomain, caller.holds_lock);
+  if (recent != kNoRecord) [[likely]]
+    return recent;
+  return other_record_of(thread, caller);
 }
 
 // The record of the stack that called the hook that this is written in.
 [[gnu::always_inline]] inline RecordId record_here(ThreadState& thread, bool holds_lock) {
-  return interpreter_stacks.with_machine()
-             ? record_with_machine(thread, caller_registers(), holds_lock)
-             : record_of(thread, holds_lock);
+  return record_of(thread, {caller_registers(), holds_lock});
 }
 
 constinit void* early_block = nullptr;
@@ -72,12 +79,6 @@ class InnerAllocator {
   std::int64_t until_sample_;
 };
 
-// Who allocates.
-struct Caller {
-  Registers registers;
-  bool holds_lock = false;
-};
-
 void sample(void* pointer, std::size_t size, const Caller& caller) {
   local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   if (local.until_sample >= 0 || pointer == nullptr || local.untraced) [[likely]]
@@ -85,10 +86,7 @@ void sample(void* pointer, std::size_t size, const Caller& caller) {
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return;
   const auto source = [](ThreadState& of, const void* context) {
-    const Caller& who = *static_cast<const Caller*>(context);
-    return interpreter_stacks.with_machine()
-               ? record_with_machine(of, who.registers, who.holds_lock)
-               : record_of(of, who.holds_lock);
+    return record_of(of, *static_cast<const Caller*>(context));
   };
   on_distance_passed(*thread, pointer, size, RecordSource{source, &caller});
   leave_hook(*thread);

@@ -17,8 +17,7 @@ namespace memtrace::runtime {
 namespace {
 
 bool set_front_end(const FrontEnd* from) {
-  const FrontEnd* none = nullptr;
-  return front_end.compare_exchange_strong(none, from, std::memory_order_acq_rel) || none == from;
+  return interpreter_stacks.set_front_end(*from);
 }
 
 TraceStatus status() {

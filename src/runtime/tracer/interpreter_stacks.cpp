@@ -23,6 +23,31 @@ std::uint64_t hash_of_both(std::uint64_t interpreted, RecordId machine) {
 
 }  // namespace
 
+void InterpreterStacks::configure(const Configuration& configuration) {
+  sees_ends_.store(configuration.sees_ends, std::memory_order_relaxed);
+  with_machine_.store(configuration.with_machine, std::memory_order_relaxed);
+  frames_.store(configuration.limit << 1 | (configuration.count_all ? 1U : 0U),
+                std::memory_order_relaxed);
+  choose_recall();
+}
+
+bool InterpreterStacks::set_front_end(const FrontEnd& from) {
+  const FrontEnd* present = nullptr;
+  if (!front_end.compare_exchange_strong(present, &from, std::memory_order_acq_rel)) {
+    return present == &from;
+  }
+  choose_recall();
+  return true;
+}
+
+// Whoever comes last sees what both have set.
+void InterpreterStacks::choose_recall() {
+  const Locked locked(lock_);
+  const FrontEnd* const from = front_end.load(std::memory_order_acquire);
+  const bool is_enough = from != nullptr && !with_machine_.load(std::memory_order_relaxed);
+  recall_.store(is_enough ? from->recall : nullptr, std::memory_order_release);
+}
+
 StackQuery InterpreterStacks::query_of(std::uint32_t domain, bool holds_lock) const {
   const std::uint32_t frames = frames_.load(std::memory_order_relaxed);
   return {.hash_keys = hash_keys.data(),
@@ -47,18 +72,24 @@ RecordId InterpreterStacks::look_up(ThreadState& thread, const FrontEnd& from, c
   return known != kNoRecord ? known : add(thread, from, query, found, key);
 }
 
-RecordId InterpreterStacks::record_with_machine(ThreadState& thread, const StackKey& key,
-                                                bool holds_lock) {
-  const FrontEnd* const from = front_end.load(std::memory_order_acquire);
-  if (from == nullptr) return kNoRecord;
+RecordId InterpreterStacks::look_up_with_machine(ThreadState& thread, const FrontEnd& from,
+                                                 const StackKey& key, bool holds_lock) {
   StackQuery query = query_of(key.domain, holds_lock);
   query.with_calls = true;
   FoundStack found;
-  if (!from->walk(query, found)) return kNoRecord;
+  if (!from.walk(query, found)) return kNoRecord;
   const RecordId machine = record_of_machine_stack(thread, {key.registers, kNoDomain});
   found.hash = hash_of_both(found.hash, machine);
   const RecordId known = find(thread, found.hash);
-  return known != kNoRecord ? known : add(thread, *from, query, found, key);
+  return known != kNoRecord ? known : add(thread, from, query, found, key);
+}
+
+RecordId InterpreterStacks::record_of(ThreadState& thread, const StackKey& key, bool holds_lock) {
+  const FrontEnd* const from = front_end.load(std::memory_order_acquire);
+  if (from == nullptr) return kNoRecord;
+  return with_machine_.load(std::memory_order_relaxed)
+             ? look_up_with_machine(thread, *from, key, holds_lock)
+             : look_up(thread, *from, key, holds_lock);
 }
 
 // What is known is forgotten with the gate held.

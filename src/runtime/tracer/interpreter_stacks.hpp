@@ -31,27 +31,24 @@ class InterpreterStacks {
     bool sees_ends = true;
   };
   // A stack that is known under another setting stays known under that one.
-  void configure(const Configuration& configuration) {
-    sees_ends_.store(configuration.sees_ends, std::memory_order_relaxed);
-    with_machine_.store(configuration.with_machine, std::memory_order_relaxed);
-    frames_.store(configuration.limit << 1 | (configuration.count_all ? 1U : 0U),
-                  std::memory_order_relaxed);
-  }
-  // Which of the two functions to call.
+  void configure(const Configuration& configuration);
+  // Whether stacks have the machine's frames among them.
   [[nodiscard]] bool with_machine() const { return with_machine_.load(std::memory_order_relaxed); }
+  // false where there is another one already.
+  bool set_front_end(const FrontEnd& from);
 
-  // The record of the calling thread's stack in a domain. Inside of a hook, outside of the gate.
-  // kNoRecord where it runs no interpreter, or there is no memory. One that was lately
-  // seen costs about a nanosecond a frame, another one that is known about two, a new one about two
-  // microseconds.
-  RecordId record_of(ThreadState& thread, std::uint32_t domain, bool holds_lock) {
-    const FrontEnd* const from = front_end.load(std::memory_order_acquire);
-    if (from == nullptr) return kNoRecord;
-    const std::uint32_t recent = from->recall(*thread.recent_stacks, key_of(domain), holds_lock);
-    return recent != kNoRecord ? recent : look_up(thread, *from, {{}, domain}, holds_lock);
+  // The record of the calling thread's stack in a domain, where it was lately seen and consists of
+  // the interpreter's frames alone; otherwise kNoRecord. Inside of a hook, outside of the gate.
+  // Costs about a nanosecond a frame.
+  RecordId recent_record(ThreadState& thread, std::uint32_t domain, bool holds_lock) {
+    const auto recall = recall_.load(std::memory_order_acquire);
+    return recall == nullptr ? kNoRecord
+                             : recall(*thread.recent_stacks, key_of(domain), holds_lock);
   }
-  // With the machine's frames from where the key says that they begin: costs their record, too.
-  RecordId record_with_machine(ThreadState& thread, const StackKey& key, bool holds_lock);
+  // Where that is none. kNoRecord where the thread runs no interpreter, or there is no memory. A
+  // stack that is known costs two nanoseconds a frame, a new one two microseconds, and with the
+  // machine's frames, which begin where the key says, their record, too.
+  [[gnu::noinline]] RecordId record_of(ThreadState& thread, const StackKey& key, bool holds_lock);
   // The record of blocks that came without any frame.
   RecordId record_without_frames(std::uint32_t domain);
 
@@ -125,8 +122,10 @@ class InterpreterStacks {
     return {salt_of(domain), era_.load(std::memory_order_relaxed)};
   }
   [[nodiscard]] StackQuery query_of(std::uint32_t domain, bool holds_lock) const;
-  [[gnu::noinline]] RecordId look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key,
-                                     bool holds_lock);
+  RecordId look_up(ThreadState& thread, const FrontEnd& from, const StackKey& key, bool holds_lock);
+  RecordId look_up_with_machine(ThreadState& thread, const FrontEnd& from, const StackKey& key,
+                                bool holds_lock);
+  void choose_recall();
   RecordId find(ThreadState& thread, std::uint64_t hash) const;
   RecordId add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
                const FoundStack& walked, const StackKey& key);
@@ -141,6 +140,7 @@ class InterpreterStacks {
   Lock lock_;
   std::atomic<std::uint32_t> frames_{2};  // the limit, and in the last bit whether all are counted
   std::atomic<bool> with_machine_{false};
+  std::atomic<decltype(FrontEnd::recall)> recall_{nullptr};  // where it can say enough
   std::atomic<bool> sees_ends_{true};
   KnownStacks known_;
   BlockTable<Watched> codes_;

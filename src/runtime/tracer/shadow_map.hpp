@@ -43,9 +43,12 @@ class ShadowMap {
     std::uint32_t* const slot = find_or_add(address);
     stored = slot != nullptr;
     if (!stored) return {};
-    const Block previous = read(slot);
-    if (block.size <= kLongestInFirstSlot) {
+    Block previous;
+    if (*slot != 0) [[unlikely]] {
+      previous = read(slot);
       clear(slot);
+    }
+    if (block.size <= kLongestInFirstSlot) {
       *slot = block.record << kSizeBits | static_cast<std::uint32_t>(block.size);
     } else {
       write_both(slot, block.record << kSizeBits | kSizeInNextSlot,
@@ -60,11 +63,6 @@ class ShadowMap {
     const Block block = read(slot);
     clear(slot);
     return block;
-  }
-  // Lets the memory's latency pass beside something else's.
-  void prefetch(std::uintptr_t address) const {
-    const std::uint32_t* const slot = find(address);
-    if (slot != nullptr) __builtin_prefetch(slot, 1);
   }
   [[nodiscard]] Block peek(std::uintptr_t address) const {
     const std::uint32_t* const slot = find(address);

@@ -43,9 +43,9 @@ RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key) {
 
 RecordId record_of_stack(ThreadState& thread, const StackKey& key) {
   if (front_end.load(std::memory_order_relaxed) != nullptr) {
-    const RecordId interpreted = interpreter_stacks.with_machine()
-                                     ? interpreter_stacks.record_with_machine(thread, key, false)
-                                     : interpreter_stacks.record_of(thread, key.domain, false);
+    const RecordId recent = interpreter_stacks.recent_record(thread, key.domain, false);
+    if (recent != kNoRecord) return recent;
+    const RecordId interpreted = interpreter_stacks.record_of(thread, key, false);
     if (interpreted != kNoRecord) return interpreted;
   }
   return record_of_machine_stack(thread, key);
