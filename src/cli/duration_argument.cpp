@@ -33,13 +33,4 @@ std::chrono::seconds parse_duration(std::string_view text) {
   return std::chrono::seconds(number * unit);
 }
 
-std::string check_duration(const std::string& text) {
-  try {
-    parse_duration(text);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
 }  // namespace memtrace

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "cli/choice.hpp"
+#include "cli/parsed_argument.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/size_argument.hpp"
 #include "mtrace/error.hpp"
@@ -90,7 +91,7 @@ void add_ranking_options(CLI::App& app, OutputOptions& options, std::vector<Sort
   app.add_flag("-r,--reverse", options.reverse, "The other way round")->group(kGroup);
   app.add_option("--min-size", options.min_size,
                  "Leave out smaller groups (of a diff: smaller changes): 50KiB, 5M, 1048576")
-      ->check(check_size)
+      ->check(complaint_about<parse_size>)
       ->type_name("SIZE")
       ->group(kGroup);
   add_repeatable(app, "--strip-prefix", options.strip_prefixes,

@@ -14,6 +14,7 @@
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
 #include "cli/duration_argument.hpp"
+#include "cli/parsed_argument.hpp"
 #include "cli/run_report.hpp"
 #include "cli/run_symbols.hpp"
 #include "cli/runtime_library.hpp"
@@ -176,7 +177,7 @@ void add_run(CLI::App& app) {
   app.add_option("--nframe", options->frames, "Most frames to keep of a traceback; 32 unless given")
       ->type_name("N");
   app.add_option("--interval", options->interval, "Write a snapshot every so often, such as 5m")
-      ->check(check_duration)
+      ->check(complaint_about<parse_duration>)
       ->type_name("DURATION");
   app.add_option("--keep", options->keep, "Keep only the newest N snapshots of a process")
       ->type_name("N");
@@ -190,7 +191,7 @@ void add_run(CLI::App& app) {
       ->excludes("--on-exit");
   app.add_option("--sample", options->sample,
                  "Record one block about every SIZE bytes and estimate the rest")
-      ->check(check_size)
+      ->check(complaint_about<parse_size>)
       ->type_name("SIZE");
   app.add_flag("--follow-fork", options->follow_fork, "Trace the processes that it starts, too");
   app.add_flag("--mmap", options->mmap, "Trace anonymous mappings, too, as the domain mmap");

@@ -80,13 +80,4 @@ std::int64_t parse_size(std::string_view text) {
   throw Error("'" + std::string(text) + "' is no size: write 50KiB, 5M or 1048576");
 }
 
-std::string check_size(const std::string& text) {
-  try {
-    parse_size(text);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
 }  // namespace memtrace

@@ -7,6 +7,7 @@
 #include "base/output.hpp"
 #include "cli/command.hpp"
 #include "cli/duration_argument.hpp"
+#include "cli/parsed_argument.hpp"
 #include "cli/snapshot_request.hpp"
 #include "mtrace/error.hpp"
 
@@ -34,7 +35,7 @@ void add_snapshot(CLI::App& app) {
   const auto options = std::make_shared<SnapshotOptions>();
   app.add_option("PID", options->process, "The id of a process that is traced")->required();
   app.add_option("--timeout", options->timeout, "How long to wait for it, such as 10s")
-      ->check(check_duration)
+      ->check(complaint_about<parse_duration>)
       ->type_name("DURATION");
   app.callback([options] {
     const std::string path =

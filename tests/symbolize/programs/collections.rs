@@ -38,8 +38,10 @@ fn fill() {
     let collected: Vec<u16> = (0..40u16).collect(); // LIVE 80/1
     let shared = Rc::new([1u8; 84]); // LIVE 104/1
     let counted = Arc::new([1u8; 184]); // LIVE 200/1
-    let mut queue = VecDeque::with_capacity(25); // LIVE ?/1
-    queue.push_back(1u64);
+    let mut queue = VecDeque::new();
+    for number in 0..20u64 {
+        queue.push_back(number); // LIVE 256/1
+    }
     let mut tree = BTreeMap::new();
     tree.insert(1u32, 2u32); // LIVE ?/1
     let mut table = HashMap::new();
