@@ -1,10 +1,12 @@
 #include "cli/snapshot_request.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/random.h>
+#include <sched.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,7 +18,6 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
-#include <utility>
 
 #include "mtrace/error.hpp"
 
@@ -39,6 +40,12 @@ class Descriptor {
   int number_;
 };
 
+// What a process tells those who may look at it: where it listens, and the password that it wants.
+struct Door {
+  std::string name;
+  std::string password;
+};
+
 // One for a snapshot of a process.
 class Request {
  public:
@@ -46,12 +53,13 @@ class Request {
       : process_(process), timeout_(timeout), end_(Clock::now() + timeout) {}
 
   std::string run() {
-    const int signal = find_signal();
-    const Descriptor channel(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const int number = listen_on(channel);
-    sigval value{};
-    value.sival_int = number;
-    if (sigqueue(process_, signal, value) != 0) fail(std::strerror(errno));
+    const Door door = find_door();
+    const Descriptor channel(socket_in_its_network());
+    connect_to(channel, door);
+    const std::string request = "snapshot " + door.password;
+    if (send(channel.number(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
+      fail("it takes no requests now");
+    }
     return wait_for_answer(channel);
   }
 
@@ -60,9 +68,9 @@ class Request {
     throw Error(what).in(fmt::format("process {}", process_));
   }
 
-  // The tracer publishes it as the name of a mapping.
-  [[nodiscard]] int find_signal() const {
-    constexpr std::string_view kMapping = "/memfd:mtrace-signal-";
+  // The tracer publishes it as the name of a mapping: "NAME-PASSWORD".
+  [[nodiscard]] Door find_door() const {
+    constexpr std::string_view kMapping = "/memfd:mtrace-requests-";
     if (kill(process_, 0) != 0 && errno == ESRCH) fail("there is none");
     std::ifstream maps(fmt::format("/proc/{}/maps", process_));
     bool has_tracer = false, is_readable = false;
@@ -70,9 +78,10 @@ class Request {
       has_tracer = has_tracer || line.find("libmtrace_rt") != std::string::npos;
       const std::size_t at = line.find(kMapping);
       if (at == std::string::npos) continue;
-      int signal = 0;
-      std::from_chars(line.data() + at + kMapping.size(), line.data() + line.size(), signal);
-      if (signal > 0 && signal <= SIGRTMAX && is_caught(signal)) return signal;
+      const std::string text = line.substr(at + kMapping.size());
+      const std::size_t dash = text.find('-');
+      if (dash == std::string::npos) continue;
+      return {text.substr(0, dash), text.substr(dash + 1, text.find(' ') - dash - 1)};
     }
     if (has_tracer) fail("it has the tracer, but takes no requests now");
     if (!is_readable && kill(process_, 0) != 0) fail(std::strerror(errno));
@@ -82,35 +91,43 @@ class Request {
     fail("it is not traced: start it with mtrace run");
   }
 
-  // Otherwise it would end the process: one that has just executed another program, or that has
-  // taken the signal back in a way that the tracer cannot see.
-  [[nodiscard]] bool is_caught(int signal) const {
-    constexpr std::string_view kCaught = "SigCgt:\t";
-    std::ifstream status(fmt::format("/proc/{}/status", process_));
-    std::uint64_t mask = 0;
-    for (std::string line; std::getline(status, line);) {
-      if (!line.starts_with(kCaught)) continue;
-      std::from_chars(line.data() + kCaught.size(), line.data() + line.size(), mask, 16);
+  // Names like the tracer's are of a network, and a container has its own.
+  [[nodiscard]] int socket_in_its_network() const {
+    const auto network_of = [](const std::string& process) {
+      return fmt::format("/proc/{}/ns/net", process);
+    };
+    struct stat own {}, its {};
+    const std::string its_network = network_of(std::to_string(process_));
+    const bool is_same = stat(network_of("self").c_str(), &own) != 0 ||
+                         stat(its_network.c_str(), &its) != 0 || own.st_ino == its.st_ino;
+    if (!is_same) {
+      const Descriptor network(open(its_network.c_str(), O_RDONLY | O_CLOEXEC));
+      if (network.number() < 0 || setns(network.number(), CLONE_NEWNET) != 0) {
+        fail(fmt::format("it is in another network namespace, which cannot be entered: {}",
+                         std::strerror(errno)));
+      }
     }
-    return (mask >> (signal - 1) & 1) != 0;
+    const int channel = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (channel < 0) throw Error(std::strerror(errno));
+    return channel;
   }
 
-  // Under a name that only the two of us know. Returns the number in it.
-  [[nodiscard]] int listen_on(const Descriptor& channel) const {
-    int number = 0;
-    static_cast<void>(!getrandom(&number, sizeof(number), 0));
-    const std::string name =
-        fmt::format("mtrace-snapshot-{}-{}", getpid(), static_cast<std::uint32_t>(number));
+  void connect_to(const Descriptor& channel, const Door& door) const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-    const int yes = 1;
-    const bool listens =
-        setsockopt(channel.number(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == 0 &&
-        bind(channel.number(), reinterpret_cast<const sockaddr*>(&address), size) == 0;
-    if (!listens) throw Error(std::strerror(errno));
-    return number;
+    door.name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + door.name.size());
+    const timeval patience{.tv_sec = timeout_.count(), .tv_usec = 0};
+    static_cast<void>(
+        setsockopt(channel.number(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)));
+    if (connect(channel.number(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
+      fail(errno == EAGAIN ? no_answer() : "it takes no requests now");
+    }
+  }
+
+  [[nodiscard]] std::string no_answer() const {
+    return fmt::format("no answer within {} s: it is stopped, or its disk is slow",
+                       timeout_.count());
   }
 
   [[nodiscard]] int milliseconds_left() const {
@@ -120,45 +137,24 @@ class Request {
 
   // "ERROR PATH"
   [[nodiscard]] std::string wait_for_answer(const Descriptor& channel) const {
-    const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, process_, 0)));
-    pollfd watched[2] = {{channel.number(), POLLIN, 0}, {process.number(), POLLIN, 0}};
-    while (true) {
-      const int ready = poll(watched, 2, milliseconds_left());
-      if (ready < 0 && errno == EINTR) continue;
-      if (ready == 0) {
-        fail(fmt::format("no answer within {} s: it is stopped, or blocks all signals",
-                         timeout_.count()));
-      }
-      if (watched[0].revents == 0) fail("it ended before it wrote a snapshot");
-      const auto [sender, text] = receive(channel);
-      if (sender != process_) continue;
-      const std::size_t space = std::min(text.find(' '), text.size());
-      int error = 0;
-      std::from_chars(text.data(), text.data() + space, error);
-      const std::string path = text.substr(std::min(space + 1, text.size()));
-      if (error == ENODATA) fail("it has the tracer, but does not trace now");
-      if (error != 0) throw Error(std::strerror(error)).in(path);
-      return path;
-    }
-  }
-
-  // The kernel says who sent it.
-  static std::pair<pid_t, std::string> receive(const Descriptor& channel) {
+    pollfd watched{channel.number(), POLLIN, 0};
+    int ready = 0;
+    do {
+      ready = poll(&watched, 1, milliseconds_left());
+    } while (ready < 0 && errno == EINTR);
+    if (ready <= 0) fail(no_answer());
     std::string text(2 * PATH_MAX, '\0');
-    iovec part{text.data(), text.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    const ssize_t size = recvmsg(channel.number(), &message, 0);
-    const cmsghdr* const header = size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
-    if (header == nullptr || header->cmsg_type != SCM_CREDENTIALS) return {0, {}};
-    ucred credentials{};
-    std::memcpy(&credentials, CMSG_DATA(header), sizeof(credentials));
-    text.resize(static_cast<std::size_t>(size));
-    return {credentials.pid, text};
+    const ssize_t got = recv(channel.number(), text.data(), text.size(), 0);
+    if (got <= 0) fail("it ended before it wrote a snapshot");
+    text.resize(static_cast<std::size_t>(got));
+    const std::size_t space = std::min(text.find(' '), text.size());
+    int error = 0;
+    std::from_chars(text.data(), text.data() + space, error);
+    const std::string path = text.substr(std::min(space + 1, text.size()));
+    if (error == ENODATA) fail("it has the tracer, but does not trace now");
+    if (error == EAGAIN) fail("its counters cannot be read now: it has no memory, or stands still");
+    if (error != 0) throw Error(std::strerror(error)).in(path);
+    return path;
   }
 
   pid_t process_;

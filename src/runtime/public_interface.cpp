@@ -54,9 +54,9 @@ int mtrace_take_snapshot(const char* path) {
   const Guarded guarded;
   SnapshotData data;
   if (!take_snapshot_data(data)) return 0;
-  const bool written = write_snapshot(data, path);
+  const int error = write_snapshot_now(data, path);
   release_snapshot_data(data);
-  return written ? 1 : 0;
+  return error == 0 ? 1 : 0;
 }
 
 void mtrace_get_traced_memory(uint64_t* current, uint64_t* peak) {

@@ -4,24 +4,27 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 
+#include "runtime/control/credentials.hpp"
 #include "runtime/control/exit.hpp"
 #include "runtime/control/own_thread.hpp"
 #include "runtime/control/requests.hpp"
 #include "runtime/control/series.hpp"
-#include "runtime/control/start_options.hpp"
+#include "runtime/control/service.hpp"
+#include "runtime/control/signal_actions.hpp"
+#include "runtime/control/traced_process.hpp"
 #include "runtime/os/clock.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/report.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 namespace {
-
-constexpr std::int64_t kSecond = 1'000'000'000;
 
 // The process' own copy of what MTRACE said.
 constinit TextBuffer<2 * PATH_MAX> start_text;
@@ -30,164 +33,135 @@ constinit StartOptions options;
 // MTRACE said it; otherwise the program started the tracing itself.
 bool by_environment = false;
 
-int traced_process = 0;
+// --- one snapshot: on the service's thread, or on its stack ---
+
 bool last_is_taken = false;
-
-// One snapshot, from the copied counters to its name. There is one at a time; it is no local
-// variable because an alternate signal stack may be small.
-struct Job {
-  SnapshotData data;
-  Requester requester;
-  std::uint64_t number = 0;
-  PathBuffer path;
-};
-constinit Job job;
-Lock job_lock;
-
-// What signal handlers want while their thread is inside of a hook.
-struct Pending {
-  static constexpr std::size_t kMostRequests = 16;
-  std::atomic<bool> snapshot{false};
-  std::atomic<std::uint64_t> requests[kMostRequests];  // process and number; 0: free
-};
-constinit Pending pending;
+std::int64_t next_time = kNever;  // CLOCK_MONOTONIC
+constinit PathBuffer path;
+constinit SnapshotData data;
 
 SnapshotName snapshot_name() {
   const bool is_first = options.first_process == 0 ||
-                        options.first_process == static_cast<std::uint64_t>(traced_process);
-  return {output_pattern.text(), program_name(), traced_process, is_first};
+                        options.first_process == static_cast<std::uint64_t>(traced_process());
+  return {output_pattern.text(), program_name(), traced_process(), is_first};
 }
 
-// On a thread of its own: system calls and the tracer's own memory only.
-int write_job() {
+int write_data(std::uint64_t number) {
   const SnapshotName name = snapshot_name();
   const Series series(name, options.keep);
   SnapshotFile file;
-  series.write_path(job.path, job.number);
-  int error = 0;
-  if (!job.path.is_whole()) {
-    error = ENAMETOOLONG;
-  } else if (!file.create(job.path.c_str())) {
-    error = file.error();
-  } else {
-    error = write_snapshot_content(job.data, file.descriptor());
-    const bool done = error == 0 && file.sync() && series.publish(file, job.number, job.path);
-    if (error == 0 && !done) error = file.error();
-  }
+  series.write_path(path, number);
+  if (!path.is_whole()) return ENAMETOOLONG;
+  if (!file.create(path.c_str())) return file.error();
+  const int error = write_snapshot_content(data, file.descriptor());
+  if (error != 0) return error;
+  return file.sync() && series.publish(file, number, path) ? 0 : file.error();
+}
+
+// 0 or an error's number; then `path` is where it was to be.
+int take_next_snapshot() {
+  path.clear();
+  if (!take_snapshot_data(data)) return is_tracing() ? EAGAIN : ENODATA;
+  use_program_umask();
+  const int error = write_data(++options.snapshots_so_far);
+  release_snapshot_data(data);
+  report(error == 0 ? ReportKind::written : ReportKind::failed, path.text(), error);
   return error;
 }
 
-void finish_job(void*) {
-  const int error = write_job();
-  release_snapshot_data(job.data);
-  report(error == 0 ? ReportKind::written : ReportKind::failed, job.path.text(), error);
-  answer(job.requester, error, job.path.text());
+void schedule_next() {
+  next_time = options.interval == 0 ? kNever : monotonic_time() + options.interval;
+  // Without a thread of its own the tracer looks at the clock now and then in the program's.
+  attention_due = options.interval == 0 || is_service_running()
+                      ? kNever
+                      : coarse_time() + options.interval;
 }
 
-void start_job(const Requester& requester) {
-  job.requester = requester;
-  job.number = ++options.snapshots_so_far;
-  if (take_snapshot_data(job.data)) {
-    run_on_own_thread(finish_job, nullptr);
-  } else {
-    --options.snapshots_so_far;
-    answer(requester, is_tracing() ? ENOMEM : ENODATA, {});
-  }
+bool wants_last_snapshot() {
+  return options.at_exit && !options.output.empty() && is_tracing();
 }
 
-}  // namespace
+// --- what the service does ---
 
-bool is_traced_process() {
-  return traced_process == process_id();
+bool has_reported = false;
+
+void begin_in_process() {
+  if (has_reported) return;
+  has_reported = true;
+  report(ReportKind::started, process_identity().program);
+  schedule_next();
 }
 
-void take_next_snapshot(Waiting waiting, const Requester& requester) {
-  const SignalsBlocked blocked;
-  const bool guard = local.guard;
-  local.guard = true;
-  job_lock.lock();
-  wait_for_own_thread();
-  start_job(requester);
-  if (waiting == Waiting::yes) wait_for_own_thread();
-  job_lock.unlock();
-  local.guard = guard;
+void begin_service() {
+  keep_report_open();
+  begin_in_process();
 }
 
-void take_last_snapshot() {
-  if (!is_traced_process()) return;
-  const bool wanted = options.at_exit && !options.output.empty() && is_tracing();
-  if (wanted && !last_is_taken) {
+void perform(Duty duty) {
+  if (duty == Duty::snapshot) take_next_snapshot();
+  if (duty == Duty::last_snapshot && wants_last_snapshot() && !last_is_taken) {
     last_is_taken = true;
-    take_next_snapshot(Waiting::yes);
-  }
-  wait_for_own_thread();
-}
-
-// --- signals ---
-
-namespace {
-
-std::uint64_t packed(const Requester& requester) {
-  return std::uint64_t{static_cast<std::uint32_t>(requester.process)} << 32 |
-         static_cast<std::uint32_t>(requester.number);
-}
-
-Requester unpacked(std::uint64_t value) {
-  return {.process = static_cast<int>(value >> 32), .number = static_cast<int>(value & 0xFFFFFFFF)};
-}
-
-void remember(const Requester& requester) {
-  for (auto& slot : pending.requests) {
-    std::uint64_t free = 0;
-    if (slot.compare_exchange_strong(free, packed(requester))) break;
+    take_next_snapshot();
   }
 }
+
+std::int64_t next_due() {
+  return next_time;
+}
+
+// From the time at which it was due, so that they do not drift; a disk that is too slow for the
+// interval makes it longer.
+void take_interval_snapshot() {
+  const std::int64_t due = next_time;
+  if (is_tracing()) take_next_snapshot();
+  const std::int64_t now = monotonic_time();
+  next_time = due + options.interval;
+  if (next_time < now) next_time = now + options.interval;
+}
+
+void serve_request(int listener) {
+  const Request request(listener);
+  if (!request.is_valid()) return;
+  const int error = take_next_snapshot();
+  request.answer(error, path.text());
+}
+
+constexpr ServiceWork kWork = {
+    .begin = begin_service,
+    .perform = perform,
+    .due = next_due,
+    .at_time = take_interval_snapshot,
+    .serve = serve_request,
+    .open_door = open_request_socket,
+};
+
+void begin_service_or_do_without() {
+  if (!start_service(kWork)) begin_in_process();
+}
+
+// --- what the program's threads do ---
+
+// A signal asked for a snapshot inside of a hook, where no service runs.
+constinit std::atomic<bool> is_wanted{false};
 
 void on_snapshot_signal(int, siginfo_t*, void*) {
   if (!is_traced_process()) return;
-  if (!local.guard) return take_next_snapshot(Waiting::no);
-  pending.snapshot = true;
+  if (is_service_running()) return ask_service(Duty::snapshot);
+  is_wanted = true;
   attention = true;
+  if (!local.guard) attend();
 }
 
-void on_request(int signal, siginfo_t* information, void*) {
-  if (!is_request(*information)) return end_by_signal(signal, information, nullptr);
-  const Requester requester = requester_of(*information);
-  if (!is_traced_process() || requester.process == 0) return;
-  if (!local.guard) return take_next_snapshot(Waiting::no, requester);
-  remember(requester);
-  attention = true;
-}
-
-void schedule_next() {
-  attention_due = options.interval == 0
-                      ? kNever
-                      : coarse_time() + static_cast<std::int64_t>(options.interval) * kSecond;
-}
-
-bool take_interval_snapshot() {
-  if (options.interval == 0 || attention_due != kNever) return false;
-  // While a slow disk still writes the last one, another one would only hold up the program.
-  if (!is_own_thread_running()) take_next_snapshot(Waiting::no);
-  schedule_next();
-  return true;
-}
-
-}  // namespace
-
-void attend() {
-  meet_pending_death();
-  take_interval_snapshot();
-  if (pending.snapshot.exchange(false)) take_next_snapshot(Waiting::no);
-  for (auto& slot : pending.requests) {
-    const std::uint64_t value = slot.exchange(0);
-    if (value != 0) take_next_snapshot(Waiting::no, unpacked(value));
+void ask_or_do(Duty duty) {
+  // A slow disk may take long to write a large snapshot; one that does not answer must not keep the
+  // program from ending.
+  constexpr std::int64_t kPatience = 120 * kSecond;
+  if (is_service_running()) {
+    ask_service_and_wait(duty, kPatience);
+  } else {
+    do_service_here(duty);
   }
 }
-
-// --- the process ---
-
-namespace {
 
 // Relative to the folder in which the tracing began.
 void make_output_pattern() {
@@ -198,22 +172,36 @@ void make_output_pattern() {
   output_pattern << pattern;
 }
 
-void install_triggers() {
-  find_real_signal_functions();
-  if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
-  if (options.at_exit && !options.output.empty()) watch_exits();
-  accept_requests();
-  schedule_next();
+}  // namespace
+
+void attend() {
+  attention = false;
+  if (is_service_running() || !is_traced_process()) return;
+  const bool is_due = options.interval != 0 && attention_due == kNever;
+  if (!is_wanted.exchange(false) && !is_due) return;
+  do_service_here(Duty::snapshot);
+  if (is_due) schedule_next();
 }
 
-}  // namespace
+void take_last_snapshot() {
+  if (!is_traced_process()) return;
+  ask_or_do(wants_last_snapshot() ? Duty::last_snapshot : Duty::nothing);
+}
+
+void finish_snapshots() {
+  if (is_traced_process() && is_service_running()) ask_or_do(Duty::nothing);
+}
+
+void continue_service() {
+  begin_service_or_do_without();
+}
 
 void accept_requests() {
   static constinit std::atomic<bool> has_output{false};
-  if (!is_traced_process()) traced_process = process_id();
+  if (!is_traced_process()) set_traced_process(true);
+  process_identity();
   if (!has_output.exchange(true)) make_output_pattern();
-  find_real_signal_functions();
-  publish_request_signal(on_request);
+  if (!is_service_running()) begin_service_or_do_without();
 }
 
 void start_from_environment() {
@@ -222,39 +210,73 @@ void start_from_environment() {
   if (!start_text.is_whole() || !parse_start_options(start_text.text(), options)) return;
   by_environment = true;
   if (options.by_run) hide_start_variables();
-  traced_process = process_id();
+  set_traced_process(true);
   if (options.by_run && options.first_process == 0) {
-    options.first_process = static_cast<std::uint64_t>(traced_process);
+    options.first_process = static_cast<std::uint64_t>(traced_process());
   }
   report_to(options.report);
   process_identity();
   if (!start_tracing(options.settings)) return report(ReportKind::failed, program_name(), ENOMEM);
-  install_triggers();
-  report(ReportKind::started, process_identity().program);
+  find_real_signal_functions();
+  if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
+  if (options.at_exit && !options.output.empty()) watch_exits();
+  accept_requests();
 }
 
-void child_after_fork() {
-  if (traced_process == 0) return;
-  forget_own_thread();
-  job_lock.reset();
-  if (options.follow_fork || !by_environment) {
-    traced_process = process_id();
+void child_after_fork(bool is_whole) {
+  if (traced_process() == 0) return;
+  forget_service();
+  if (is_whole && (options.follow_fork || !by_environment)) {
+    set_traced_process(true);
     options.snapshots_so_far = 0;
     last_is_taken = false;
-    schedule_next();
-    return report(ReportKind::started, process_identity().program);
+    has_reported = false;
+    return begin_service_or_do_without();
   }
-  traced_process = 0;
+  set_traced_process(false);
   attention_due = kNever;
   restore_signals();
-  withdraw_request_signal();
-  stop_tracing();
+  if (is_whole) {
+    stop_tracing();
+  } else {
+    abandon_tracing();
+  }
+}
+
+// --- a snapshot of the program's own ---
+
+namespace {
+
+struct OwnSnapshot {
+  const SnapshotData& data;
+  const char* path;
+  int error = 0;
+};
+void write_own_snapshot(void* what) {
+  auto& snapshot = *static_cast<OwnSnapshot*>(what);
+  write_snapshot(snapshot.data, snapshot.path, &snapshot.error);
+}
+
+}  // namespace
+
+int write_snapshot_now(const SnapshotData& of, const char* to) {
+  OwnSnapshot snapshot{of, to};
+  const SignalsBlocked blocked;
+  OwnThread writer;
+  // What writing raises (SIGXFSZ, SIGPIPE) ends with the thread.
+  if (writer.start(write_own_snapshot, &snapshot)) {
+    writer.join();
+  } else {
+    write_own_snapshot(&snapshot);
+  }
+  writer.release();
+  return snapshot.error;
 }
 
 // --- programs that the process executes ---
 
 bool follows_execution(bool is_other_process) {
-  if (traced_process == 0 || !options.by_run) return false;
+  if (traced_process() == 0 || !options.by_run) return false;
   return options.follow_fork || !is_other_process;
 }
 

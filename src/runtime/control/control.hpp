@@ -1,34 +1,34 @@
 // When snapshots are taken, where they go, and who is told.
 #pragma once
 
+#include <string_view>
+
 #include "runtime/control/start_options.hpp"
+#include "runtime/tracer/snapshot_data.hpp"
 
 namespace memtrace::runtime {
 
-// Who waits for a snapshot: `mtrace snapshot`, by its process and a number that it chose.
-struct Requester {
-  int process = 0;  // 0: nobody
-  int number = 0;
-};
-
-enum class Waiting : bool {
-  no,  // the program goes on as soon as the counters are copied
-  yes,
-};
-
-// Takes a snapshot and gives it the next name. Any thread, also in a signal handler, but not inside
-// of a hook's counter section. In a process that does not trace, only the requester hears of it.
-void take_next_snapshot(Waiting waiting, const Requester& requester = {});
-
-// The last one, where the options ask for one and it is not written yet; then waits until all is
-// written. Does nothing in a child process that shares our memory.
+// The last snapshot, where the options ask for one and it is not written yet; then waits, for a
+// bounded time, until all is written. Does nothing in a child process that is not traced, or shares
+// our memory. Async-signal-safe.
 void take_last_snapshot();
+// Waits until all is written: before another program takes this one's place.
+void finish_snapshots();
 
-// Whether this is the process that the tracer runs in: not a child of vfork().
-bool is_traced_process();
+// Writes a copy of the counters to a path of the program's, in its folder and with its privileges,
+// on a thread that no signal can reach. 0 or an error's number.
+int write_snapshot_now(const SnapshotData& data, const char* path);
 
+// Begins the tracer's own thread again after it was ended.
+void continue_service();
 // Answers `mtrace snapshot` from now on. For programs that start tracing themselves, too.
 void accept_requests();
+
+// Signals, timers and requests of the process, as the options say.
+void start_from_environment();
+// In the child of a fork, when the tracer works again: new file names, or the end of tracing.
+// `is_whole`: all of the tracer's locks were held at the fork.
+void child_after_fork(bool is_whole);
 
 // For the programs that this process executes. `is_other_process`: or one that it started.
 bool follows_execution(bool is_other_process);

@@ -14,7 +14,7 @@
 #include <cstdlib>
 
 #include "runtime/control/control.hpp"
-#include "runtime/control/own_thread.hpp"
+#include "runtime/control/traced_process.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/os/lock.hpp"
 
@@ -74,7 +74,7 @@ auto with_environment(bool is_other_process, Strings given, const Execute& execu
 template <class Execute>
 int replace_program(Strings given, const Execute& execute) {
   const bool is_other_process = !is_traced_process();
-  if (!is_other_process) wait_for_own_thread();
+  if (!is_other_process) finish_snapshots();
   return with_environment(is_other_process, given, execute);
 }
 
@@ -132,7 +132,7 @@ int run_shell(const char* command) {
 // libc takes the environment from `environ` here: for that moment all threads see the tracer's
 // variables in it.
 FILE* open_process(const char* command, const char* mode) {
-  static constinit Lock lock;
+  static constinit Lock lock{LockRank::real_functions};
   const Locked locked(lock);
   char** const given = environ;
   FILE* const file = with_environment(true, given, [&](Strings environment) {

@@ -4,15 +4,9 @@
 #include <linux/futex.h>
 #include <sched.h>
 
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-
 #include "runtime/os/memory.hpp"
 #include "runtime/os/system_call.hpp"
 
-// A sanitizer must know every thread.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define MTRACE_NO_OWN_THREAD 1
 #elif defined(__has_feature)
@@ -29,22 +23,10 @@ constexpr std::size_t kStackSize = std::size_t{256} << 10;
 // touched by mistake reads zero and harms nobody.
 constexpr std::size_t kThreadLocalSize = std::size_t{64} << 10;
 constexpr std::size_t kControlBlockSize = 4096;
-[[maybe_unused]] constexpr std::size_t kMappedSize =
-    kStackSize + kThreadLocalSize + kControlBlockSize;
+constexpr std::size_t kMappedSize = kStackSize + kThreadLocalSize + kControlBlockSize;
 
-// The kernel clears it, and wakes who waits, when the thread is gone.
-std::atomic<std::int32_t> running{0};
-
-struct Task {
-  void (*function)(void*) = nullptr;
-  void* argument = nullptr;
-};
-Task task;
-
-// Kept for the next task.
-std::byte* memory = nullptr;
-
-// The beginning of libc's thread control block: compilers read the stack protector's value there.
+// The beginning of libc's thread control block, where compilers read the stack protector's value;
+// and, behind all that libc keeps there, what the thread is to do.
 struct ControlBlock {
   void* self;
   void* vector;
@@ -54,6 +36,11 @@ struct ControlBlock {
   std::uint64_t stack_guard;
   std::uint64_t pointer_guard;
 };
+struct Work {
+  OwnThread::Task task;
+  void* argument;
+};
+constexpr std::size_t kWorkOffset = kControlBlockSize - sizeof(Work);
 
 std::uint64_t word_at_thread_pointer(std::size_t offset) {
   std::uint64_t word = 0;
@@ -61,29 +48,55 @@ std::uint64_t word_at_thread_pointer(std::size_t offset) {
   return word;
 }
 
-[[maybe_unused]] ControlBlock* make_control_block() {
-  auto* const block = reinterpret_cast<ControlBlock*>(memory + kStackSize + kThreadLocalSize);
-  block->self = block->self_again = block;
-  block->stack_guard = word_at_thread_pointer(offsetof(ControlBlock, stack_guard));
-  block->pointer_guard = word_at_thread_pointer(offsetof(ControlBlock, pointer_guard));
-  return block;
+std::byte* control_block_of(std::byte* memory) {
+  return memory + kStackSize + kThreadLocalSize;
+}
+
+Work& work_of(std::byte* control_block) {
+  return *reinterpret_cast<Work*>(control_block + kWorkOffset);
 }
 
 extern "C" [[noreturn, gnu::used]] void memtrace_own_thread_begins() {
   // The descriptors are copies. Without them the program's pipes close when the program closes
-  // them, and nothing that it closes or opens meanwhile can be mixed up with the task's.
+  // them, and nothing that it closes or opens meanwhile can be mixed up with the thread's.
   system_call(SYS_close_range, 0, ~0U, 0);
-  task.function(task.argument);
+  const Work& work = work_of(reinterpret_cast<std::byte*>(word_at_thread_pointer(0)));
+  work.task(work.argument);
   while (true) system_call(SYS_exit, 0);
 }
 
-// 0 or an error.
-[[maybe_unused]] long start_thread(ControlBlock* block) {
+}  // namespace
+
+bool OwnThread::prepare() {
+  if (memory_ == nullptr) memory_ = static_cast<std::byte*>(map_memory(kMappedSize));
+  return memory_ != nullptr;
+}
+
+bool OwnThread::start(Task task, void* argument) {
+#ifdef MTRACE_NO_OWN_THREAD
+  static_cast<void>(task);
+  static_cast<void>(argument);
+  return false;
+#else
+  if (!prepare()) return false;
+  // What the last one left in its thread-local block is not the next one's.
+  clear_memory(memory_ + kStackSize, kThreadLocalSize + kControlBlockSize);
+  std::byte* const memory = control_block_of(memory_);
+  auto* const block = reinterpret_cast<ControlBlock*>(memory);
+  block->self = block->self_again = block;
+  block->stack_guard = word_at_thread_pointer(offsetof(ControlBlock, stack_guard));
+  block->pointer_guard = word_at_thread_pointer(offsetof(ControlBlock, pointer_guard));
+  work_of(memory) = {task, argument};
+  return !is_error(clone_thread());
+#endif
+}
+
+long OwnThread::clone_thread() {
   constexpr unsigned long kFlags = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND | CLONE_SETTLS |
                                    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   long result = SYS_clone;
-  register void* child_id asm("r10") = &running;
-  register void* thread_pointer asm("r8") = block;
+  register void* child_id asm("r10") = &running_;
+  register void* thread_pointer asm("r8") = control_block_of(memory_);
   asm volatile(
       "syscall\n\t"
       "testq %%rax, %%rax\n\t"
@@ -93,40 +106,44 @@ extern "C" [[noreturn, gnu::used]] void memtrace_own_thread_begins() {
       "ud2\n"
       "1:"
       : "+a"(result)
-      : "D"(kFlags), "S"(memory + kStackSize), "d"(&running), "r"(child_id), "r"(thread_pointer)
+      : "D"(kFlags), "S"(memory_ + kStackSize), "d"(&running_), "r"(child_id), "r"(thread_pointer)
       : "rcx", "r11", "memory");
-  return is_error(result) ? result : 0;
+  return result;
 }
 
-}  // namespace
+void OwnThread::join() const {
+  while (true) {
+    const std::int32_t number = running_.load(std::memory_order_acquire);
+    if (number == 0) return;
+    // Not a private one: the kernel wakes it as a shared one.
+    system_call(SYS_futex, &running_, FUTEX_WAIT, number, nullptr);
+  }
+}
 
-void run_on_own_thread(void (*function)(void*), void* argument) {
-  wait_for_own_thread();
+void OwnThread::run_here(Task task, void* argument) {
 #ifndef MTRACE_NO_OWN_THREAD
-  if (memory == nullptr) memory = static_cast<std::byte*>(map_memory(kMappedSize));
-  if (memory != nullptr) {
-    task = {function, argument};
-    if (start_thread(make_control_block()) == 0) return;
+  if (prepare()) {
+    std::byte* const top = memory_ + kStackSize;
+    // rbx is the callee's to keep: it holds the stack that was.
+    asm volatile(
+        "movq %%rsp, %%rbx\n\t"
+        "movq %[top], %%rsp\n\t"
+        "callq *%[task]\n\t"
+        "movq %%rbx, %%rsp"
+        : "+D"(argument)
+        : [top] "r"(top), [task] "r"(task)
+        : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2",
+          "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+          "xmm13", "xmm14", "xmm15", "memory", "cc");
+    return;
   }
 #endif
-  function(argument);
+  task(argument);
 }
 
-bool is_own_thread_running() {
-  return running.load(std::memory_order_acquire) != 0;
-}
-
-void wait_for_own_thread() {
-  while (true) {
-    const std::int32_t id = running.load(std::memory_order_acquire);
-    if (id == 0) return;
-    // Not a private one: the kernel wakes it as a shared one.
-    system_call(SYS_futex, &running, FUTEX_WAIT, id, nullptr);
-  }
-}
-
-void forget_own_thread() {
-  running.store(0, std::memory_order_relaxed);
+void OwnThread::release() {
+  unmap_memory(memory_, kMappedSize);
+  memory_ = nullptr;
 }
 
 }  // namespace memtrace::runtime

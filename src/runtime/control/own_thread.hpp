@@ -1,21 +1,44 @@
-// A thread for one task, which exists only as long as the task.
+// Threads that nobody knows: none of libc's, without signals, with descriptors of their own.
 #pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 
 namespace memtrace::runtime {
 
-// Runs `task(argument)` on a thread that nobody knows: it is none of libc's, has no signals, no
-// descriptors of the program's, and a thread-local block that is all zero. The task may use nothing
-// of libc beyond memory and string functions, must not fault, and `argument` must outlive it.
-//
-// One at a time: waits for the one before. Where the kernel gives no thread, the task runs here.
-// The caller has blocked all signals.
-void run_on_own_thread(void (*task)(void*), void* argument);
+// Its thread-local block is all zero. What it runs may use nothing of libc beyond memory and string
+// functions, and must not fault. It shares the program's memory, and has what its creator has at
+// that moment: privileges, folder, root, umask, namespaces. It has no descriptors: those that it
+// opens are no others'.
+class OwnThread {
+ public:
+  using Task = void (*)(void* argument);
 
-// Returns when no task runs any more.
-void wait_for_own_thread();
-bool is_own_thread_running();
+  // Runs task(argument). false where the kernel gives no thread or no memory, or where threads
+  // cannot be had at all (a sanitizer must know every thread). The one before must have ended.
+  // `argument` must outlive it. The caller has blocked all signals: the thread keeps that.
+  bool start(Task task, void* argument);
+  [[nodiscard]] bool is_running() const { return id() != 0; }
+  // Its number; 0: none runs.
+  [[nodiscard]] int id() const { return running_.load(std::memory_order_acquire); }
+  // Returns when it has ended.
+  void join() const;
+  // In the child of a fork, which does not have it.
+  void forget() { running_.store(0, std::memory_order_relaxed); }
+  // Runs task(argument) on the calling thread, but on the memory of this one, whose stack is large
+  // enough where a signal handler's may not be. None must run.
+  void run_here(Task task, void* argument);
+  // Gives back the memory that it keeps for the next one. None must run.
+  void release();
 
-// In the child of a fork, which does not have the thread.
-void forget_own_thread();
+ private:
+  bool prepare();
+  long clone_thread();
+
+  // The kernel clears it, and wakes who waits, when the thread is gone.
+  std::atomic<std::int32_t> running_{0};
+  std::byte* memory_ = nullptr;  // kept for the next one
+};
 
 }  // namespace memtrace::runtime

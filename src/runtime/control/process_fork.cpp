@@ -2,63 +2,135 @@
 
 #include <pthread.h>
 
+#include "runtime/control/control.hpp"
+#include "runtime/control/service.hpp"
+#include "runtime/control/traced_process.hpp"
+#include "runtime/os/clock.hpp"
+#include "runtime/os/lock.hpp"
+#include "runtime/os/signal_mask.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer.hpp"
 #include "runtime/tracer/tracer_state.hpp"
+#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-// In the order in which they are taken elsewhere. What the handlers themselves free, or allocate,
-// passes through: a lock that they hold must not be wanted again.
+// All locks there are, in the order of LockRank. hold() stands where the other threads are stopped:
+// whoever is in a counter section may want the locks that come after.
+template <class Visit, class Hold>
+void visit_locks(Visit&& visit, Hold&& hold) {
+  visit(job_lock());
+  visit(tracer.lock);
+  interpreter_stacks.for_each_lock(visit);
+  visit(ending_thread_lock());
+  visit(threads_lock());
+  hold();
+  visit(tables.tracebacks.lock());
+  tables.blocks.for_each_lock(visit);
+  sampled_blocks.for_each_lock(visit);
+  visit(mapping_table.lock());
+  visit(tracked_spaces.lock());
+  visit(tables.shadow.lock());
+  visit(timeline.lock());
+}
+
+// Of the thread that forks. There is one at a time, but for those that come in a signal handler in
+// the middle of the tracer's work, or that found a lock in the hands of a thread that stands still.
+struct Fork {
+  unsigned long mask = 0;
+  bool was_guarded = false;
+  bool is_whole = false;  // all locks are held, all other threads are outside
+  bool holds_gate = false;
+  HookMode mode = HookMode::off;
+};
+constinit thread_local Fork present_fork [[gnu::tls_model("initial-exec")]];
+
+// No signal comes from here until the end: a handler that frees, or forks, would want the locks.
+// What a handler that forks has interrupted may hold some of them: those stay in its hands, here
+// and in the child. What others do not give back in time stays with them, and the child, which
+// does not have them, is not traced.
 void before_fork() {
+  constexpr std::int64_t kPatience = 500 * kMillisecond;
+  const std::int64_t deadline = monotonic_time() + kPatience;
+  Fork fork{.mask = block_all_signals(),
+            .was_guarded = local.guard,
+            .is_whole = true,
+            .mode = current_hook_mode()};
   local.guard = true;
-  tracer.lock.lock();
-  interpreter_stacks.lock_all();
-  hold_for_fork();
-  tables.tracebacks.lock().lock();
-  tables.blocks.lock_all();
-  sampled_blocks.lock_all();
-  mapping_table.lock().lock();
-  tables.shadow.lock().lock();
-  timeline.lock().lock();
+  unsigned ranks = 0;
+  visit_locks(
+      [&](Lock& lock) {
+        ranks |= 1U << static_cast<unsigned>(lock.rank());
+        if (!fork.is_whole || lock.is_held_here()) return;
+        if (lock.lock_until(deadline)) {
+          lock.mark_for_fork();
+        } else {
+          fork.is_whole = false;
+        }
+      },
+      [&] {
+        if (!fork.is_whole) return;
+        fork.holds_gate = true;
+        fork.is_whole = hold_others_for_fork(deadline);
+      });
+#ifndef NDEBUG
+  if (ranks != (1U << kForkLockRanks) - 1) __builtin_trap();
+#endif
+  present_fork = fork;
 }
 
 void in_parent() {
-  timeline.lock().unlock();
-  tables.shadow.lock().unlock();
-  mapping_table.lock().unlock();
-  sampled_blocks.unlock_all();
-  tables.blocks.unlock_all();
-  tables.tracebacks.lock().unlock();
-  release_after_fork_in_parent();
-  interpreter_stacks.unlock_all();
-  tracer.lock.unlock();
-  local.guard = false;
+  const Fork fork = present_fork;
+  visit_locks(
+      [](Lock& lock) {
+        if (lock.is_marked_for_fork()) lock.unlock();
+      },
+      [&] {
+        if (fork.holds_gate) release_others_in_parent();
+      });
+  local.guard = fork.was_guarded;
+  set_signal_mask(fork.mask);
 }
 
 void in_child() {
-  timeline.lock().reset();
-  tables.shadow.lock().reset();
-  mapping_table.lock().reset();
-  sampled_blocks.reset_locks();
-  tables.blocks.reset_locks();
-  tables.tracebacks.lock().reset();
-  interpreter_stacks.reset_locks();
-  release_after_fork_in_child();
-  tracer.lock.reset();
-  local.guard = false;
-  child_after_fork();
+  const Fork fork = present_fork;
+  set_hook_mode(fork.mode);
+  visit_locks(
+      [](Lock& lock) {
+        if (lock.is_marked_for_fork() || !lock.is_owned_here()) lock.reset();
+      },
+      [] { release_others_in_child(); });
+  // An earlier handler may have allocated, and found out.
+  if (!is_traced_process()) child_after_fork(fork.is_whole);
+  local.guard = fork.was_guarded;
+  set_signal_mask(fork.mask);
 }
 
 }  // namespace
 
 void watch_forks() {
   pthread_atfork(before_fork, in_parent, in_child);
+  wipe_hook_mode_on_fork();
+}
+
+void meet_copied_process() {
+  const unsigned long mask = block_all_signals();
+  local.guard = true;
+  // Where nobody was in the middle of anything, its copy is as good as that of a fork.
+  bool is_whole = true;
+  visit_locks([&](const Lock& lock) { is_whole = is_whole && !lock.is_held(); },
+              [&] { is_whole = is_whole && are_others_outside(); });
+  visit_locks([](Lock& lock) { lock.reset(); }, [] { release_others_in_child(); });
+  set_hook_mode(is_whole ? mode_of_tracing() : HookMode::off);
+  child_after_fork(is_whole);
+  local.guard = false;
+  set_signal_mask(mask);
 }
 
 }  // namespace memtrace::runtime

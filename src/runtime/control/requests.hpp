@@ -1,31 +1,36 @@
-// How `mtrace snapshot PID` reaches a process: by a real-time signal, whose number the name of a
-// mapping tells everybody who may look at the process (/proc/PID/maps). No thread waits for it and
-// no descriptor stays open.
+// How `mtrace snapshot PID` reaches a process: by a socket of the service's thread. The name of a
+// mapping tells its name, and a password, to everybody who may look at the process
+// (/proc/PID/maps), and to nobody else.
 #pragma once
 
 #include <string_view>
 
-#include "runtime/control/control.hpp"
-#include "runtime/control/signal_actions.hpp"
-
 namespace memtrace::runtime {
 
-// The mapping is of an unnamed file called this and the signal's number.
-inline constexpr std::string_view kSignalMapping = "mtrace-signal-";
+// The mapping is of an unnamed file that is called this, the socket's name in the abstract
+// namespace, "-" and the password.
+inline constexpr std::string_view kRequestMapping = "mtrace-requests-";
 
-// Chooses a signal that the program does not use (its action is the default one and the calling
-// thread does not block it) and publishes it; another one when the program begins to use it. Where
-// none is left, nothing is published. Once until withdrawn.
-void publish_request_signal(SignalHandler handler);
-// In the child of a fork that does not trace.
-void withdraw_request_signal();
+// On the service's thread: a socket that becomes readable when somebody asks; -1 where there is none.
+int open_request_socket();
 
-// Whether `mtrace snapshot` may have sent the signal: it comes with a value.
-bool is_request(const siginfo_t& information);
-// Who sent it.
-Requester requester_of(const siginfo_t& information);
+// What a request asks for, and whom to tell.
+class Request {
+ public:
+  // The one that has come to the socket, "snapshot PASSWORD". Waits a moment for it.
+  explicit Request(int listener);
+  ~Request();
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
 
-// Says where the snapshot is, or which error there was. Where nobody listens, nothing happens.
-void answer(const Requester& requester, int error, std::string_view path);
+  // Of somebody who may ask.
+  [[nodiscard]] bool is_valid() const { return valid_; }
+  // Says where the snapshot is, or which error there was.
+  void answer(int error, std::string_view path) const;
+
+ private:
+  int connection_ = -1;
+  bool valid_ = false;
+};
 
 }  // namespace memtrace::runtime

@@ -5,8 +5,9 @@
 #include <array>
 #include <atomic>
 
-#include "runtime/control/control.hpp"
+#include "runtime/control/traced_process.hpp"
 #include "runtime/os/process_identity.hpp"
+#include "runtime/os/signal_mask.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -14,15 +15,11 @@ namespace {
 
 using Action = struct sigaction;
 using OldHandler = void (*)(int);
-using ChangeMask = int (*)(int, const sigset_t*, sigset_t*);
 using SetHandler = OldHandler (*)(int, OldHandler);
-
-constexpr std::size_t kMaskSize = 8;
 
 struct RealSignalFunctions {
   int (*sigaction)(int, const Action*, Action*);
-  ChangeMask sigprocmask, pthread_sigmask;
-  SetHandler signal, sysv_signal, sigset;
+  SetHandler signal, sigset;
 };
 constinit RealSignalFunctions real_signals{};
 
@@ -34,11 +31,10 @@ void find(Function& function, const char* name) {
 // By signal.
 struct Cover {
   std::atomic<SignalHandler> handler{nullptr};
-  Action shown{};  // what the program has set: some form of the default action
+  // What the program has set: some form of the default action, or an action for one signal only.
+  Action shown{};
 };
 std::array<Cover, NSIG> covers;
-std::atomic<int> claimed{0};
-std::atomic<void (*)()> give_up_claimed{nullptr};
 
 Cover* cover_of(int signal) {
   if (signal <= 0 || signal >= NSIG) return nullptr;
@@ -46,13 +42,16 @@ Cover* cover_of(int signal) {
   return cover.handler.load(std::memory_order_relaxed) == nullptr ? nullptr : &cover;
 }
 
-bool is_ours(const Cover& cover, const Action& action) {
-  return (action.sa_flags & SA_SIGINFO) != 0 &&
-         action.sa_sigaction == cover.handler.load(std::memory_order_relaxed);
-}
-
 bool is_default(const Action& action) {
   return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+// <csignal> has it as an unsigned number.
+constexpr int kOnce = static_cast<int>(SA_RESETHAND);
+
+bool is_for_one_signal(const Action& action) {
+  return (action.sa_flags & kOnce) != 0 && action.sa_handler != SIG_DFL &&
+         action.sa_handler != SIG_IGN;
 }
 
 Action covering(const Cover& cover) {
@@ -63,6 +62,58 @@ Action covering(const Cover& cover) {
   return action;
 }
 
+// In place of a handler that the program has set with SA_RESETHAND: the kernel would set the
+// default action itself, and nobody would see the signal that ends the program.
+void handle_once(int signal, siginfo_t* information, void* context) {
+  Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return;
+  const Action once = cover->shown;
+  const Action ours = covering(*cover);
+  cover->shown = Action{};
+  real_signals.sigaction(signal, &ours, nullptr);
+  if ((once.sa_flags & SA_SIGINFO) != 0) {
+    once.sa_sigaction(signal, information, context);
+  } else if (once.sa_handler != SIG_DFL) {
+    once.sa_handler(signal);
+  }
+}
+
+bool is_ours(const Cover& cover, const Action& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 &&
+         (action.sa_sigaction == cover.handler.load(std::memory_order_relaxed) ||
+          action.sa_sigaction == handle_once);
+}
+
+// What stands in the kernel for what the program wants, which is what it will be shown.
+Action cover_action(Cover& cover, const Action& wanted) {
+  if (is_default(wanted)) {
+    cover.shown = wanted;
+    return covering(cover);
+  }
+  if (!is_for_one_signal(wanted)) return wanted;
+  cover.shown = wanted;
+  Action action = wanted;
+  action.sa_flags = (wanted.sa_flags & ~kOnce) | SA_SIGINFO;
+  action.sa_sigaction = handle_once;
+  return action;
+}
+
+// A child of vfork() has actions of its own, but our memory: what it sets is set as it is.
+int change_action(int signal, const Action* action, Action* old) {
+  const auto real = real_signals.sigaction;
+  Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return real(signal, action, old);
+  const Action shown = cover->shown;
+  Action wanted{};
+  if (action != nullptr) {
+    wanted = is_traced_process() ? cover_action(*cover, *action) : *action;
+  }
+  Action before{};
+  const int result = real(signal, action == nullptr ? nullptr : &wanted, &before);
+  if (result == 0 && old != nullptr) *old = is_ours(*cover, before) ? shown : before;
+  return result;
+}
+
 // Where the default action was set by a function that goes around our sigaction().
 void cover_again(int signal, const Cover& cover) {
   Action now{};
@@ -71,41 +122,33 @@ void cover_again(int signal, const Cover& cover) {
   real_signals.sigaction(signal, &ours, nullptr);
 }
 
-// A child of vfork() has actions of its own, but our memory.
-void give_up(int signal) {
-  if (signal != claimed.load(std::memory_order_relaxed) || !is_traced_process()) return;
-  give_up_claimed.load(std::memory_order_relaxed)();
-}
-
 OldHandler set_handler(SetHandler set, int signal, OldHandler handler) {
   if (set == nullptr) return SIG_ERR;
-  if (handler != SIG_DFL) give_up(signal);
   Cover* const cover = cover_of(signal);
   if (cover == nullptr) return set(signal, handler);
   Action before{};
   real_signals.sigaction(signal, nullptr, &before);
+  const OldHandler shown = cover->shown.sa_handler;
   const OldHandler old = set(signal, handler);
   if (old == SIG_ERR) return old;
-  cover_again(signal, *cover);
-  return is_ours(*cover, before) ? SIG_DFL : old;
+  if (is_traced_process()) cover_again(signal, *cover);
+  return is_ours(*cover, before) ? shown : old;
 }
 
-int change_mask(ChangeMask change, int how, const sigset_t* set, sigset_t* old) {
-  const int signal = claimed.load(std::memory_order_relaxed);
-  if (set == nullptr || signal == 0 || how == SIG_UNBLOCK) return change(how, set, old);
-  sigset_t without = *set;
-  sigdelset(&without, signal);
-  return change(how, &without, old);
+void restore_signal(int signal) {
+  Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return;
+  Action now{};
+  real_signals.sigaction(signal, nullptr, &now);
+  if (is_ours(*cover, now)) real_signals.sigaction(signal, &cover->shown, nullptr);
+  cover->handler.store(nullptr, std::memory_order_relaxed);
 }
 
 }  // namespace
 
 void find_real_signal_functions() {
   find(real_signals.sigaction, "sigaction");
-  find(real_signals.sigprocmask, "sigprocmask");
-  find(real_signals.pthread_sigmask, "pthread_sigmask");
   find(real_signals.signal, "signal");
-  find(real_signals.sysv_signal, "__sysv_signal");
   find(real_signals.sigset, "sigset");
 }
 
@@ -121,28 +164,7 @@ bool handle_by_default(int signal, SignalHandler handler) {
   return real_signals.sigaction(signal, &ours, nullptr) == 0;
 }
 
-void claim_signal(int signal, void (*give_up)()) {
-  give_up_claimed.store(give_up, std::memory_order_relaxed);
-  claimed.store(signal, std::memory_order_relaxed);
-}
-
-bool is_blocked(int signal) {
-  unsigned long mask = 0;
-  system_call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, &mask, kMaskSize);
-  return (mask >> (signal - 1) & 1) != 0;
-}
-
-void restore_signal(int signal) {
-  Cover* const cover = cover_of(signal);
-  if (cover == nullptr) return;
-  Action now{};
-  real_signals.sigaction(signal, nullptr, &now);
-  if (is_ours(*cover, now)) real_signals.sigaction(signal, &cover->shown, nullptr);
-  cover->handler.store(nullptr, std::memory_order_relaxed);
-}
-
 void restore_signals() {
-  claim_signal(0, nullptr);
   for (int signal = 1; signal < NSIG; ++signal) restore_signal(signal);
 }
 
@@ -156,13 +178,9 @@ void meet_default_action(int signal, siginfo_t* information) {
   if (is_error(sent)) system_call(SYS_tgkill, process_id(), thread_id(), signal);
 }
 
-SignalsBlocked::SignalsBlocked() {
-  const unsigned long all = ~0UL;
-  system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask_, kMaskSize);
-}
-
+SignalsBlocked::SignalsBlocked() : mask_(block_all_signals()) {}
 SignalsBlocked::~SignalsBlocked() {
-  system_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask_, nullptr, kMaskSize);
+  set_signal_mask(mask_);
 }
 
 }  // namespace memtrace::runtime
@@ -176,23 +194,7 @@ namespace runtime = memtrace::runtime;
 MTRACE_EXPORT int sigaction(int signal, const struct sigaction* action,
                             struct sigaction* old) noexcept {
   runtime::find_real_signal_functions();
-  const auto real = runtime::real_signals.sigaction;
-  if (action != nullptr && !runtime::is_default(*action)) runtime::give_up(signal);
-  runtime::Cover* const cover = runtime::cover_of(signal);
-  if (cover == nullptr) return real(signal, action, old);
-  const struct sigaction shown = cover->shown;
-  struct sigaction wanted {};
-  if (action != nullptr) {
-    wanted = *action;
-    if (runtime::is_default(*action)) {
-      cover->shown = *action;
-      wanted = runtime::covering(*cover);
-    }
-  }
-  struct sigaction before {};
-  const int result = real(signal, action == nullptr ? nullptr : &wanted, &before);
-  if (result == 0 && old != nullptr) *old = runtime::is_ours(*cover, before) ? shown : before;
-  return result;
+  return runtime::change_action(signal, action, old);
 }
 
 // NOLINTNEXTLINE(readability-identifier-naming): glibc's name
@@ -213,9 +215,12 @@ MTRACE_EXPORT runtime::OldHandler ssignal(int signal_number, runtime::OldHandler
   return signal(signal_number, handler);
 }
 
+// An action for one signal only, during which the signal may come again.
 MTRACE_EXPORT runtime::OldHandler __sysv_signal(int signal, runtime::OldHandler handler) noexcept {
-  runtime::find_real_signal_functions();
-  return runtime::set_handler(runtime::real_signals.sysv_signal, signal, handler);
+  struct sigaction action {}, old{};
+  action.sa_handler = handler;
+  action.sa_flags = runtime::kOnce | SA_NODEFER;
+  return handler == SIG_ERR || sigaction(signal, &action, &old) != 0 ? SIG_ERR : old.sa_handler;
 }
 
 MTRACE_EXPORT runtime::OldHandler sysv_signal(int signal, runtime::OldHandler handler) noexcept {
@@ -225,14 +230,4 @@ MTRACE_EXPORT runtime::OldHandler sysv_signal(int signal, runtime::OldHandler ha
 MTRACE_EXPORT runtime::OldHandler sigset(int signal, runtime::OldHandler handler) noexcept {
   runtime::find_real_signal_functions();
   return runtime::set_handler(runtime::real_signals.sigset, signal, handler);
-}
-
-MTRACE_EXPORT int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
-  runtime::find_real_signal_functions();
-  return runtime::change_mask(runtime::real_signals.sigprocmask, how, set, old);
-}
-
-MTRACE_EXPORT int pthread_sigmask(int how, const sigset_t* set, sigset_t* old) noexcept {
-  runtime::find_real_signal_functions();
-  return runtime::change_mask(runtime::real_signals.pthread_sigmask, how, set, old);
 }

@@ -12,19 +12,10 @@ using SignalHandler = void (*)(int, siginfo_t*, void*);
 void find_real_signal_functions();
 
 // From now on `handler` runs where the program has the default action for `signal`: also where it
-// sets the default action later. It runs with all signals blocked. false where the program has an
-// action of its own now, or another handler is there.
+// sets the default action later, or the kernel does because an action was for one signal only. It
+// runs with all signals blocked. false where the program has an action of its own now, or another
+// handler is there.
 bool handle_by_default(int signal, SignalHandler handler);
-
-// `signal`, which is handled by default, is never blocked by the program from now on. Before the
-// program gives it an action of its own, give_up() is called, which should choose another one. One
-// at a time; 0: none.
-void claim_signal(int signal, void (*give_up)());
-// Whether the calling thread blocks it.
-bool is_blocked(int signal);
-
-// The program's own action for the signal again.
-void restore_signal(int signal);
 
 // The program's own actions again, for all signals: the tracer ends here.
 void restore_signals();
@@ -33,7 +24,7 @@ void restore_signals();
 // information, as soon as the handler returns. Async-signal-safe.
 void meet_default_action(int signal, siginfo_t* information);
 
-// Blocks all signals while it lives.
+// Blocks all signals of the calling thread while it lives.
 class SignalsBlocked {
  public:
   SignalsBlocked();

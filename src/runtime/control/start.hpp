@@ -7,4 +7,8 @@ namespace memtrace::runtime {
 // libraries; at the latest when this library is initialised.
 void start_runtime();
 
+// By a hook that does not know whether to trace: nothing has started yet, or the process is a copy
+// of another one.
+void look_at_process();
+
 }  // namespace memtrace::runtime

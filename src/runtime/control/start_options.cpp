@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csignal>
 
+#include "runtime/os/clock.hpp"
+
 namespace memtrace::runtime {
 namespace {
 
@@ -25,6 +27,44 @@ bool parse_number(std::string_view text, std::uint64_t& number) {
   return true;
 }
 
+constexpr std::int64_t kDay = 24 * 60 * 60 * kSecond;
+
+// 0 where it is no unit.
+std::int64_t unit_of(std::string_view text) {
+  if (text == "ms") return kMillisecond;
+  if (text.empty() || text == "s") return kSecond;
+  if (text == "m") return 60 * kSecond;
+  if (text == "h") return 60 * 60 * kSecond;
+  return text == "d" ? kDay : 0;
+}
+
+// "90", "1.5s", "10m". What is longer than the tracer can count is as good as never, and an error.
+bool parse_duration(std::string_view text, std::int64_t& duration) {
+  constexpr std::int64_t kLongest = 100 * 365 * kDay;
+  std::size_t digits = 0;
+  std::int64_t whole = 0, part = 0, scale = 1;
+  bool is_part = false;
+  for (; digits < text.size(); ++digits) {
+    const char character = text[digits];
+    if (character == '.' && !is_part) {
+      is_part = true;
+    } else if (character < '0' || character > '9') {
+      break;
+    } else if (!is_part) {
+      if (whole > kLongest / kSecond) return false;
+      whole = whole * 10 + (character - '0');
+    } else if (scale < kSecond) {
+      part = part * 10 + (character - '0');
+      scale *= 10;
+    }
+  }
+  const std::int64_t unit = unit_of({text.data() + digits, text.size() - digits});
+  if (digits == 0 || unit == 0 || whole > kLongest / unit) return false;
+  duration = whole * unit + part * (unit / kMillisecond) / scale * kMillisecond +
+             (unit == kMillisecond ? part * kMillisecond / scale : 0);
+  return duration > 0;
+}
+
 bool parse_frames(std::string_view text, Settings& settings) {
   std::uint64_t frames = 0;
   if (!parse_number(text, frames) || frames == 0 || frames > kMostFrames) return false;
@@ -39,7 +79,7 @@ bool parse_run(std::string_view text, StartOptions& options) {
 }
 
 bool parse_option(std::string_view name, std::string_view value, StartOptions& options) {
-  if (name == "interval") return parse_number(value, options.interval);
+  if (name == "interval") return parse_duration(value, options.interval);
   if (name == "keep") return parse_number(value, options.keep);
   if (name == "signal") return parse_number(value, options.signal) && options.signal < NSIG;
   if (name == "sample") return parse_number(value, options.settings.sampling_rate);

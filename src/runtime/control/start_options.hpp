@@ -2,7 +2,8 @@
 //
 //   MTRACE=[FRAMES][,OPTION]...
 //
-// FRAMES is the traceback limit. The options are: interval=SECONDS, keep=N, signal=NUMBER, exit=no,
+// FRAMES is the traceback limit. The options are: interval=DURATION (seconds, or with a unit: 500ms,
+// 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no,
 // sample=BYTES, follow-fork, mmap, native, and, last, since it may hold commas, output=PATTERN.
 // `mtrace run` adds what only it knows: run=PID/NUMBER, report=PATH.
 #pragma once
@@ -17,7 +18,7 @@ namespace memtrace::runtime {
 
 struct StartOptions {
   Settings settings;
-  std::uint64_t interval = 0;          // seconds between snapshots; 0: none
+  std::int64_t interval = 0;           // nanoseconds between snapshots; 0: none
   std::uint64_t keep = 0;              // snapshots; 0: all
   std::uint64_t signal = 0;            // that asks for a snapshot; 0: none
   bool at_exit = true;                 // a last snapshot, where there is an output

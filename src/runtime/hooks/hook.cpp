@@ -20,7 +20,7 @@ void tick(ThreadState& thread) {
 }  // namespace
 
 HookMode other_hook_mode() {
-  start_runtime();
+  look_at_process();
   return current_hook_mode();
 }
 
@@ -40,8 +40,9 @@ ThreadState* attach_in_hook() {
 void leave_hook_slowly(ThreadState& thread) {
   if (thread.until_tick == 0) tick(thread);
   if (thread.deferred.count > 0) subtract_deferred(thread);
-  if (attention.exchange(false, std::memory_order_acq_rel)) attend();
   if (thread.shared) return_shared_state(thread);
+  // Last: it may take a snapshot, and holds nothing then.
+  if (attention.load(std::memory_order_relaxed)) attend();
 }
 
 void* note_nested_allocation(void* pointer) {

@@ -53,7 +53,7 @@ enum class HookEntry : std::uint8_t {
 [[gnu::always_inline]] inline HookEntry enter_hook(ThreadState*& thread) {
   HookMode mode = current_hook_mode();
   if (mode != HookMode::exact) [[unlikely]] {
-    if (mode == HookMode::first) mode = other_hook_mode();
+    if (mode == HookMode::unknown) mode = other_hook_mode();
     if (mode == HookMode::sampling) return HookEntry::sampling;
     if (mode == HookMode::off) return HookEntry::off;
   }

@@ -15,7 +15,7 @@ namespace {
 constinit BootstrapPool pool;
 // What was found, where the pool's blocks must be told from its own.
 constinit RealFunctions behind_pool{};
-constinit Lock finding;
+constinit Lock finding{LockRank::real_functions};
 constinit thread_local bool is_finding [[gnu::tls_model("initial-exec")]] = false;
 constinit std::atomic<bool> are_found{false};
 

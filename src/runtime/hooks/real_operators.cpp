@@ -13,7 +13,7 @@ namespace {
 
 constinit RealOperators object_operators{};
 constinit RealOperators array_operators{};
-constinit Lock finding;
+constinit Lock finding{LockRank::real_functions};
 
 template <class Function>
 void find(Function& function, std::string_view name, std::string_view parameters) {

@@ -58,8 +58,7 @@ int write(const char* path) {
   const Guarded guarded;
   SnapshotData data;
   if (!take_snapshot_data(data)) return is_tracing() ? ENOMEM : ENODATA;
-  int error = 0;
-  write_snapshot(data, path, &error);
+  const int error = write_snapshot_now(data, path);
   release_snapshot_data(data);
   return error;
 }

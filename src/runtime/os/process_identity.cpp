@@ -4,7 +4,10 @@
 #include <linux/limits.h>
 #include <sys/auxv.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstring>
 
 #include "runtime/os/mapped_array.hpp"
@@ -24,7 +27,9 @@ struct IdentityText {
 };
 
 ProcessIdentity identity;
-bool known = false;
+
+enum class Known : std::uint8_t { no, soon, yes };
+std::atomic<Known> known{Known::no};
 
 // What fexecve() executed has no name; the kernel knows which file it was.
 std::string_view executed_file(std::span<char> buffer) {
@@ -53,8 +58,22 @@ std::string_view executed_path(std::span<char> buffer) {
   return {buffer.data(), size + length};
 }
 
+// The kernel has put the arguments' texts one after the other, and the environment's behind them.
+// Looking there costs the kernel nothing, unlike a look into /proc, which a short process pays for
+// when it ends. Empty where somebody has changed one of the two already.
+std::string_view arguments_in_memory() {
+  const char* const begin = program_invocation_name;
+  const char* const end = environ == nullptr ? nullptr : environ[0];
+  if (begin == nullptr || end == nullptr || end <= begin) return {};
+  const auto size = static_cast<std::size_t>(end - begin);
+  if (size > kMaxArguments || end[-1] != '\0') return {};
+  return {begin, size};
+}
+
 // Whole arguments only.
 std::string_view command_line(std::span<char> buffer) {
+  const std::string_view in_memory = arguments_in_memory();
+  if (!in_memory.empty()) return in_memory;
   const long file = system_call(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
   if (is_error(file)) return {};
   std::size_t size = 0;
@@ -75,12 +94,12 @@ std::string_view host_name(utsname& system) {
 
 }  // namespace
 
-const ProcessIdentity& process_identity() {
-  if (known) return identity;
-  known = true;
+namespace {
+
+void find_identity() {
   auto* const text = static_cast<IdentityText*>(map_memory(sizeof(IdentityText)));
   MappedArray<char> buffer;
-  if (text == nullptr || !buffer.allocate(kMaxArguments)) return identity;
+  if (text == nullptr || !buffer.allocate(kMaxArguments)) return;
   utsname system{};
   const auto copy = [](std::string_view bytes, char* to) {
     return std::string_view(to, copy_as_text(bytes, to));
@@ -88,6 +107,18 @@ const ProcessIdentity& process_identity() {
   identity.program = copy(executed_path(buffer.items()), text->program);
   identity.arguments = copy(command_line(buffer.items()), text->arguments);
   identity.host = copy(host_name(system), text->host);
+}
+
+}  // namespace
+
+const ProcessIdentity& process_identity() {
+  Known now = Known::no;
+  if (known.compare_exchange_strong(now, Known::soon, std::memory_order_acquire)) {
+    find_identity();
+    known.store(Known::yes, std::memory_order_release);
+  }
+  // Another thread finds it out. It is never waited for in vain: a signal handler does not ask first.
+  while (known.load(std::memory_order_acquire) != Known::yes) __builtin_ia32_pause();
   return identity;
 }
 

@@ -16,7 +16,7 @@ struct ProcessIdentity {
   std::string_view host;
 };
 
-// Read at the first call; any thread, but not two at once.
+// Read at the first call; any thread.
 const ProcessIdentity& process_identity();
 
 // The program's path without its folders.

@@ -17,6 +17,10 @@ enum class ReportKind : char {
 // empty: nobody listens. The text is copied.
 void report_to(std::string_view descriptor_path);
 
+// For a thread that has descriptors of its own: it reaches the listener also when the program has
+// lost the way, by giving up privileges or /proc.
+void keep_report_open();
+
 // Where the listener cannot be reached, nothing happens.
 void report(ReportKind kind, std::string_view path, int error = 0);
 

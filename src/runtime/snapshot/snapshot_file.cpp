@@ -37,6 +37,12 @@ TextBuffer<40> path_of_descriptor(int file) {
   return path;
 }
 
+// Whether the kernel lets this process give the file a name by its descriptor alone, which newer ones
+// do, and all do for root: what exists already shows it.
+bool may_link_descriptor(long file) {
+  return system_call(SYS_linkat, file, "", AT_FDCWD, "/", AT_EMPTY_PATH) == -EEXIST;
+}
+
 }  // namespace
 
 SnapshotFile::~SnapshotFile() {
@@ -70,12 +76,15 @@ bool SnapshotFile::open_directly(const char* path) {
   return file_ >= 0;
 }
 
-// Only where it can get a name later: that goes through /proc.
+// Only where it can get a name later. By way of /proc that costs the kernel much, when the process
+// ends: a short one should not look there.
 bool SnapshotFile::open_unnamed(const char* folder) {
   const long file =
       system_call(SYS_openat, AT_FDCWD, folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, kNewFile);
   if (is_error(file)) return false;
   file_ = static_cast<int>(file);
+  by_descriptor_ = may_link_descriptor(file);
+  if (by_descriptor_) return true;
   if (!is_error(system_call(SYS_faccessat, AT_FDCWD, path_of_descriptor(file_).c_str(), F_OK))) {
     return true;
   }
@@ -101,6 +110,9 @@ bool SnapshotFile::sync() {
 }
 
 bool SnapshotFile::link_to(const char* path) {
+  if (by_descriptor_) {
+    return ok(system_call(SYS_linkat, file_, "", AT_FDCWD, path, AT_EMPTY_PATH));
+  }
   return ok(system_call(SYS_linkat, AT_FDCWD, path_of_descriptor(file_).c_str(), AT_FDCWD, path,
                         AT_SYMLINK_FOLLOW));
 }

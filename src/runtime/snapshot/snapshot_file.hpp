@@ -45,6 +45,7 @@ class SnapshotFile {
   int file_ = -1;
   int error_ = 0;
   bool direct_ = false;
+  bool by_descriptor_ = false;     // it can be given a name without /proc
   bool named_ = false;             // as temporary_
   char temporary_[PATH_MAX] = {};  // in the target's folder
 };

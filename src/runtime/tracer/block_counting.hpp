@@ -29,15 +29,6 @@ inline std::uintptr_t address_of(const void* pointer) {
   record->total += change;
 }
 
-// While this thread may hold a lock of the table.
-class InBlockTable {
- public:
-  InBlockTable() { local.in_block_table = true; }
-  ~InBlockTable() { local.in_block_table = false; }
-  InBlockTable(const InBlockTable&) = delete;
-  InBlockTable& operator=(const InBlockTable&) = delete;
-};
-
 [[gnu::noinline]] bool put_in_table(std::uint64_t key, const Block& block, Block& previous);
 [[gnu::noinline]] bool take_from_table(std::uint64_t key, Block& block);
 

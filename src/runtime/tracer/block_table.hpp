@@ -13,7 +13,7 @@
 namespace memtrace::runtime {
 
 // `Value` is what is remembered of a key; `Value{}` is nothing.
-template <class Value>
+template <class Value, LockRank kRank>
 class BlockTable {
  public:
   // What was remembered before goes to `previous`. false where there is no memory.
@@ -36,6 +36,16 @@ class BlockTable {
     if (shard.size() == 0) return false;
     const Locked locked(shard.lock);
     return take_locked(shard, key, hash, value);
+  }
+  // The same where the calling thread may have been interrupted in this table: false where it was,
+  // and nobody can tell. Otherwise true; `value` stays as it is where the key is not known.
+  bool take_in_handler(std::uint64_t key, Value& value) {
+    const std::uint64_t hash = scatter(key);
+    Shard& shard = shard_of(hash);
+    if (shard.lock.is_held_here()) return false;
+    const Locked locked(shard.lock);
+    take_locked(shard, key, hash, value);
+    return true;
   }
   bool peek(std::uint64_t key, Value& value) {
     const std::uint64_t hash = scatter(key);
@@ -75,15 +85,9 @@ class BlockTable {
     return used;
   }
 
-  // Around a fork.
-  void lock_all() {
-    for (Shard& shard : shards_) shard.lock.lock();
-  }
-  void unlock_all() {
-    for (Shard& shard : shards_) shard.lock.unlock();
-  }
-  void reset_locks() {
-    for (Shard& shard : shards_) shard.lock.reset();
+  template <class Visit>
+  void for_each_lock(Visit&& visit) {
+    for (Shard& shard : shards_) visit(shard.lock);
   }
 
  private:
@@ -95,7 +99,7 @@ class BlockTable {
     Value value;
   };
   struct alignas(64) Shard {
-    Lock lock;
+    Lock lock{kRank};
     Item* items = nullptr;
     std::size_t capacity = 0;  // a power of two
     std::atomic<std::size_t> used{0};

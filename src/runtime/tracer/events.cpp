@@ -10,12 +10,10 @@ constinit TracerTables tables;
 constinit TrackedSpaces tracked_spaces;
 
 bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
-  const InBlockTable in_table;
   return tables.blocks.put(key, block, previous);
 }
 
 bool take_from_table(std::uint64_t key, Block& block) {
-  const InBlockTable in_table;
   return tables.blocks.take(key, block);
 }
 
@@ -140,12 +138,10 @@ void on_nested_release(void* pointer) {
   ThreadState* const thread = local.state;
   if (thread == nullptr) return;
   Block block = tables.shadow.take(address_of(pointer));
-  if (block.record == kNoRecord) {
-    if (local.in_block_table) {
-      ++thread->losses.unknown_frees;
-      return;
-    }
-    tables.blocks.take(block_key(address_of(pointer), kNativeSpace), block);
+  const std::uint64_t key = block_key(address_of(pointer), kNativeSpace);
+  if (block.record == kNoRecord && !tables.blocks.take_in_handler(key, block)) {
+    ++thread->losses.unknown_frees;
+    return;
   }
   if (block.record == kNoRecord) return;
   DeferredReleases& deferred = thread->deferred;

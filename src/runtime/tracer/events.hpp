@@ -16,7 +16,7 @@ namespace memtrace::runtime {
 
 struct TracerTables {
   ShadowMap shadow;
-  BlockTable<Block> blocks;  // by block_key()
+  BlockTable<Block, LockRank::blocks> blocks;  // by block_key()
   TracebackTable tracebacks;
   std::atomic<std::uint32_t> frame_limit{0};
   // Changes when all blocks are forgotten: what was taken out of the maps before is void.

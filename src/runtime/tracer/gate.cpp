@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 
+#include "runtime/os/clock.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -49,14 +50,14 @@ bool Announcement::enter_slowly() {
     if (holder.load(std::memory_order_relaxed) == this_thread_id()) return true;
     leave();
     system_call(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, state, nullptr);
-    inside_.store(1, std::memory_order_relaxed);
+    inside_.store(kInside, std::memory_order_relaxed);
   }
 }
 
 void prepare_gate() {
   const long registered =
       system_call(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-  if (is_error(registered)) gate.fetch_or(kGateFenced, std::memory_order_seq_cst);
+  if (is_error(registered)) fence_gate();
 }
 
 void hold_gate() {
@@ -71,15 +72,21 @@ void release_gate() {
   system_call(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
-void wait_until_outside(const Announcement& announcement) {
+bool wait_until_outside(const Announcement& announcement, std::int64_t deadline) {
   constexpr int kSpins = 100;
   for (int spin = 0; announcement.is_inside(); ++spin) {
     if (spin < kSpins) {
       __builtin_ia32_pause();
     } else {
+      if (monotonic_time() > deadline) return false;
       sleep_a_little();
     }
   }
+  return true;
+}
+
+void fence_gate() {
+  gate.fetch_or(kGateFenced, std::memory_order_seq_cst);
 }
 
 void open_gate_for_tracing() {

@@ -29,22 +29,35 @@ class Announcement {
  public:
   // Waits while the gate is held. false, and not entered, where tracing is off.
   bool enter() {
-    inside_.store(1, std::memory_order_relaxed);
+    inside_.store(kInside, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (gate.load(std::memory_order_acquire) == kGateOpen) [[likely]]
       return true;
     return enter_slowly();
   }
-  void leave() { inside_.store(0, std::memory_order_release); }
+  void leave() { inside_.store(kOutside, std::memory_order_release); }
 
-  [[nodiscard]] bool is_inside() const { return inside_.load(std::memory_order_acquire) != 0; }
+  [[nodiscard]] bool is_inside() const { return inside_.load(std::memory_order_acquire) == kInside; }
   // In the child of a fork, for threads that are no more.
-  void forget() { inside_.store(0, std::memory_order_relaxed); }
+  void forget() { inside_.store(kOutside, std::memory_order_relaxed); }
+
+  // By its thread, in a signal handler that may have interrupted the section and now waits for
+  // somebody who holds the gate: what it counts stands still meanwhile. Returns what to restore.
+  std::uint32_t park() {
+    const std::uint32_t was = inside_.load(std::memory_order_relaxed);
+    if (was == kInside) inside_.store(kParked, std::memory_order_release);
+    return was;
+  }
+  void unpark(std::uint32_t was) { inside_.store(was, std::memory_order_relaxed); }
 
  private:
+  static constexpr std::uint32_t kOutside = 0;
+  static constexpr std::uint32_t kInside = 1;
+  static constexpr std::uint32_t kParked = 2;
+
   [[gnu::noinline, gnu::cold]] bool enter_slowly();
 
-  std::atomic<std::uint32_t> inside_{0};
+  std::atomic<std::uint32_t> inside_{kOutside};
 };
 
 // Asks the kernel for membarrier; without it the gate is fenced. Once, before tracing starts.
@@ -53,7 +66,11 @@ void prepare_gate();
 // for each other thread's announcement with wait_until_outside().
 void hold_gate();
 void release_gate();
-void wait_until_outside(const Announcement& announcement);
+// false where the thread does not come out until then (nanoseconds of CLOCK_MONOTONIC): it is
+// stopped, or waits in a signal handler.
+bool wait_until_outside(const Announcement& announcement, std::int64_t deadline);
+// No membarrier any more, from now on: the program may forbid it to itself. Entries cost a fence.
+void fence_gate();
 void open_gate_for_tracing();
 void shut_gate_for_tracing();
 

@@ -6,13 +6,12 @@
 
 namespace memtrace::runtime {
 
-// Keeps hooks of this thread from tracing what the tracer's own work allocates, and signal handlers
-// from taking a snapshot in the middle of it: that is done afterwards.
+// Keeps hooks of this thread from tracing what the tracer's own work allocates.
 class Guarded {
  public:
   Guarded() : was_(local.guard) { local.guard = true; }
   ~Guarded() {
-    if (!was_ && attention.exchange(false, std::memory_order_acq_rel)) attend();
+    if (!was_ && attention.load(std::memory_order_relaxed)) attend();
     local.guard = was_;
   }
   Guarded(const Guarded&) = delete;

@@ -257,19 +257,4 @@ std::size_t InterpreterStacks::used_memory() const {
   return known_.used_memory() + codes_.used_memory() + sizeof(*this);
 }
 
-void InterpreterStacks::lock_all() {
-  lock_.lock();
-  codes_.lock_all();
-}
-
-void InterpreterStacks::unlock_all() {
-  codes_.unlock_all();
-  lock_.unlock();
-}
-
-void InterpreterStacks::reset_locks() {
-  codes_.reset_locks();
-  lock_.reset();
-}
-
 }  // namespace memtrace::runtime

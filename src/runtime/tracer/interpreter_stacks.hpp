@@ -62,10 +62,11 @@ class InterpreterStacks {
   void free_retired();
 
   [[nodiscard]] std::size_t used_memory() const;
-  // Around a fork, before those of the traceback table.
-  void lock_all();
-  void unlock_all();
-  void reset_locks();
+  template <class Visit>
+  void for_each_lock(Visit&& visit) {
+    visit(lock_);
+    codes_.for_each_lock(visit);
+  }
 
  private:
   // A code that known stacks pass through. `Watched{}` is none.
@@ -137,13 +138,13 @@ class InterpreterStacks {
   void forget_stacks();
   bool prepare_workspace();
 
-  Lock lock_;
+  Lock lock_{LockRank::interpreter_stacks};
   std::atomic<std::uint32_t> frames_{2};  // the limit, and in the last bit whether all are counted
   std::atomic<bool> with_machine_{false};
   std::atomic<decltype(FrontEnd::recall)> recall_{nullptr};  // where it can say enough
   std::atomic<bool> sees_ends_{true};
   KnownStacks known_;
-  BlockTable<Watched> codes_;
+  BlockTable<Watched, LockRank::interpreter_codes> codes_;
   RetiredBlocks retired_;
   // Changes before codes' memory is given to others. Whoever runs one of those has seen it.
   std::atomic<std::uint32_t> era_{1};

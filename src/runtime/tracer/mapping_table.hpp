@@ -60,7 +60,7 @@ class MappingTable {
   void erase(std::size_t index);
   bool make_room();
 
-  Lock lock_;
+  Lock lock_{LockRank::mappings};
   Mapping* mappings_ = nullptr;
   std::size_t count_ = 0;
   std::size_t capacity_ = 0;

@@ -33,19 +33,4 @@ void SampledBlocks::clear() {
   counts_.fill(0);
 }
 
-void SampledBlocks::lock_all() {
-  blocks_.lock_all();
-  filter_lock_.lock();
-}
-
-void SampledBlocks::unlock_all() {
-  filter_lock_.unlock();
-  blocks_.unlock_all();
-}
-
-void SampledBlocks::reset_locks() {
-  filter_lock_.reset();
-  blocks_.reset_locks();
-}
-
 }  // namespace memtrace::runtime

@@ -35,9 +35,11 @@ class SampledBlocks {
   [[nodiscard]] std::size_t used_memory() const { return blocks_.used_memory(); }
 
   // Around a fork.
-  void lock_all();
-  void unlock_all();
-  void reset_locks();
+  template <class Visit>
+  void for_each_lock(Visit&& visit) {
+    blocks_.for_each_lock(visit);
+    visit(filter_lock_);
+  }
 
  private:
   static constexpr unsigned kPlaceBits = 15;
@@ -55,8 +57,8 @@ class SampledBlocks {
   // A bit for each place that holds blocks, and how many they are.
   std::array<std::atomic<std::uint64_t>, kPlaces / kWordBits> filter_{};
   std::array<std::uint8_t, kPlaces> counts_{};
-  Lock filter_lock_;  // for those who write
-  BlockTable<SampledBlock> blocks_;
+  Lock filter_lock_{LockRank::sampled_filter};  // for those who write
+  BlockTable<SampledBlock, LockRank::sampled_blocks> blocks_;
 };
 
 }  // namespace memtrace::runtime

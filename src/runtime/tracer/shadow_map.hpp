@@ -132,7 +132,7 @@ class ShadowMap {
   };
   std::atomic<std::uint32_t*>* chunks_ = nullptr;  // [kChunks], committed as it is touched
   AppendOnly<Chunk> present_{kChunks};             // those that are there
-  Lock lock_;                                      // of adding one
+  Lock lock_{LockRank::shadow_map};                                      // of adding one
 };
 
 template <class Visit>

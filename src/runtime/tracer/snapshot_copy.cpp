@@ -62,15 +62,22 @@ void add_thread(const ThreadState& thread, std::uint64_t epoch, std::span<Snapsh
   add_shares(thread.variances, epoch, kVariances, rows);
 }
 
-// What must be of one moment. Costs about a nanosecond a record and thread.
-// false where there are more records than rows by now.
-bool copy_counters(SnapshotData& data, std::span<SnapshotRow> rows, LiveBlocks* blocks) {
+enum class Copied : std::uint8_t { yes, too_many_records, not_held };
+
+// What must be of one moment. Costs about a nanosecond a record and thread. Records that came since
+// there was room for them are left to the next snapshot where `may_leave_out`.
+Copied copy_counters(SnapshotData& data, std::span<SnapshotRow> rows, LiveBlocks* blocks,
+                     bool may_leave_out) {
   const ProgramHold hold;
-  if (tables.tracebacks.records().size() > rows.size()) return false;
+  if (!hold.is_held()) return Copied::not_held;
+  if (!may_leave_out && tables.tracebacks.records().size() > rows.size()) {
+    return Copied::too_many_records;
+  }
   if (blocks != nullptr) blocks->collect();
-  for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
+  fold_shares();
+  data.missing_threads = hold.missing_threads();
   const std::uint64_t epoch = traced_total.epoch.load(std::memory_order_relaxed);
-  for_each_thread_state([&](const ThreadState& thread) {
+  for_each_held_state([&](const ThreadState& thread) {
     add_thread(thread, epoch, rows);
     data.dropped_blocks += thread.losses.dropped_blocks;
     data.unknown_frees += thread.losses.unknown_frees;
@@ -82,7 +89,23 @@ bool copy_counters(SnapshotData& data, std::span<SnapshotRow> rows, LiveBlocks* 
   data.current = as_bytes(traced_total.current);
   data.peak = as_bytes(traced_total.peak);
   data.created = real_time();
-  return true;
+  return Copied::yes;
+}
+
+// nullptr where there is no memory, or the program cannot be held. Ends however fast new stacks
+// come: each attempt has room for more of them, and the last one does not insist.
+CopyHeader* make_full_copy(SnapshotData& data, LiveBlocks* blocks) {
+  constexpr std::size_t kAttempts = 4, kRoomForMore = 1024, kGrowth = 8;
+  std::size_t room = kRoomForMore;
+  for (std::size_t attempt = 1;; ++attempt, room *= kGrowth) {
+    CopyHeader* const copy = make_copy(tables.tracebacks.records().size() + room);
+    if (copy == nullptr) return nullptr;
+    const Copied copied = copy_counters(data, {copy->row_memory(), copy->rows}, blocks,
+                                        attempt == kAttempts);
+    if (copied == Copied::yes) return copy;
+    unmap_memory(copy, copy->mapped);
+    if (copied == Copied::not_held) return nullptr;
+  }
 }
 
 Variance at_least_zero(Variance variance) {
@@ -116,17 +139,14 @@ std::size_t finish_rows(SnapshotData& data, std::span<SnapshotRow> rows) {
 }  // namespace
 
 bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
-  constexpr std::size_t kRoomForMore = 1024;
   const TracebackTable& tracebacks = tables.tracebacks;
-  if (!is_tracing()) return false;
+  constexpr std::int64_t kPatience = 200 * kMillisecond;
+  if (!is_tracing() || !tracer.lock.lock_until(monotonic_time() + kPatience)) return false;
+  const Settings settings = tracer.settings;
+  tracer.lock.unlock();
   data = SnapshotData{};
-  CopyHeader* copy = nullptr;
-  while (true) {
-    copy = make_copy(tracebacks.records().size() + kRoomForMore);
-    if (copy == nullptr) return false;
-    if (copy_counters(data, {copy->row_memory(), copy->rows}, blocks)) break;
-    unmap_memory(copy, copy->mapped);
-  }
+  CopyHeader* const copy = make_full_copy(data, blocks);
+  if (copy == nullptr) return false;
   if (blocks != nullptr && !blocks->is_whole()) {
     unmap_memory(copy, copy->mapped);
     data = SnapshotData{};
@@ -140,7 +160,6 @@ bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
   data.rows = {copy->row_memory(), finish_rows(data, {copy->row_memory(), copy->rows})};
   TimelinePoint* const points = copy->point_memory();
   data.timeline = {points, timeline.copy({points, Timeline::kMostPoints})};
-  const Settings settings = current_settings();
   data.started = static_cast<std::uint64_t>(tracer.started);
   data.traceback_limit = settings.frames;
   data.sampling_rate = settings.sampling_rate;

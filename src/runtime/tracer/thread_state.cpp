@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/tracer/tracer.hpp"
 
@@ -14,10 +15,10 @@ constinit thread_local ThreadLocal local [[gnu::tls_model("initial-exec")]];
 
 namespace {
 
-constinit Lock threads_lock;  // of the list, and of holding the program
+constinit Lock list_lock{LockRank::threads};  // of the list, and of holding the program
 constinit ThreadState* all_states = nullptr;
 constinit std::uint32_t attached = 0;
-constinit Lock ending_lock;  // of the state that ending threads share
+constinit Lock ending_lock{LockRank::ending_thread};  // of the state that ending threads share
 constinit ThreadState* ending_state = nullptr;
 constinit pthread_key_t key = 0;
 constinit bool has_key = false;
@@ -58,17 +59,23 @@ ThreadState* find_free_state(std::uintptr_t top) {
   return other;
 }
 
-void hold_others() {
+// How many did not come out until then.
+std::size_t hold_others(std::int64_t deadline) {
   hold_gate();
   const ThreadState* const own = local.state;
-  for (const ThreadState* state = all_states; state != nullptr; state = state->next) {
-    if (state != own) wait_until_outside(state->announcement);
+  std::size_t missing = 0;
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    state->missing = state != own && !wait_until_outside(state->announcement, deadline);
+    if (state->missing) ++missing;
   }
+  return missing;
 }
 
 // While one thread only is attached, its share is exact.
 void set_alone(bool alone) {
-  hold_others();
+  // Who does not come out by then adds to its share a moment later, by a block's size at most.
+  constexpr std::int64_t kPatience = 50 * kMillisecond;
+  hold_others(monotonic_time() + kPatience);
   for (ThreadState* state = all_states; state != nullptr; state = state->next) {
     state->traced.set_alone(false);
   }
@@ -88,7 +95,7 @@ ThreadState* attach_own() {
   const ThreadStack stack = this_thread_stack();
   ThreadState* state = nullptr;
   {
-    const Locked locked(threads_lock);
+    const Locked locked(list_lock);
     state = find_free_state(stack.bounds.high);
     if (state == nullptr) state = make_state();
     if (state == nullptr) return nullptr;
@@ -110,7 +117,7 @@ ThreadState* attach_own() {
 ThreadState* borrow_shared() {
   ending_lock.lock();
   if (ending_state == nullptr) {
-    const Locked locked(threads_lock);
+    const Locked locked(list_lock);
     ending_state = make_state();
     if (ending_state != nullptr) ending_state->shared = true;
   }
@@ -133,7 +140,7 @@ void detach(void* value) {
   }
   local.guard = true;
   {
-    const Locked locked(threads_lock);
+    const Locked locked(list_lock);
     state->traced.fold();
     state->attached = false;
     local.state = nullptr;
@@ -156,7 +163,7 @@ ThreadState* attach_thread() {
 // What it did is folded in at once, into the share of the only thread where there is one.
 void return_shared_state(ThreadState& state) {
   {
-    const Locked locked(threads_lock);
+    const Locked locked(list_lock);
     if (attached == 1) {
       set_alone(true);
     } else {
@@ -178,38 +185,55 @@ bool prepare_threads() {
 }
 
 ProgramHold::ProgramHold() {
-  threads_lock.lock();
-  hold_others();
+  // Counter sections take microseconds, also on a busy machine milliseconds at most.
+  constexpr std::int64_t kPatience = 200 * kMillisecond;
+  held_ = list_lock.lock_until(monotonic_time() + kPatience);
+  if (held_) missing_ = hold_others(monotonic_time() + kPatience);
 }
 
 ProgramHold::~ProgramHold() {
+  if (!held_) return;
   release_gate();
-  threads_lock.unlock();
+  list_lock.unlock();
 }
 
-void hold_for_fork() {
-  ending_lock.lock();
-  threads_lock.lock();
-  hold_others();
+Lock& ending_thread_lock() {
+  return ending_lock;
+}
+Lock& threads_lock() {
+  return list_lock;
 }
 
-void release_after_fork_in_parent() {
+bool hold_others_for_fork(std::int64_t deadline) {
+  return hold_others(deadline) == 0;
+}
+
+bool are_others_outside() {
+  for (const ThreadState* state = all_states; state != nullptr; state = state->next) {
+    if (state != local.state && state->announcement.is_inside()) return false;
+  }
+  return true;
+}
+
+void release_others_in_parent() {
   release_gate();
-  threads_lock.unlock();
-  ending_lock.unlock();
 }
 
-void release_after_fork_in_child() {
+void release_others_in_child() {
   for (ThreadState* state = all_states; state != nullptr; state = state->next) {
-    state->announcement.forget();
+    const bool is_own = state == local.state;
+    // This one may have forked in a signal handler, and goes on in its section.
+    if (!is_own) state->announcement.forget();
     state->traced.set_alone(false);
-    state->attached = state == local.state;
+    state->attached = is_own;
   }
   attached = local.state == nullptr ? 0 : 1;
   if (local.state != nullptr) local.state->traced.set_alone(true);
   release_gate();
-  threads_lock.reset();
-  ending_lock.reset();
+}
+
+void fold_shares() {
+  for_each_held_state([](ThreadState& thread) { thread.traced.fold(); });
 }
 
 ThreadState* first_thread_state() {

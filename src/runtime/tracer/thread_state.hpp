@@ -37,6 +37,7 @@ struct ThreadState {
   Announcement announcement;
   bool shared = false;    // the state of threads that are ending, used under a lock
   bool attached = false;  // some thread's
+  bool missing = false;   // the last hold did not wait for it any longer
   std::uint8_t key_rounds = 0;
   std::uint32_t until_tick = 0;
   TracedShare traced;
@@ -66,8 +67,6 @@ struct ThreadLocal {
   // Inside of a hook. Volatile: a signal handler, or what is called between two writes of it
   // without the compiler knowing that it allocates, may look at it.
   volatile bool guard = false;
-  // Perhaps holding a lock of the block table: a signal handler must not want it then.
-  volatile bool in_block_table = false;
   // An interpreter's blocks are not traced for now: they are the tracer's own.
   volatile bool untraced = false;
   volatile bool ended = false;  // its state is somebody else's already
@@ -89,19 +88,31 @@ std::size_t thread_state_memory(const ThreadState& state);
 bool prepare_threads();
 
 // Keeps all other threads outside of their counter sections, as long as it lives, and the set of
-// threads as it is.
+// threads as it is. Waits for a bounded time: a thread that waits in a signal handler, as garbage
+// collectors make them, may stand in the middle of its section, and is marked as missing; one that
+// stands where it changes the set of threads lets the hold fail.
 class ProgramHold {
  public:
   ProgramHold();
   ~ProgramHold();
   ProgramHold(const ProgramHold&) = delete;
   ProgramHold& operator=(const ProgramHold&) = delete;
+  [[nodiscard]] bool is_held() const { return held_; }
+  [[nodiscard]] std::size_t missing_threads() const { return missing_; }
+
+ private:
+  bool held_ = false;
+  std::size_t missing_ = 0;
 };
 
-// Begin and end of a hold that spans a fork; in the child all other threads' states are free.
-void hold_for_fork();
-void release_after_fork_in_parent();
-void release_after_fork_in_child();
+// For a hold that spans a fork: the locks of the threads, in their order, and, under both, whether
+// all others are outside by then. In the child all other threads' states are free.
+Lock& ending_thread_lock();
+Lock& threads_lock();
+bool hold_others_for_fork(std::int64_t deadline);
+bool are_others_outside();
+void release_others_in_parent();
+void release_others_in_child();
 
 // With the program held: calls visit(state) for every state that there is.
 ThreadState* first_thread_state();
@@ -111,5 +122,15 @@ void for_each_thread_state(Visit&& visit) {
     visit(*state);
   }
 }
+
+// The same, but for those that are missing: theirs may be half changed.
+template <class Visit>
+void for_each_held_state(Visit&& visit) {
+  for_each_thread_state([&](ThreadState& state) {
+    if (!state.missing) visit(state);
+  });
+}
+// Adds what all threads have not yet added to the sum.
+void fold_shares();
 
 }  // namespace memtrace::runtime

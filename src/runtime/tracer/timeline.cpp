@@ -24,9 +24,11 @@ void Timeline::thin_out() {
 }
 
 std::size_t Timeline::copy(std::span<TimelinePoint> points) {
-  const Locked locked(lock_);
+  constexpr std::int64_t kPatience = 100 * kMillisecond;
+  if (!lock_.lock_until(monotonic_time() + kPatience)) return 0;
   const std::size_t count = std::min(size_, points.size());
   std::copy_n(points_.begin(), count, points.begin());
+  lock_.unlock();
   return count;
 }
 

@@ -18,7 +18,8 @@ class Timeline {
 
   // Adds a point if one is due. `now` is coarse_time(). Leaves at once where another thread adds.
   void tick(std::int64_t now, std::int64_t traced);
-  // Points are copied to `points`, oldest first; returns how many.
+  // Points are copied to `points`, oldest first; returns how many: none where the thread that adds
+  // one is stopped.
   std::size_t copy(std::span<TimelinePoint> points);
   void clear();
   Lock& lock() { return lock_; }
@@ -28,7 +29,7 @@ class Timeline {
 
   void thin_out();
 
-  Lock lock_;
+  Lock lock_{LockRank::timeline};
   std::atomic<std::int64_t> due_{0};
   std::int64_t distance_ = kFirstDistance;
   std::size_t size_ = 0;

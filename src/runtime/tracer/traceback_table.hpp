@@ -86,7 +86,7 @@ class TracebackTable {
   std::uint32_t node_of(std::uint32_t parent, std::uint32_t location);
   RecordId record_of(const RecordKey& key);
 
-  Lock lock_;
+  Lock lock_{LockRank::tracebacks};
   Path latest_{};
   std::array<KnownLocation, 2048> known_locations_{};
   KnownStacks known_;

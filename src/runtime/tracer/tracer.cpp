@@ -1,9 +1,12 @@
 #include "runtime/tracer/tracer.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/os/clock.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/tracer/code_generation.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/gate.hpp"
@@ -20,7 +23,7 @@ namespace memtrace::runtime {
 
 constinit std::atomic<bool> attention{false};
 constinit std::atomic<std::int64_t> attention_due{kNever};
-constinit std::atomic<HookMode> hook_mode{HookMode::first};
+constinit HookModePage hook_mode_page;
 constinit TracerState tracer;
 
 namespace {
@@ -43,7 +46,7 @@ void forget_everything() {
   sampled_blocks.clear();
   mapping_table.clear();
   for_each_thread_state([](ThreadState& thread) {
-    thread.traced.fold();
+    if (!thread.missing) thread.traced.fold();
     thread.records.clear();
     thread.variances.clear();
     thread.losses = {};
@@ -74,21 +77,34 @@ bool start_tracing(const Settings& settings) {
   sampling_rate.store(settings.sampling_rate, std::memory_order_relaxed);
   traces_mappings.store(settings.mmap, std::memory_order_relaxed);
   open_gate_for_tracing();
-  hook_mode.store(settings.sampling_rate == 0 ? HookMode::exact : HookMode::sampling,
-                  std::memory_order_release);
+  set_hook_mode(mode_of_tracing());
   return true;
 }
 
 void stop_tracing() {
   const Locked locked(tracer.lock);
   if (is_gate_stopped()) return;
-  hook_mode.store(HookMode::off, std::memory_order_relaxed);
+  set_hook_mode(HookMode::off);
   {
     const ProgramHold hold;
     shut_gate_for_tracing();
     forget_everything();
   }
   interpreter_stacks.forget_codes();
+}
+
+void abandon_tracing() {
+  set_hook_mode(HookMode::off);
+  shut_gate_for_tracing();
+}
+
+HookMode mode_of_tracing() {
+  if (is_gate_stopped()) return HookMode::off;
+  return tracer.settings.sampling_rate == 0 ? HookMode::exact : HookMode::sampling;
+}
+
+void wipe_hook_mode_on_fork() {
+  system_call(SYS_madvise, &hook_mode_page, sizeof(hook_mode_page), MADV_WIPEONFORK);
 }
 
 bool is_tracing() {
@@ -102,7 +118,7 @@ Settings current_settings() {
 
 TracedMemory traced_memory() {
   const ProgramHold hold;
-  for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
+  if (hold.is_held()) fold_shares();
   const std::int64_t current = traced_total.current.load(std::memory_order_relaxed);
   const std::int64_t peak = traced_total.peak.load(std::memory_order_relaxed);
   return {static_cast<std::uint64_t>(std::max<std::int64_t>(current, 0)),
@@ -111,7 +127,8 @@ TracedMemory traced_memory() {
 
 void reset_peak() {
   const ProgramHold hold;
-  for_each_thread_state([](ThreadState& thread) { thread.traced.fold(); });
+  if (!hold.is_held()) return;
+  fold_shares();
   traced_total.peak.store(traced_total.current.load(std::memory_order_relaxed),
                           std::memory_order_relaxed);
   traced_total.epoch.fetch_add(1, std::memory_order_relaxed);
@@ -120,7 +137,7 @@ void reset_peak() {
 
 void clear_traces() {
   const ProgramHold hold;
-  forget_everything();
+  if (hold.is_held()) forget_everything();
 }
 
 // Nobody stands still for it: it asks the kernel about many pages.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
 
 namespace memtrace::runtime {
@@ -25,7 +26,11 @@ struct Settings {
 bool start_tracing(const Settings& settings);
 // Forgets all that was traced.
 void stop_tracing();
+// The same without a lock and without forgetting: where what is there may be half changed.
+void abandon_tracing();
 bool is_tracing();
+// What hooks have to do then.
+HookMode mode_of_tracing();
 Settings current_settings();
 
 // The counters' owners stand still for as long as it takes to copy them; the copy is in memory of
@@ -46,11 +51,10 @@ void clear_traces();
 // Bytes of memory that the tracer uses for itself.
 std::uint64_t tracer_memory();
 
-// Somebody wants attend() to be called: set by a signal handler, a request, or, where
-// `attention_due` is not kNever, by the first event at which CLOCK_MONOTONIC_COARSE has passed it
-// (checked every kEventsPerTick events of a thread). Any hook then clears it and calls attend(),
-// outside of the counters' critical section: attend() may take a snapshot. What it allocates is
-// not traced.
+// Where the tracer has no thread of its own: somebody wants attend() to be called, a signal handler,
+// or, where `attention_due` is not kNever, the first event at which CLOCK_MONOTONIC_COARSE has passed
+// it (checked every kEventsPerTick events of a thread). Any hook then calls it, at its very end. What
+// it allocates is not traced.
 [[gnu::visibility("hidden")]] extern std::atomic<bool> attention;
 extern std::atomic<std::int64_t> attention_due;  // nanoseconds
 inline constexpr std::int64_t kNever = INT64_MAX;
@@ -59,9 +63,5 @@ inline constexpr std::uint32_t kEventsPerTick = 1024;
 // --- defined in control.cpp ---
 
 void attend();
-// In the child of a fork, when the tracer works again: new file names, or stop_tracing().
-void child_after_fork();
-// Reads MTRACE and MTRACE_*, and starts as they say. Called once, as early as possible.
-void start_from_environment();
 
 }  // namespace memtrace::runtime

@@ -9,7 +9,7 @@
 namespace memtrace::runtime {
 
 struct TracerState {
-  Lock lock;  // of starting and stopping; before the program is held
+  Lock lock{LockRank::tracing};  // of starting and stopping; before the program is held
   Settings settings;
   std::int64_t started = 0;  // nanoseconds since the Unix epoch
 };

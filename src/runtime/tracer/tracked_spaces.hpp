@@ -28,10 +28,11 @@ class TrackedSpaces {
     if (meanwhile != kNone) return meanwhile;
     return domains_.push_back(domain) ? domains_.size() : kNone;
   }
+  Lock& lock() { return lock_; }
 
  private:
   static constexpr std::uint32_t kMostSpaces = (1U << 16) - 1;
-  Lock lock_;
+  Lock lock_{LockRank::tracked_spaces};
   AppendOnly<std::uint32_t> domains_{kMostSpaces};
 };
 extern constinit TrackedSpaces tracked_spaces;

@@ -1,0 +1,253 @@
+#include "runtime/control/service.hpp"
+
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+
+#include "runtime/control/credentials.hpp"
+#include "runtime/control/last_thread.hpp"
+#include "runtime/control/own_thread.hpp"
+#include "runtime/control/signal_actions.hpp"
+#include "runtime/os/clock.hpp"
+#include "runtime/os/lock.hpp"
+#include "runtime/os/process_identity.hpp"
+#include "runtime/os/system_call.hpp"
+#include "runtime/tracer/thread_state.hpp"
+#include "runtime/tracer/tracer.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+// What wakes the thread: nobody handles it there, a descriptor of its own reads it. Linux sends it to
+// nobody.
+constexpr int kWakeSignal = SIGSTKFLT;
+
+// Counted up by those who ask, and after it by the service.
+struct Tally {
+  std::atomic<std::uint32_t> asked{0};
+  std::atomic<std::uint32_t> done{0};
+};
+constinit std::array<Tally, kDuties> tallies;
+constinit OwnThread thread;
+constinit const ServiceWork* present_work = nullptr;
+constinit std::atomic<std::uint32_t> has_begun{0};
+constinit std::atomic<bool> few_system_calls{false};
+constinit Lock here_lock{LockRank::jobs};  // of doing it without the thread
+
+Tally& tally_of(Duty duty) {
+  return tallies[static_cast<std::size_t>(duty)];
+}
+
+void wake_all(std::atomic<std::uint32_t>& word) {
+  system_call(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+void wait_while(std::atomic<std::uint32_t>& word, std::uint32_t value, std::int64_t patience) {
+  const timespec duration = as_timespec(patience);
+  system_call(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, &duration);
+}
+
+// --- the thread ---
+
+void perform(Duty duty) {
+  if (duty == Duty::credentials) {
+    take_over_credentials();
+  } else if (duty != Duty::forget) {
+    present_work->perform(duty);
+  }
+}
+
+void perform_all() {
+  for (unsigned number = 0; number < kDuties; ++number) {
+    const auto duty = static_cast<Duty>(number);
+    Tally& tally = tally_of(duty);
+    const std::uint32_t asked = tally.asked.load(std::memory_order_acquire);
+    if (asked == tally.done.load(std::memory_order_relaxed)) continue;
+    perform(duty);
+    tally.done.store(asked, std::memory_order_release);
+    wake_all(tally.done);
+  }
+}
+
+bool is_dismissed() {
+  const Tally& tally = tally_of(Duty::forget);
+  return tally.asked.load(std::memory_order_acquire) != 0;
+}
+
+// How long it may sleep: until the next time, and no longer than the questions that nobody asks it
+// can wait (whether the program's last thread has ended, or, without system calls, whether there is
+// anything to do).
+std::int64_t longest_sleep() {
+  constexpr std::int64_t kUnasked = kSecond, kUnwoken = 5 * kMillisecond;
+  const std::int64_t longest = few_system_calls.load(std::memory_order_relaxed) ? kUnwoken : kUnasked;
+  const std::int64_t due = present_work->due();
+  return due == kNever ? longest : std::clamp<std::int64_t>(due - monotonic_time(), 0, longest);
+}
+
+void sleep_and_serve(int waker, int door) {
+  std::array<pollfd, 2> watched = {{{waker, POLLIN, 0}, {door, POLLIN, 0}}};
+  const timespec longest = as_timespec(longest_sleep());
+  const long ready =
+      system_call(SYS_ppoll, watched.data(), watched.size(), &longest, nullptr, 0);
+  if (is_error(ready) || ready == 0) return;
+  signalfd_siginfo ignored;
+  if ((watched[0].revents & POLLIN) != 0) {
+    system_call(SYS_read, waker, &ignored, sizeof(ignored));
+  }
+  if ((watched[1].revents & POLLIN) != 0) present_work->serve(door);
+}
+
+int open_waker() {
+  const unsigned long mask = 1UL << (kWakeSignal - 1);
+  const long file = system_call(SYS_signalfd4, -1, &mask, sizeof(mask), SFD_NONBLOCK | SFD_CLOEXEC);
+  return is_error(file) ? -1 : static_cast<int>(file);
+}
+
+void serve(void* /*argument*/) {
+  local.guard = true;
+  system_call(SYS_prctl, PR_SET_NAME, "mtrace");
+  const int waker = open_waker(), door = present_work->open_door();
+  present_work->begin();
+  has_begun.store(1, std::memory_order_release);
+  wake_all(has_begun);
+  while (!is_dismissed()) {
+    perform_all();
+    if (monotonic_time() >= present_work->due()) present_work->at_time();
+    if (is_dismissed()) break;
+    sleep_and_serve(waker, door);
+    if (is_last_thread(thread.id())) {
+      // Nothing is left of the program but its memory. Its status is its first thread's.
+      perform(Duty::last_snapshot);
+      break;
+    }
+  }
+}
+
+// --- those who ask ---
+
+void wake_service() {
+  if (few_system_calls.load(std::memory_order_relaxed)) return;
+  const int number = thread.id();
+  if (number != 0) system_call(SYS_tgkill, process_id(), number, kWakeSignal);
+}
+
+// A signal handler may have interrupted the section in which its thread changes its counters.
+class Parked {
+ public:
+  Parked() : state_(local.state), was_(state_ == nullptr ? 0 : state_->announcement.park()) {}
+  ~Parked() {
+    if (state_ != nullptr) state_->announcement.unpark(was_);
+  }
+  Parked(const Parked&) = delete;
+  Parked& operator=(const Parked&) = delete;
+
+ private:
+  ThreadState* state_;
+  std::uint32_t was_;
+};
+
+// Without a system call, where none may be made.
+void wait_a_little(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+  constexpr std::int64_t kBetweenLooks = 50 * kMillisecond;
+  if (few_system_calls.load(std::memory_order_relaxed)) {
+    for (int spin = 0; spin < 1000; ++spin) __builtin_ia32_pause();
+  } else {
+    wait_while(word, value, kBetweenLooks);
+  }
+}
+
+}  // namespace
+
+bool start_service(const ServiceWork& work) {
+  if (thread.is_running()) return true;
+  constexpr std::int64_t kPatience = 5 * kSecond;
+  present_work = &work;
+  has_begun.store(0, std::memory_order_relaxed);
+  tally_of(Duty::forget).asked.store(0, std::memory_order_relaxed);
+  tally_of(Duty::forget).done.store(0, std::memory_order_relaxed);
+  note_first_thread();
+  const SignalsBlocked blocked;
+  if (!thread.start(serve, nullptr)) return false;
+  const std::int64_t deadline = monotonic_time() + kPatience;
+  while (has_begun.load(std::memory_order_acquire) == 0 && thread.is_running() &&
+         monotonic_time() < deadline) {
+    wait_while(has_begun, 0, 50 * kMillisecond);
+  }
+  return true;
+}
+
+bool is_service_running() {
+  return thread.is_running();
+}
+
+bool is_service_thread() {
+  return thread.id() != 0 && thread.id() == thread_id();
+}
+
+void ask_service(Duty duty) {
+  tally_of(duty).asked.fetch_add(1, std::memory_order_acq_rel);
+  wake_service();
+}
+
+bool ask_service_and_wait(Duty duty, std::int64_t patience) {
+  if (!thread.is_running()) return false;
+  Tally& tally = tally_of(duty);
+  const Parked parked;
+  const std::uint32_t ticket = tally.asked.fetch_add(1, std::memory_order_acq_rel) + 1;
+  wake_service();
+  const std::int64_t deadline = monotonic_time() + patience;
+  while (true) {
+    const std::uint32_t done = tally.done.load(std::memory_order_acquire);
+    if (static_cast<std::int32_t>(done - ticket) >= 0) return true;
+    if (!thread.is_running() || monotonic_time() >= deadline) return false;
+    wait_a_little(tally.done, done);
+    wake_service();
+  }
+}
+
+bool do_service_here(Duty duty) {
+  if (present_work == nullptr) return false;
+  const SignalsBlocked blocked;
+  const Parked parked;
+  // Two that come at once: one is enough.
+  constexpr std::int64_t kPatience = 10 * kSecond;
+  if (!here_lock.lock_until(monotonic_time() + kPatience)) return false;
+  const bool guard = local.guard;
+  local.guard = true;
+  thread.run_here([](void* what) { perform(*static_cast<Duty*>(what)); }, &duty);
+  local.guard = guard;
+  here_lock.unlock();
+  return true;
+}
+
+void end_service() {
+  if (!thread.is_running()) return;
+  ask_service(Duty::forget);
+  thread.join();
+}
+
+Lock& job_lock() {
+  return here_lock;
+}
+
+void forget_service() {
+  thread.forget();
+  for (Tally& tally : tallies) {
+    tally.done.store(tally.asked.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+}
+
+void expect_few_system_calls() {
+  if (few_system_calls.exchange(true, std::memory_order_relaxed)) return;
+  // It sleeps for a second otherwise.
+  const int number = thread.id();
+  if (number != 0) system_call(SYS_tgkill, process_id(), number, kWakeSignal);
+}
+
+}  // namespace memtrace::runtime

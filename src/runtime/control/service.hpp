@@ -1,0 +1,58 @@
+// The thread that works for the tracer: it takes the snapshots, at their times and for whoever asks,
+// so that none of the program's threads is interrupted, borrowed or waited for.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/os/lock.hpp"
+
+namespace memtrace::runtime {
+
+// What the program's threads may ask it for.
+enum class Duty : std::uint8_t {
+  nothing,        // whoever waits for it knows that all before is done
+  snapshot,       // the next one
+  last_snapshot,  // where one is wanted at the end
+  credentials,    // to take over those that the program has changed
+  forget,         // to end
+};
+inline constexpr unsigned kDuties = 5;
+
+// How the duties are done: on the service's thread, all signals blocked, one after the other.
+struct ServiceWork {
+  void (*begin)();              // first
+  void (*perform)(Duty duty);   // credentials and forget are the service's own
+  std::int64_t (*due)();        // when at_time() is to be called; CLOCK_MONOTONIC
+  void (*at_time)();
+  void (*serve)(int listener);  // somebody is at the door
+  int (*open_door)();           // a descriptor that becomes readable then, or -1
+};
+
+// Returns when it has begun. false where the kernel gives no thread. `work` must stay.
+bool start_service(const ServiceWork& work);
+bool is_service_running();
+// Whether this is its thread.
+bool is_service_thread();
+
+// Async-signal-safe, and in a thread that holds any of the tracer's locks.
+void ask_service(Duty duty);
+// The same, and waits until it is done: false where it takes longer than `patience` (nanoseconds),
+// or where no service runs. The calling thread's counters may be read meanwhile.
+bool ask_service_and_wait(Duty duty, std::int64_t patience);
+
+// Runs perform(duty) on the calling thread, with room enough on the service's stack: where no
+// service runs. false where somebody else does that now.
+bool do_service_here(Duty duty);
+
+// Ends it. Its thread is gone then.
+void end_service();
+// In the child of a fork, which does not have it.
+void forget_service();
+// Held while a duty is done without the service's thread.
+Lock& job_lock();
+
+// The program may forbid itself any system call from now on: those who ask make none, and the
+// service looks every few milliseconds whether somebody has asked.
+void expect_few_system_calls();
+
+}  // namespace memtrace::runtime
