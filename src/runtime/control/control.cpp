@@ -217,7 +217,6 @@ void start_from_environment() {
   report_to(options.report);
   process_identity();
   if (!start_tracing(options.settings)) return report(ReportKind::failed, program_name(), ENOMEM);
-  find_real_signal_functions();
   if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
   if (options.at_exit && !options.output.empty()) watch_exits();
   accept_requests();

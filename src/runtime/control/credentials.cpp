@@ -1,6 +1,5 @@
 #include "runtime/control/credentials.hpp"
 
-#include <dlfcn.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/fsuid.h>
@@ -14,6 +13,7 @@
 #include "runtime/control/service.hpp"
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/clock.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -60,42 +60,6 @@ Result pass_on(Result result) {
 constexpr mode_t kNoUmask = ~mode_t{0};
 constinit std::atomic<mode_t> program_umask{kNoUmask};
 
-struct RealCredentialFunctions {
-  int (*setuid)(uid_t);
-  int (*seteuid)(uid_t);
-  int (*setreuid)(uid_t, uid_t);
-  int (*setresuid)(uid_t, uid_t, uid_t);
-  int (*setgid)(gid_t);
-  int (*setegid)(gid_t);
-  int (*setregid)(gid_t, gid_t);
-  int (*setresgid)(gid_t, gid_t, gid_t);
-  int (*setgroups)(std::size_t, const gid_t*);
-  int (*initgroups)(const char*, gid_t);
-  int (*capset)(cap_user_header_t, cap_user_data_t);
-  mode_t (*umask)(mode_t);
-};
-constinit RealCredentialFunctions real_credentials{};
-
-template <class Function>
-void find(Function& function, const char* name) {
-  function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-}
-
-[[gnu::constructor(102)]] void find_real_credential_functions() {
-  find(real_credentials.setuid, "setuid");
-  find(real_credentials.seteuid, "seteuid");
-  find(real_credentials.setreuid, "setreuid");
-  find(real_credentials.setresuid, "setresuid");
-  find(real_credentials.setgid, "setgid");
-  find(real_credentials.setegid, "setegid");
-  find(real_credentials.setregid, "setregid");
-  find(real_credentials.setresgid, "setresgid");
-  find(real_credentials.setgroups, "setgroups");
-  find(real_credentials.initgroups, "initgroups");
-  find(real_credentials.capset, "capset");
-  find(real_credentials.umask, "umask");
-}
-
 }  // namespace
 
 // Groups while the privilege to set them is there, users last.
@@ -123,40 +87,40 @@ namespace runtime = memtrace::runtime;
 #define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
 
 MTRACE_EXPORT int setuid(uid_t user) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setuid(user));
+  return runtime::pass_on(runtime::real.setuid(user));
 }
 MTRACE_EXPORT int seteuid(uid_t user) noexcept {
-  return runtime::pass_on(runtime::real_credentials.seteuid(user));
+  return runtime::pass_on(runtime::real.seteuid(user));
 }
 MTRACE_EXPORT int setreuid(uid_t real, uid_t effective) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setreuid(real, effective));
+  return runtime::pass_on(runtime::real.setreuid(real, effective));
 }
 MTRACE_EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setresuid(real, effective, saved));
+  return runtime::pass_on(runtime::real.setresuid(real, effective, saved));
 }
 MTRACE_EXPORT int setgid(gid_t group) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setgid(group));
+  return runtime::pass_on(runtime::real.setgid(group));
 }
 MTRACE_EXPORT int setegid(gid_t group) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setegid(group));
+  return runtime::pass_on(runtime::real.setegid(group));
 }
 MTRACE_EXPORT int setregid(gid_t real, gid_t effective) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setregid(real, effective));
+  return runtime::pass_on(runtime::real.setregid(real, effective));
 }
 MTRACE_EXPORT int setresgid(gid_t real, gid_t effective, gid_t saved) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setresgid(real, effective, saved));
+  return runtime::pass_on(runtime::real.setresgid(real, effective, saved));
 }
 MTRACE_EXPORT int setgroups(std::size_t count, const gid_t* groups) noexcept {
-  return runtime::pass_on(runtime::real_credentials.setgroups(count, groups));
+  return runtime::pass_on(runtime::real.setgroups(count, groups));
 }
 MTRACE_EXPORT int initgroups(const char* user, gid_t group) {
-  return runtime::pass_on(runtime::real_credentials.initgroups(user, group));
+  return runtime::pass_on(runtime::real.initgroups(user, group));
 }
 MTRACE_EXPORT mode_t umask(mode_t mask) noexcept {
-  const mode_t before = runtime::real_credentials.umask(mask);
+  const mode_t before = runtime::real.umask(mask);
   if (runtime::is_traced_process()) runtime::program_umask.store(mask, std::memory_order_relaxed);
   return before;
 }
 MTRACE_EXPORT int capset(cap_user_header_t header, cap_user_data_t data) noexcept {
-  return runtime::pass_on(runtime::real_credentials.capset(header, data));
+  return runtime::pass_on(runtime::real.capset(header, data));
 }

@@ -1,6 +1,5 @@
 // The ways to execute another program, in front of libc's: what the tracer hid from the environment
 // is given back to a program that is to be traced.
-#include <dlfcn.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,45 +16,13 @@
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/os/lock.hpp"
+#include "runtime/os/real_functions.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-using Strings = char* const*;
-using SpawnFunction = int (*)(pid_t*, const char*, const posix_spawn_file_actions_t*,
-                              const posix_spawnattr_t*, Strings, Strings);
-
 // More variables than this on a stack would be too many: such a program is not traced.
 constexpr std::size_t kMostEntries = std::size_t{1} << 14;
-
-struct RealExecFunctions {
-  int (*execve)(const char*, Strings, Strings);
-  int (*execvpe)(const char*, Strings, Strings);
-  int (*fexecve)(int, Strings, Strings);
-  int (*execveat)(int, const char*, Strings, Strings, int);
-  SpawnFunction posix_spawn, posix_spawnp;
-  int (*system)(const char*);
-  FILE* (*popen)(const char*, const char*);
-};
-constinit RealExecFunctions real_exec{};
-
-template <class Function>
-Function find(Function& function, const char* name) {
-  if (function == nullptr) function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-  return function;
-}
-
-// A child of vfork() must find all of them there.
-[[gnu::constructor(102)]] void find_real_exec_functions() {
-  find(real_exec.execve, "execve");
-  find(real_exec.execvpe, "execvpe");
-  find(real_exec.fexecve, "fexecve");
-  find(real_exec.execveat, "execveat");
-  find(real_exec.posix_spawn, "posix_spawn");
-  find(real_exec.posix_spawnp, "posix_spawnp");
-  find(real_exec.system, "system");
-  find(real_exec.popen, "popen");
-}
 
 // Calls execute(environment) with one that starts the tracer in the other program, or with `given`.
 template <class Execute>
@@ -79,7 +46,7 @@ int replace_program(Strings given, const Execute& execute) {
 }
 
 // NOLINTNEXTLINE(readability-function-size): the parameters of posix_spawn, and which one
-int spawn(SpawnFunction real, pid_t* process, const char* program,
+int spawn(SpawnFunction* real, pid_t* process, const char* program,
           const posix_spawn_file_actions_t* actions, const posix_spawnattr_t* attributes,
           Strings arguments, Strings given) {
   return with_environment(true, given, [&](Strings environment) {
@@ -112,7 +79,7 @@ int run_shell(const char* command) {
   pid_t process = 0;
   constexpr int kNoShell = 127 << 8;
   int status = kNoShell;
-  const int error = spawn(real_exec.posix_spawn, &process, "/bin/sh", nullptr, &attributes,
+  const int error = spawn(real.posix_spawn, &process, "/bin/sh", nullptr, &attributes,
                           const_cast<char**>(arguments.data()), environ);
   if (error == 0) {
     while (waitpid(process, &status, 0) < 0) {
@@ -137,7 +104,7 @@ FILE* open_process(const char* command, const char* mode) {
   char** const given = environ;
   FILE* const file = with_environment(true, given, [&](Strings environment) {
     environ = const_cast<char**>(environment);
-    return real_exec.popen(command, mode);
+    return real.popen(command, mode);
   });
   environ = given;
   return file;
@@ -166,7 +133,7 @@ namespace runtime = memtrace::runtime;
 
 MTRACE_EXPORT int execve(const char* path, char* const arguments[],
                          char* const variables[]) noexcept {
-  const auto real = runtime::find(runtime::real_exec.execve, "execve");
+  const auto real = runtime::real.execve;
   return runtime::replace_program(
       variables, [&](runtime::Strings environment) { return real(path, arguments, environment); });
 }
@@ -177,7 +144,7 @@ MTRACE_EXPORT int execv(const char* path, char* const arguments[]) noexcept {
 
 MTRACE_EXPORT int execvpe(const char* file, char* const arguments[],
                           char* const variables[]) noexcept {
-  const auto real = runtime::find(runtime::real_exec.execvpe, "execvpe");
+  const auto real = runtime::real.execvpe;
   return runtime::replace_program(
       variables, [&](runtime::Strings environment) { return real(file, arguments, environment); });
 }
@@ -187,14 +154,14 @@ MTRACE_EXPORT int execvp(const char* file, char* const arguments[]) noexcept {
 }
 
 MTRACE_EXPORT int fexecve(int file, char* const arguments[], char* const variables[]) noexcept {
-  const auto real = runtime::find(runtime::real_exec.fexecve, "fexecve");
+  const auto real = runtime::real.fexecve;
   return runtime::replace_program(
       variables, [&](runtime::Strings environment) { return real(file, arguments, environment); });
 }
 
 MTRACE_EXPORT int execveat(int folder, const char* path, char* const arguments[],
                            char* const variables[], int flags) noexcept {
-  const auto real = runtime::find(runtime::real_exec.execveat, "execveat");
+  const auto real = runtime::real.execveat;
   return runtime::replace_program(variables, [&](runtime::Strings environment) {
     return real(folder, path, arguments, environment, flags);
   });
@@ -233,7 +200,7 @@ MTRACE_EXPORT int posix_spawn(pid_t* process, const char* path,
                               const posix_spawn_file_actions_t* actions,
                               const posix_spawnattr_t* attributes, char* const arguments[],
                               char* const variables[]) {
-  const auto real = runtime::find(runtime::real_exec.posix_spawn, "posix_spawn");
+  const auto real = runtime::real.posix_spawn;
   return runtime::spawn(real, process, path, actions, attributes, arguments, variables);
 }
 
@@ -241,19 +208,18 @@ MTRACE_EXPORT int posix_spawnp(pid_t* process, const char* file,
                                const posix_spawn_file_actions_t* actions,
                                const posix_spawnattr_t* attributes, char* const arguments[],
                                char* const variables[]) {
-  const auto real = runtime::find(runtime::real_exec.posix_spawnp, "posix_spawnp");
+  const auto real = runtime::real.posix_spawnp;
   return runtime::spawn(real, process, file, actions, attributes, arguments, variables);
 }
 
 MTRACE_EXPORT int system(const char* command) {
   if (command == nullptr || !runtime::follows_execution(true)) {
-    return runtime::find(runtime::real_exec.system, "system")(command);
+    return runtime::real.system(command);
   }
   return runtime::run_shell(command);
 }
 
 MTRACE_EXPORT FILE* popen(const char* command, const char* mode) {
-  runtime::find(runtime::real_exec.popen, "popen");
-  if (!runtime::follows_execution(true)) return runtime::real_exec.popen(command, mode);
+  if (!runtime::follows_execution(true)) return runtime::real.popen(command, mode);
   return runtime::open_process(command, mode);
 }

@@ -1,7 +1,6 @@
 // What the program does to itself that a thread of the tracer's own must not be in the way of, or
 // could not survive: system calls that only a process with a single thread may make, and filters of
 // system calls.
-#include <dlfcn.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -13,24 +12,13 @@
 #include "runtime/control/service.hpp"
 #include "runtime/control/signal_actions.hpp"
 #include "runtime/control/traced_process.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/gate.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 namespace {
-
-struct RealRestrictingFunctions {
-  int (*prctl)(int, ...);
-  int (*unshare)(int);
-  int (*setns)(int, int);
-};
-constinit RealRestrictingFunctions real_restricting{};
-
-template <class Function>
-void find(Function& function, const char* name) {
-  function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-}
 
 // While the program does what only a single thread may.
 class WithoutService {
@@ -78,8 +66,17 @@ void before_strict_mode() {
 
 // By the function below, which stands in front of libc's.
 extern "C" {
-using SyscallFunction = long (*)(long, ...);
-[[gnu::used]] constinit SyscallFunction memtrace_real_syscall = nullptr;
+[[gnu::used]] static long memtrace_first_syscall(long number, long a, long b, long c, long d, long e,
+                                                 long f);
+using SyscallFunction = long (*)(long, long, long, long, long, long, long);
+[[gnu::used]] constinit SyscallFunction memtrace_real_syscall = memtrace_first_syscall;
+
+// Of a library whose constructor runs before ours, too.
+long memtrace_first_syscall(long number, long a, long b, long c, long d, long e, long f) {
+  find_real_functions();
+  memtrace_real_syscall = real.syscall;
+  return real.syscall(number, a, b, c, d, e, f);
+}
 
 // Of system calls that go around the functions that are hooked.
 [[gnu::used]] void memtrace_before_syscall(long number, long first, long second) {
@@ -92,16 +89,6 @@ using SyscallFunction = long (*)(long, ...);
 }
 }
 
-namespace {
-
-[[gnu::constructor(102)]] void find_real_restricting_functions() {
-  find(real_restricting.prctl, "prctl");
-  find(real_restricting.unshare, "unshare");
-  find(real_restricting.setns, "setns");
-  find(memtrace_real_syscall, "syscall");
-}
-
-}  // namespace
 }  // namespace memtrace::runtime
 
 // --- in front of libc's ---
@@ -123,19 +110,19 @@ MTRACE_EXPORT int prctl(int option, ...) noexcept {
       runtime::before_filter(false);
     }
   }
-  return runtime::real_restricting.prctl(option, arguments[0], arguments[1], arguments[2],
+  return runtime::real.prctl(option, arguments[0], arguments[1], arguments[2],
                                          arguments[3]);
 }
 
 MTRACE_EXPORT int unshare(int flags) noexcept {
   constexpr int kSingleThread = CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
   const runtime::WithoutService without((flags & kSingleThread) != 0);
-  return runtime::real_restricting.unshare(flags);
+  return runtime::real.unshare(flags);
 }
 
 MTRACE_EXPORT int setns(int file, int kind) noexcept {
   const runtime::WithoutService without(kind == 0 || (kind & CLONE_NEWUSER) != 0);
-  return runtime::real_restricting.setns(file, kind);
+  return runtime::real.setns(file, kind);
 }
 
 // Most calls pass at once: the arguments stay where they are.

@@ -1,32 +1,18 @@
 #include "runtime/control/signal_actions.hpp"
 
-#include <dlfcn.h>
-
 #include <array>
 #include <atomic>
 
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/process_identity.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/os/signal_mask.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-using Action = struct sigaction;
-using OldHandler = void (*)(int);
-using SetHandler = OldHandler (*)(int, OldHandler);
-
-struct RealSignalFunctions {
-  int (*sigaction)(int, const Action*, Action*);
-  SetHandler signal, sigset;
-};
-constinit RealSignalFunctions real_signals{};
-
-template <class Function>
-void find(Function& function, const char* name) {
-  if (function == nullptr) function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-}
+using Action = SignalAction;
 
 // By signal.
 struct Cover {
@@ -70,7 +56,7 @@ void handle_once(int signal, siginfo_t* information, void* context) {
   const Action once = cover->shown;
   const Action ours = covering(*cover);
   cover->shown = Action{};
-  real_signals.sigaction(signal, &ours, nullptr);
+  real.sigaction(signal, &ours, nullptr);
   if ((once.sa_flags & SA_SIGINFO) != 0) {
     once.sa_sigaction(signal, information, context);
   } else if (once.sa_handler != SIG_DFL) {
@@ -100,16 +86,15 @@ Action cover_action(Cover& cover, const Action& wanted) {
 
 // A child of vfork() has actions of its own, but our memory: what it sets is set as it is.
 int change_action(int signal, const Action* action, Action* old) {
-  const auto real = real_signals.sigaction;
   Cover* const cover = cover_of(signal);
-  if (cover == nullptr) return real(signal, action, old);
+  if (cover == nullptr) return real.sigaction(signal, action, old);
   const Action shown = cover->shown;
   Action wanted{};
   if (action != nullptr) {
     wanted = is_traced_process() ? cover_action(*cover, *action) : *action;
   }
   Action before{};
-  const int result = real(signal, action == nullptr ? nullptr : &wanted, &before);
+  const int result = real.sigaction(signal, action == nullptr ? nullptr : &wanted, &before);
   if (result == 0 && old != nullptr) *old = is_ours(*cover, before) ? shown : before;
   return result;
 }
@@ -117,17 +102,17 @@ int change_action(int signal, const Action* action, Action* old) {
 // Where the default action was set by a function that goes around our sigaction().
 void cover_again(int signal, const Cover& cover) {
   Action now{};
-  if (real_signals.sigaction(signal, nullptr, &now) != 0 || !is_default(now)) return;
+  if (real.sigaction(signal, nullptr, &now) != 0 || !is_default(now)) return;
   const Action ours = covering(cover);
-  real_signals.sigaction(signal, &ours, nullptr);
+  real.sigaction(signal, &ours, nullptr);
 }
 
-OldHandler set_handler(SetHandler set, int signal, OldHandler handler) {
+OldHandler set_handler(SetHandler* set, int signal, OldHandler handler) {
   if (set == nullptr) return SIG_ERR;
   Cover* const cover = cover_of(signal);
   if (cover == nullptr) return set(signal, handler);
   Action before{};
-  real_signals.sigaction(signal, nullptr, &before);
+  real.sigaction(signal, nullptr, &before);
   const OldHandler shown = cover->shown.sa_handler;
   const OldHandler old = set(signal, handler);
   if (old == SIG_ERR) return old;
@@ -139,29 +124,23 @@ void restore_signal(int signal) {
   Cover* const cover = cover_of(signal);
   if (cover == nullptr) return;
   Action now{};
-  real_signals.sigaction(signal, nullptr, &now);
-  if (is_ours(*cover, now)) real_signals.sigaction(signal, &cover->shown, nullptr);
+  real.sigaction(signal, nullptr, &now);
+  if (is_ours(*cover, now)) real.sigaction(signal, &cover->shown, nullptr);
   cover->handler.store(nullptr, std::memory_order_relaxed);
 }
 
 }  // namespace
-
-void find_real_signal_functions() {
-  find(real_signals.sigaction, "sigaction");
-  find(real_signals.signal, "signal");
-  find(real_signals.sigset, "sigset");
-}
 
 bool handle_by_default(int signal, SignalHandler handler) {
   Cover& cover = covers[static_cast<std::size_t>(signal)];
   const SignalHandler present = cover.handler.load(std::memory_order_relaxed);
   if (present != nullptr) return present == handler;
   Action now{};
-  if (real_signals.sigaction(signal, nullptr, &now) != 0 || !is_default(now)) return false;
+  if (real.sigaction(signal, nullptr, &now) != 0 || !is_default(now)) return false;
   cover.shown = now;
   cover.handler.store(handler, std::memory_order_relaxed);
   const Action ours = covering(cover);
-  return real_signals.sigaction(signal, &ours, nullptr) == 0;
+  return real.sigaction(signal, &ours, nullptr) == 0;
 }
 
 void restore_signals() {
@@ -171,7 +150,7 @@ void restore_signals() {
 void meet_default_action(int signal, siginfo_t* information) {
   Action action{};
   action.sa_handler = SIG_DFL;
-  real_signals.sigaction(signal, &action, nullptr);
+  real.sigaction(signal, &action, nullptr);
   // All signals are blocked: it comes when the handler returns and the mask is the program's again.
   const long sent =
       system_call(SYS_rt_tgsigqueueinfo, process_id(), thread_id(), signal, information);
@@ -193,7 +172,6 @@ namespace runtime = memtrace::runtime;
 
 MTRACE_EXPORT int sigaction(int signal, const struct sigaction* action,
                             struct sigaction* old) noexcept {
-  runtime::find_real_signal_functions();
   return runtime::change_action(signal, action, old);
 }
 
@@ -203,8 +181,7 @@ MTRACE_EXPORT int __sigaction(int signal, const struct sigaction* action, struct
 }
 
 MTRACE_EXPORT runtime::OldHandler signal(int signal, runtime::OldHandler handler) noexcept {
-  runtime::find_real_signal_functions();
-  return runtime::set_handler(runtime::real_signals.signal, signal, handler);
+  return runtime::set_handler(runtime::real.signal, signal, handler);
 }
 
 MTRACE_EXPORT runtime::OldHandler bsd_signal(int signal_number, runtime::OldHandler handler) {
@@ -228,6 +205,5 @@ MTRACE_EXPORT runtime::OldHandler sysv_signal(int signal, runtime::OldHandler ha
 }
 
 MTRACE_EXPORT runtime::OldHandler sigset(int signal, runtime::OldHandler handler) noexcept {
-  runtime::find_real_signal_functions();
-  return runtime::set_handler(runtime::real_signals.sigset, signal, handler);
+  return runtime::set_handler(runtime::real.sigset, signal, handler);
 }

@@ -8,9 +8,6 @@ namespace memtrace::runtime {
 
 using SignalHandler = void (*)(int, siginfo_t*, void*);
 
-// Before anything else here, as long as there is one thread.
-void find_real_signal_functions();
-
 // From now on `handler` runs where the program has the default action for `signal`: also where it
 // sets the default action later, or the kernel does because an action was for one signal only. It
 // runs with all signals blocked. false where the program has an action of its own now, or another

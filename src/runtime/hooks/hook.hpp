@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-#include "runtime/hooks/real_functions.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/sampled_events.hpp"

@@ -1,6 +1,6 @@
 // What happens when the library is initialised, if no hook was called before.
 #include "runtime/control/start.hpp"
-#include "runtime/hooks/real_functions.hpp"
+#include "runtime/os/real_functions.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -1,60 +1,54 @@
 // dlopen, dlmopen and dlclose: where code comes and goes.
-#include <dlfcn.h>
-
-#include <atomic>
-
+#include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/code_generation.hpp"
 
 // glibc finds out who called dlopen() by the return address, and looks along that library's
-// RUNPATH. So the hook must not be the caller: it notes the event and jumps.
+// RUNPATH. So the hook must not be the caller: it notes the event and jumps. What it pushes is said
+// to unwinders.
 extern "C" {
-using DlopenFunction = void* (*)(const char*, int);
-using DlmopenFunction = void* (*)(Lmid_t, const char*, int);
 
-[[gnu::used]] static void* find_dlopen() {
+[[gnu::used]] static void* mtrace_find_dlopen() {
+  memtrace::runtime::find_real_functions();
   memtrace::runtime::code_may_be_loaded();
-  return dlsym(RTLD_NEXT, "dlopen");
+  return reinterpret_cast<void*>(memtrace::runtime::real.dlopen);
 }
 
-[[gnu::used]] static void* find_dlmopen() {
+[[gnu::used]] static void* mtrace_find_dlmopen() {
+  memtrace::runtime::find_real_functions();
   memtrace::runtime::code_may_be_loaded();
-  return dlsym(RTLD_NEXT, "dlmopen");
+  return reinterpret_cast<void*>(memtrace::runtime::real.dlmopen);
 }
+
+// All three registers that either function is called with, which also keeps the stack aligned.
+#define MTRACE_JUMP_TO_WHAT_IS_FOUND_BY(find) \
+  asm("endbr64\n\t"                           \
+      "push %rdi\n\t"                         \
+      ".cfi_adjust_cfa_offset 8\n\t"          \
+      "push %rsi\n\t"                         \
+      ".cfi_adjust_cfa_offset 8\n\t"          \
+      "push %rdx\n\t"                         \
+      ".cfi_adjust_cfa_offset 8\n\t"          \
+      "call " find "\n\t"                     \
+      "pop %rdx\n\t"                          \
+      ".cfi_adjust_cfa_offset -8\n\t"         \
+      "pop %rsi\n\t"                          \
+      ".cfi_adjust_cfa_offset -8\n\t"         \
+      "pop %rdi\n\t"                          \
+      ".cfi_adjust_cfa_offset -8\n\t"         \
+      "jmp *%rax")
 
 __attribute__((visibility("default"), naked)) void* dlopen(const char* /*file*/, int /*mode*/) {
-  asm("endbr64\n\t"
-      "push %rdi\n\t"
-      "push %rsi\n\t"
-      "sub $8, %rsp\n\t"
-      "call find_dlopen\n\t"
-      "add $8, %rsp\n\t"
-      "pop %rsi\n\t"
-      "pop %rdi\n\t"
-      "jmp *%rax");
+  MTRACE_JUMP_TO_WHAT_IS_FOUND_BY("mtrace_find_dlopen");
 }
 
 __attribute__((visibility("default"), naked)) void* dlmopen(Lmid_t /*space*/, const char* /*file*/,
                                                             int /*mode*/) {
-  asm("endbr64\n\t"
-      "push %rdi\n\t"
-      "push %rsi\n\t"
-      "push %rdx\n\t"
-      "call find_dlmopen\n\t"
-      "pop %rdx\n\t"
-      "pop %rsi\n\t"
-      "pop %rdi\n\t"
-      "jmp *%rax");
+  MTRACE_JUMP_TO_WHAT_IS_FOUND_BY("mtrace_find_dlmopen");
 }
 
 __attribute__((visibility("default"))) int dlclose(void* handle) noexcept {
-  using DlcloseFunction = int (*)(void*);
-  static constinit std::atomic<DlcloseFunction> next{nullptr};
-  if (next.load(std::memory_order_acquire) == nullptr) {
-    next.store(reinterpret_cast<DlcloseFunction>(dlsym(RTLD_NEXT, "dlclose")),
-               std::memory_order_release);
-  }
   memtrace::runtime::code_may_be_unloaded();
-  const int error = next.load(std::memory_order_relaxed)(handle);
+  const int error = memtrace::runtime::real.dlclose(handle);
   memtrace::runtime::code_may_be_unloaded();
   return error;
 }

@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/hooks/real_functions.hpp"
+#include "runtime/os/real_functions.hpp"
 
 // glibc's headers declare them with attributes that definitions must repeat; a hook is none of what
 // these attributes promise to a compiler that sees into it.

@@ -1,28 +1,32 @@
 // The 12 forms of operator delete.
 #include "runtime/hooks/hook.hpp"
-#include "runtime/hooks/real_functions.hpp"
 #include "runtime/hooks/real_operators.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-// Another allocator's form may end in a free that is hooked: it is the same block's.
-template <class Destroy>
-[[gnu::noinline]] void release_foreign(void* pointer, Destroy destroy) {
-  ThreadState* thread = nullptr;
-  const HookEntry entry = enter_hook(thread);
-  if (entry == HookEntry::traced) on_release(*thread, pointer);
-  if (entry == HookEntry::nested) on_nested_release(pointer);
-  if (entry == HookEntry::sampling) traced_release(pointer);
-  destroy();
-  if (entry == HookEntry::traced) leave_hook(*thread);
+using Operators = RealOperators RealFunctions::*;
+constexpr Operators kObject = &RealFunctions::object_operators;
+constexpr Operators kArray = &RealFunctions::array_operators;
+
+// By the next definition of the form; where nobody defines it, by that of the plain one.
+template <class... More>
+void destroy(void (*form)(void*, More...), void* pointer, More... more) {
+  if (form != nullptr) return form(pointer, more...);
+  const auto plain = real.object_operators.destroy;
+  return plain != nullptr ? plain(pointer) : real.free(pointer);
 }
 
-template <class Destroy>
-[[gnu::always_inline]] inline void release(void* pointer, Destroy destroy) {
+template <Operators operators, auto form, class... More>
+[[gnu::noinline]] void release_foreign(void* pointer, More... more) {
+  foreign_release(pointer, [=] { destroy<More...>(real.*operators.*form, pointer, more...); });
+}
+
+template <Operators operators, auto form, class... More>
+[[gnu::always_inline]] inline void release(void* pointer, More... more) {
   if (operators_are_malloc()) [[likely]]
     return traced_free(pointer);
-  if (pointer != nullptr) release_foreign(pointer, destroy);
+  if (pointer != nullptr) release_foreign<operators, form, More...>(pointer, more...);
 }
 
 }  // namespace
@@ -33,56 +37,49 @@ using namespace memtrace::runtime;  // NOLINT: the operators that stand here are
 #define MTRACE_HOOK __attribute__((visibility("default")))
 
 MTRACE_HOOK void operator delete(void* pointer) noexcept {
-  release(pointer, [=] { real_object_operators().destroy(pointer); });
+  release<kObject, &RealOperators::destroy>(pointer);
 }
 
 MTRACE_HOOK void operator delete[](void* pointer) noexcept {
-  release(pointer, [=] { real_array_operators().destroy(pointer); });
+  release<kArray, &RealOperators::destroy>(pointer);
 }
 
 MTRACE_HOOK void operator delete(void* pointer, std::size_t size) noexcept {
-  release(pointer, [=] { real_object_operators().destroy_sized(pointer, size); });
+  release<kObject, &RealOperators::destroy_sized, std::size_t>(pointer, size);
 }
 
 MTRACE_HOOK void operator delete[](void* pointer, std::size_t size) noexcept {
-  release(pointer, [=] { real_array_operators().destroy_sized(pointer, size); });
+  release<kArray, &RealOperators::destroy_sized, std::size_t>(pointer, size);
 }
 
 MTRACE_HOOK void operator delete(void* pointer, const std::nothrow_t& tag) noexcept {
-  release(pointer, [&] { real_object_operators().destroy_nothrow(pointer, tag); });
+  release<kObject, &RealOperators::destroy_nothrow, const std::nothrow_t&>(pointer, tag);
 }
 
 MTRACE_HOOK void operator delete[](void* pointer, const std::nothrow_t& tag) noexcept {
-  release(pointer, [&] { real_array_operators().destroy_nothrow(pointer, tag); });
+  release<kArray, &RealOperators::destroy_nothrow, const std::nothrow_t&>(pointer, tag);
 }
 
 MTRACE_HOOK void operator delete(void* pointer, std::align_val_t alignment) noexcept {
-  release(pointer, [=] { real_object_operators().destroy_aligned(pointer, alignment); });
+  release<kObject, &RealOperators::destroy_aligned, std::align_val_t>(pointer, alignment);
 }
 
 MTRACE_HOOK void operator delete[](void* pointer, std::align_val_t alignment) noexcept {
-  release(pointer, [=] { real_array_operators().destroy_aligned(pointer, alignment); });
+  release<kArray, &RealOperators::destroy_aligned, std::align_val_t>(pointer, alignment);
 }
 
-MTRACE_HOOK void operator delete(void* pointer, std::size_t size,
-                                 std::align_val_t alignment) noexcept {
-  release(pointer,
-          [=] { real_object_operators().destroy_sized_aligned(pointer, size, alignment); });
+MTRACE_HOOK void operator delete(void* pointer, std::size_t size, std::align_val_t alignment) noexcept {
+  release<kObject, &RealOperators::destroy_sized_aligned, std::size_t, std::align_val_t>(pointer, size, alignment);
 }
 
-MTRACE_HOOK void operator delete[](void* pointer, std::size_t size,
-                                   std::align_val_t alignment) noexcept {
-  release(pointer, [=] { real_array_operators().destroy_sized_aligned(pointer, size, alignment); });
+MTRACE_HOOK void operator delete[](void* pointer, std::size_t size, std::align_val_t alignment) noexcept {
+  release<kArray, &RealOperators::destroy_sized_aligned, std::size_t, std::align_val_t>(pointer, size, alignment);
 }
 
-MTRACE_HOOK void operator delete(void* pointer, std::align_val_t alignment,
-                                 const std::nothrow_t& tag) noexcept {
-  release(pointer,
-          [&] { real_object_operators().destroy_aligned_nothrow(pointer, alignment, tag); });
+MTRACE_HOOK void operator delete(void* pointer, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
+  release<kObject, &RealOperators::destroy_aligned_nothrow, std::align_val_t, const std::nothrow_t&>(pointer, alignment, tag);
 }
 
-MTRACE_HOOK void operator delete[](void* pointer, std::align_val_t alignment,
-                                   const std::nothrow_t& tag) noexcept {
-  release(pointer,
-          [&] { real_array_operators().destroy_aligned_nothrow(pointer, alignment, tag); });
+MTRACE_HOOK void operator delete[](void* pointer, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
+  release<kArray, &RealOperators::destroy_aligned_nothrow, std::align_val_t, const std::nothrow_t&>(pointer, alignment, tag);
 }

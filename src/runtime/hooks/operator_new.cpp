@@ -3,89 +3,101 @@
 // The C++ library's own forms are malloc behind a loop that asks the new-handler; so a hook
 // allocates with the real malloc, and only where that fails calls the next definition, which tries
 // again, asks and throws. Without the guard: an exception leaves the hook as if nothing had been.
-// Another allocator's forms (tcmalloc's, a library's of the program) are called for every block:
-// first the one that does not throw, for the same reason.
+// For an alignment, and where the forms are another allocator's (tcmalloc's, a library's of the
+// program), the next definition is called for every block.
+#include <bit>
+
 #include "runtime/hooks/hook.hpp"
-#include "runtime/hooks/real_functions.hpp"
 #include "runtime/hooks/real_operators.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-const std::nothrow_t kNoThrow{};
-
-// nullptr where it fails.
-[[gnu::always_inline]] inline void* try_new(const RealOperators& real_operators, std::size_t size) {
-  if (operators_are_malloc()) [[likely]] {
-    return traced_allocation(size, [=] { return real.malloc(size == 0 ? 1 : size); });
-  }
-  return traced_allocation(size, [&] { return real_operators.make_nothrow(size, kNoThrow); });
+// Where nobody defines a form, but the plain one.
+void* make_plain(std::size_t size, const void* caller) {
+  if (real.object_operators.make != nullptr) return real.object_operators.make(size);
+  void* const made = real.malloc(size == 0 ? 1 : size);
+  return made != nullptr ? made : new_for_caller(caller)(size);
 }
 
-[[gnu::always_inline]] inline void* try_new(const RealOperators& real_operators, std::size_t size,
-                                            std::align_val_t alignment) {
-  if (operators_are_malloc()) [[likely]] {
-    const auto align = static_cast<std::size_t>(alignment);
-    // aligned_alloc() wants a multiple of the alignment.
-    const std::size_t whole = ((size == 0 ? 1 : size) + align - 1) & ~(align - 1);
-    if (whole < size) return nullptr;
-    return traced_allocation(size, [=] { return real.aligned_alloc(align, whole); });
-  }
-  return traced_allocation(
-      size, [&] { return real_operators.make_aligned_nothrow(size, alignment, kNoThrow); });
+// A library's that was loaded into a program without any C++: as its C++ library would. nullptr
+// where it fails.
+void* make_aligned_plain(std::size_t size, std::align_val_t alignment) {
+  const auto align = static_cast<std::size_t>(alignment);
+  if (!std::has_single_bit(align)) return nullptr;
+  const std::size_t whole = ((size == 0 ? 1 : size) + align - 1) & ~(align - 1);
+  return whole < size ? nullptr : real.aligned_alloc(align, whole);
 }
 
-// What the next definition returned after all. The C++ library's has called a malloc that is
-// hooked.
-[[gnu::always_inline]] inline void* made_late(std::size_t size, void* pointer) {
-  if (operators_are_malloc()) return pointer;
-  return traced_allocation(size, [=] { return pointer; });
-}
+using Operators = RealOperators RealFunctions::*;
+constexpr Operators kObject = &RealFunctions::object_operators;
+constexpr Operators kArray = &RealFunctions::array_operators;
 
-[[gnu::noinline, gnu::cold]] void* new_or_throw(const RealOperators& real_operators,
-                                                std::size_t size, const void* caller) {
-  const New make = real_operators.make;
-  return made_late(size, make != nullptr ? make(size) : new_for_caller(caller)(size));
-}
-
-[[gnu::noinline, gnu::cold]] void* new_or_throw(const RealOperators& real_operators,
-                                                std::size_t size, std::align_val_t alignment,
+[[gnu::noinline, gnu::cold]] void* new_or_throw(const RealOperators& operators, std::size_t size,
                                                 const void* caller) {
-  const NewAligned make = real_operators.make_aligned;
-  // No size can be had that is not there: what throws for that one throws for this one.
-  constexpr std::size_t kImpossible = PTRDIFF_MAX;
-  return made_late(size,
-                   make != nullptr ? make(size, alignment) : new_for_caller(caller)(kImpossible));
+  return operators.make != nullptr ? operators.make(size) : new_for_caller(caller)(size);
 }
 
-[[gnu::noinline, gnu::cold]] void* new_or_null(const RealOperators& real_operators,
-                                               std::size_t size) {
-  const NewNothrow make = real_operators.make_nothrow;
-  return make == nullptr ? nullptr : made_late(size, make(size, kNoThrow));
-}
-
-[[gnu::noinline, gnu::cold]] void* new_or_null(const RealOperators& real_operators,
-                                               std::size_t size, std::align_val_t alignment) {
-  const NewAlignedNothrow make = real_operators.make_aligned_nothrow;
-  return make == nullptr ? nullptr : made_late(size, make(size, alignment, kNoThrow));
-}
-
-template <const RealOperators& (*real_operators)()>
+template <Operators operators>
 [[gnu::noinline]] void* traced_new(std::size_t size) {
-  void* const made = try_new(real_operators(), size);
+  void* const made = traced_allocation(size, [=] { return real.malloc(size == 0 ? 1 : size); });
   if (made != nullptr) [[likely]]
     return made;
-  return new_or_throw(real_operators(), size, __builtin_return_address(0));
+  return new_or_throw(real.*operators, size, __builtin_return_address(0));
 }
 
-// The two forms that nearly every block comes from end with a jump.
-template <const RealOperators& (*real_operators)()>
+template <Operators operators>
+[[gnu::noinline]] void* foreign_new(std::size_t size) {
+  const auto make = (real.*operators).make;
+  const void* const caller = __builtin_return_address(0);
+  return foreign_allocation(
+      size, [=] { return make != nullptr ? make(size) : make_plain(size, caller); });
+}
+
+// Each way ends with a jump.
+template <Operators operators>
 [[gnu::always_inline]] inline void* new_object(std::size_t size) {
-  if (operators_are_malloc() && passes_untraced(size)) {
+  if (!operators_are_malloc()) [[unlikely]]
+    return foreign_new<operators>(size);
+  if (passes_untraced(size)) {
     void* const made = real.malloc(size == 0 ? 1 : size);
     if (made != nullptr) return made;
   }
-  return traced_new<real_operators>(size);
+  return traced_new<operators>(size);
+}
+
+template <Operators operators>
+[[gnu::always_inline]] inline void* new_or_null(std::size_t size, const std::nothrow_t& tag) {
+  const auto make = (real.*operators).make_nothrow;
+  if (operators_are_malloc()) [[likely]] {
+    void* const made = traced_allocation(size, [=] { return real.malloc(size == 0 ? 1 : size); });
+    return made != nullptr || make == nullptr ? made : make(size, tag);
+  }
+  const void* const caller = __builtin_return_address(0);
+  return foreign_allocation(
+      size, [&] { return make != nullptr ? make(size, tag) : make_plain(size, caller); });
+}
+
+template <Operators operators>
+[[gnu::always_inline]] inline void* new_aligned(std::size_t size, std::align_val_t alignment) {
+  const auto make = (real.*operators).make_aligned;
+  void* const made = foreign_allocation(size, [=] {
+    return make != nullptr ? make(size, alignment) : make_aligned_plain(size, alignment);
+  });
+  // No size can be had that is not there: what throws for that one throws for this one.
+  constexpr std::size_t kImpossible = PTRDIFF_MAX;
+  if (made == nullptr) return new_for_caller(__builtin_return_address(0))(kImpossible);
+  return made;
+}
+
+template <Operators operators>
+[[gnu::always_inline]] inline void* new_aligned_or_null(std::size_t size,
+                                                        std::align_val_t alignment,
+                                                        const std::nothrow_t& tag) {
+  const auto make = (real.*operators).make_aligned_nothrow;
+  return foreign_allocation(size, [&] {
+    return make != nullptr ? make(size, alignment, tag) : make_aligned_plain(size, alignment);
+  });
 }
 
 }  // namespace
@@ -96,45 +108,35 @@ using namespace memtrace::runtime;  // NOLINT: the operators that stand here are
 #define MTRACE_HOOK __attribute__((visibility("default")))
 
 MTRACE_HOOK void* operator new(std::size_t size) {
-  return new_object<real_object_operators>(size);
+  return new_object<kObject>(size);
 }
 
 MTRACE_HOOK void* operator new[](std::size_t size) {
-  return new_object<real_array_operators>(size);
+  return new_object<kArray>(size);
 }
 
 MTRACE_HOOK void* operator new(std::size_t size, std::align_val_t alignment) {
-  void* const made = try_new(real_object_operators(), size, alignment);
-  if (made != nullptr) [[likely]]
-    return made;
-  return new_or_throw(real_object_operators(), size, alignment, __builtin_return_address(0));
+  return new_aligned<kObject>(size, alignment);
 }
 
 MTRACE_HOOK void* operator new[](std::size_t size, std::align_val_t alignment) {
-  void* const made = try_new(real_array_operators(), size, alignment);
-  if (made != nullptr) [[likely]]
-    return made;
-  return new_or_throw(real_array_operators(), size, alignment, __builtin_return_address(0));
+  return new_aligned<kArray>(size, alignment);
 }
 
-MTRACE_HOOK void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-  void* const made = try_new(real_object_operators(), size);
-  return made != nullptr ? made : new_or_null(real_object_operators(), size);
+MTRACE_HOOK void* operator new(std::size_t size, const std::nothrow_t& tag) noexcept {
+  return new_or_null<kObject>(size, tag);
 }
 
-MTRACE_HOOK void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-  void* const made = try_new(real_array_operators(), size);
-  return made != nullptr ? made : new_or_null(real_array_operators(), size);
+MTRACE_HOOK void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept {
+  return new_or_null<kArray>(size, tag);
 }
 
 MTRACE_HOOK void* operator new(std::size_t size, std::align_val_t alignment,
-                               const std::nothrow_t& /*tag*/) noexcept {
-  void* const made = try_new(real_object_operators(), size, alignment);
-  return made != nullptr ? made : new_or_null(real_object_operators(), size, alignment);
+                               const std::nothrow_t& tag) noexcept {
+  return new_aligned_or_null<kObject>(size, alignment, tag);
 }
 
 MTRACE_HOOK void* operator new[](std::size_t size, std::align_val_t alignment,
-                                 const std::nothrow_t& /*tag*/) noexcept {
-  void* const made = try_new(real_array_operators(), size, alignment);
-  return made != nullptr ? made : new_or_null(real_array_operators(), size, alignment);
+                                 const std::nothrow_t& tag) noexcept {
+  return new_aligned_or_null<kArray>(size, alignment, tag);
 }

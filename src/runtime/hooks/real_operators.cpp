@@ -1,91 +1,103 @@
 #include "runtime/hooks/real_operators.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <unwind.h>
 
 #include <cstdlib>
-#include <cstring>
 
-#include "runtime/os/lock.hpp"
-#include "runtime/os/text_buffer.hpp"
+#include "runtime/os/symbol_lookup.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-constinit RealOperators object_operators{};
-constinit RealOperators array_operators{};
-constinit Lock finding{LockRank::real_functions};
-
-template <class Function>
-void find(Function& function, std::string_view name, std::string_view parameters) {
-  TextBuffer<48> mangled;
-  mangled << name << parameters;
-  function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, mangled.c_str()));
+// The unwinder asks about every frame that it leaves. There is no language here that catches
+// anything; but the guard is not to stay.
+extern "C" [[gnu::used, gnu::visibility("hidden")]] _Unwind_Reason_Code mtrace_leave_guarded(
+    int /*version*/, _Unwind_Action actions, _Unwind_Exception_Class /*language*/,
+    _Unwind_Exception* /*exception*/, _Unwind_Context* /*context*/) {
+  if ((actions & _UA_CLEANUP_PHASE) != 0) {
+    local.nested_allocations = 0;
+    local.guard = false;
+  }
+  return _URC_CONTINUE_UNWIND;
 }
 
-// By the mangled names without their parameters.
-void find_operators(RealOperators& found, std::string_view make, std::string_view destroy) {
-  find(found.make, make, "m");
-  find(found.make_nothrow, make, "mRKSt9nothrow_t");
-  find(found.make_aligned, make, "mSt11align_val_t");
-  find(found.make_aligned_nothrow, make, "mSt11align_val_tRKSt9nothrow_t");
-  find(found.destroy, destroy, "Pv");
-  find(found.destroy_sized, destroy, "Pvm");
-  find(found.destroy_nothrow, destroy, "PvRKSt9nothrow_t");
-  find(found.destroy_aligned, destroy, "PvSt11align_val_t");
-  find(found.destroy_sized_aligned, destroy, "PvmSt11align_val_t");
-  find(found.destroy_aligned_nothrow, destroy, "PvSt11align_val_tRKSt9nothrow_t");
-}
+// One frame of its own, which says by whom the unwinder is to ask.
+asm(R"(
+  .pushsection .text
+  .hidden mtrace_call_guarded
+  .globl mtrace_call_guarded
+  .type mtrace_call_guarded, @function
+  .p2align 4
+mtrace_call_guarded:
+  .cfi_startproc
+  .cfi_personality 0x1b, mtrace_leave_guarded
+  endbr64
+  pushq %rbp
+  .cfi_def_cfa_offset 16
+  .cfi_offset %rbp, -16
+  movq %rsp, %rbp
+  .cfi_def_cfa_register %rbp
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  callq *%rax
+  popq %rbp
+  .cfi_def_cfa %rsp, 8
+  retq
+  .cfi_endproc
+  .size mtrace_call_guarded, . - mtrace_call_guarded
+  .popsection
+)");
 
-bool is_cpp_library(const void* function) {
-  Dl_info where{};
-  if (dladdr(function, &where) == 0 || where.dli_fname == nullptr) return false;
-  return std::strstr(where.dli_fname, "libstdc++.so") != nullptr ||
-         std::strstr(where.dli_fname, "libc++.so") != nullptr ||
-         std::strstr(where.dli_fname, "libc++abi.so") != nullptr;
-}
+constexpr SymbolName kNew = {"_Znwm", {}};
 
-// Where the program itself defines malloc, the C++ library's operators lead there, not to the
-// malloc behind ours.
-bool is_malloc_hooked() {
-  Dl_info first{};
-  Dl_info own{};
-  return dladdr(dlsym(RTLD_DEFAULT, "malloc"), &first) != 0 && dladdr(&finding, &own) != 0 &&
-         first.dli_fbase == own.dli_fbase;
+struct NewSearch {
+  const SymbolTable* caller;
+  void* found = nullptr;
+};
+
+// What the caller was linked with; failing that, anybody's.
+int look_for_new(dl_phdr_info* information, std::size_t /*size*/, void* argument) {
+  auto& search = *static_cast<NewSearch*>(argument);
+  link_map object{};
+  object.l_addr = information->dlpi_addr;
+  for (std::size_t i = 0; i < information->dlpi_phnum; ++i) {
+    const Elf64_Phdr& segment = information->dlpi_phdr[i];
+    if (segment.p_type != PT_DYNAMIC) continue;
+    object.l_ld = reinterpret_cast<Elf64_Dyn*>(object.l_addr + segment.p_vaddr);
+  }
+  if (object.l_ld == own_object()->l_ld) return 0;
+  const SymbolTable symbols(object);
+  const Definition made = symbols.find(kNew);
+  if (made.address == nullptr) return 0;
+  const bool is_meant = search.caller->needs(symbols.soname());
+  if (is_meant || search.found == nullptr) search.found = made.address;
+  return is_meant ? 1 : 0;
 }
 
 }  // namespace
 
-constinit std::atomic<OperatorKind> operator_kind{OperatorKind::unknown};
-
-OperatorKind find_operator_kind() {
-  const Locked locked(finding);
-  OperatorKind kind = operator_kind.load(std::memory_order_relaxed);
-  if (kind != OperatorKind::unknown) return kind;
-  find_operators(object_operators, "_Znw", "_Zdl");
-  find_operators(array_operators, "_Zna", "_Zda");
-  const New make = object_operators.make;
-  const bool is_malloc = make == nullptr || (is_cpp_library(reinterpret_cast<const void*>(make)) &&
-                                             is_malloc_hooked());
-  kind = is_malloc ? OperatorKind::malloc_and_free : OperatorKind::foreign;
-  operator_kind.store(kind, std::memory_order_release);
-  return kind;
+void count_nested_foreign(ThreadState& thread, void* pointer) {
+  const std::uint32_t nested = local.nested_allocations;
+  if (nested == 0) return;
+  void* const last = local.last_nested;
+  const auto distance = reinterpret_cast<std::uintptr_t>(pointer) -
+                        reinterpret_cast<std::uintptr_t>(last);
+  const bool is_part = pointer != nullptr && distance < real.malloc_usable_size(last);
+  thread.losses.dropped_blocks += nested - (is_part ? 1U : 0U);
+  local.nested_allocations = 0;
 }
 
-const RealOperators& real_object_operators() {
-  return object_operators;
-}
-const RealOperators& real_array_operators() {
-  return array_operators;
-}
-
+// The objects may be others every time, and somebody may be loading one.
 New new_for_caller(const void* return_address) {
-  Dl_info where{};
-  if (dladdr(return_address, &where) != 0) {
-    void* const library = dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    void* const found = library == nullptr ? nullptr : dlsym(library, "_Znwm");
-    if (found != nullptr) return reinterpret_cast<New>(found);
-  }
-  std::abort();
+  dl_find_object caller;
+  if (_dl_find_object(const_cast<void*>(return_address), &caller) != 0) std::abort();
+  const SymbolTable symbols(*caller.dlfo_link_map);
+  NewSearch search{&symbols, symbols.find(kNew).address};
+  if (search.found == nullptr) dl_iterate_phdr(look_for_new, &search);
+  if (search.found == nullptr) std::abort();
+  return reinterpret_cast<New>(search.found);
 }
 
 }  // namespace memtrace::runtime

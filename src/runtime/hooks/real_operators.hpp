@@ -1,59 +1,113 @@
-// The definitions of operator new and delete that the hooks stand in front of.
+// How the operators' hooks reach the definitions that they stand in front of.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <new>
+
+#include "runtime/hooks/hook.hpp"
+#include "runtime/os/real_functions.hpp"
 
 namespace memtrace::runtime {
 
-using New = void* (*)(std::size_t);
-using NewNothrow = void* (*)(std::size_t, const std::nothrow_t&);
-using NewAligned = void* (*)(std::size_t, std::align_val_t);
-using NewAlignedNothrow = void* (*)(std::size_t, std::align_val_t, const std::nothrow_t&);
-using Delete = void (*)(void*);
-using DeleteSized = void (*)(void*, std::size_t);
-using DeleteNothrow = void (*)(void*, const std::nothrow_t&);
-using DeleteAligned = void (*)(void*, std::align_val_t);
-using DeleteSizedAligned = void (*)(void*, std::size_t, std::align_val_t);
-using DeleteAlignedNothrow = void (*)(void*, std::align_val_t, const std::nothrow_t&);
-
-// For one object, or for an array.
-struct RealOperators {
-  New make;
-  NewNothrow make_nothrow;
-  NewAligned make_aligned;
-  NewAlignedNothrow make_aligned_nothrow;
-  Delete destroy;
-  DeleteSized destroy_sized;
-  DeleteNothrow destroy_nothrow;
-  DeleteAligned destroy_aligned;
-  DeleteSizedAligned destroy_sized_aligned;
-  DeleteAlignedNothrow destroy_aligned_nothrow;
-};
-
-enum class OperatorKind : std::uint8_t {
-  unknown,
-  malloc_and_free,  // the C++ library's, on top of the malloc that is hooked; or nobody's
-  foreign,
-};
-[[gnu::visibility("hidden")]] extern constinit std::atomic<OperatorKind> operator_kind;
-
-// What is there at the first call; the same from then on.
-const RealOperators& real_object_operators();
-const RealOperators& real_array_operators();
-OperatorKind find_operator_kind();
-
-inline bool operators_are_malloc() {
-  const OperatorKind kind = operator_kind.load(std::memory_order_acquire);
-  if (kind == OperatorKind::malloc_and_free) [[likely]]
-    return true;
-  return kind == OperatorKind::unknown && find_operator_kind() == OperatorKind::malloc_and_free;
+inline OperatorKind current_operator_kind() {
+  OperatorKind kind = operator_kind.load(std::memory_order_acquire);
+  if (kind == OperatorKind::unknown) [[unlikely]] {
+    find_real_functions();
+    kind = operator_kind.load(std::memory_order_acquire);
+  }
+  return kind;
 }
+
+// The C++ library's forms are malloc behind a loop that asks the new-handler; and its malloc is
+// ours.
+inline bool operators_are_malloc() {
+  return current_operator_kind() == OperatorKind::malloc_and_free;
+}
+
+using New = void* (*)(std::size_t);
 
 // The operator new that a library, which was loaded into a program without one, means: by the
 // address of a call in it. Does not come back where there is none: there is nobody to throw.
 New new_for_caller(const void* return_address);
+
+// Calls function(argument) with the guard set. Where an exception leaves it, or the thread is
+// cancelled in it, the guard is not left set.
+extern "C" [[gnu::visibility("hidden")]] void* mtrace_call_guarded(void* (*function)(void*),
+                                                                   void* argument);
+
+template <class Call>
+[[gnu::always_inline]] inline void* call_guarded(Call& call) {
+  return mtrace_call_guarded([](void* given) -> void* { return (*static_cast<Call*>(given))(); },
+                             &call);
+}
+
+// A form that was called by another form: what it is given counts as the outer one's, once.
+template <class Make>
+void* nested_foreign_allocation(Make& make) {
+  const std::uint32_t before = local.nested_allocations;
+  void* const pointer = make();
+  return local.nested_allocations == before ? note_nested_allocation(pointer) : pointer;
+}
+
+// What was allocated inside of a foreign form is what it returns where that lies in it: it may keep
+// something in front of its blocks, or cut several out of one.
+void count_nested_foreign(ThreadState& thread, void* pointer);
+
+// While another hook samples. The malloc behind it has taken its own bytes from the distance.
+template <class Make>
+void* sampled_foreign_allocation(Make& make) {
+  const std::int64_t until_sample = local.until_sample;
+  const std::uint64_t rate = local.sampler_rate;
+  local.guard = true;
+  void* const pointer = call_guarded(make);
+  local.guard = false;
+  local.nested_allocations = 0;
+  if (local.sampler_rate == rate) local.until_sample = until_sample;
+  return pointer;
+}
+
+// The whole of a hook whose block comes from somebody else's form: the very same form is called, as
+// every other one may lead back to a hook. It may throw.
+template <class Make>
+[[gnu::always_inline]] inline void* foreign_allocation(std::size_t size, Make make) {
+  if (current_operator_kind() == OperatorKind::replaced) return make();
+  if (local.guard) return nested_foreign_allocation(make);
+  ThreadState* thread = nullptr;
+  const HookEntry entry = enter_hook(thread);
+  if (entry == HookEntry::off) return make();
+  if (entry == HookEntry::sampling) {
+    void* const pointer = sampled_foreign_allocation(make);
+    sample_allocation(pointer, size);
+    return pointer;
+  }
+  void* const pointer = call_guarded(make);
+  count_nested_foreign(*thread, pointer);
+  if (pointer != nullptr) on_allocation(*thread, pointer, size, caller_registers());
+  leave_hook(*thread);
+  return pointer;
+}
+
+// The same for one that frees. A hooked free that it ends in may be the same block's.
+template <class Destroy>
+[[gnu::always_inline]] inline void foreign_release(void* pointer, Destroy destroy) {
+  ThreadState* thread = nullptr;
+  HookEntry entry = HookEntry::off;
+  if (current_operator_kind() != OperatorKind::replaced) {
+    entry = local.guard ? HookEntry::nested : enter_hook(thread);
+  }
+  if (entry == HookEntry::off) return destroy();
+  if (entry == HookEntry::nested) {
+    on_nested_release(pointer);
+    return destroy();
+  }
+  if (entry == HookEntry::traced) on_release(*thread, pointer);
+  if (entry == HookEntry::sampling) {
+    if (may_be_sampled(pointer)) release_sample(pointer);
+    local.guard = true;
+  }
+  destroy();
+  if (entry == HookEntry::traced) return leave_hook(*thread);
+  local.guard = false;
+}
 
 }  // namespace memtrace::runtime

@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/hooks/real_functions.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/hooks/real_functions.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/block_counting.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/stack_records.hpp"

@@ -1,0 +1,222 @@
+#include "runtime/os/real_functions.hpp"
+
+#include <array>
+#include <string_view>
+
+#include "runtime/os/symbol_lookup.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+// Each of the first calls finds all of them and goes on.
+template <auto member, class Function>
+struct FirstCall;
+template <auto member, class Result, class... Arguments>
+struct FirstCall<member, Result (*RealFunctions::*)(Arguments...)> {
+  static Result call(Arguments... arguments) {
+    find_real_functions();
+    return (real.*member)(arguments...);
+  }
+};
+template <auto member>
+constexpr auto first_call = &FirstCall<member, decltype(member)>::call;
+
+struct Place {
+  const char* name;
+  std::size_t offset;  // of the pointer in RealFunctions
+};
+
+#define MTRACE_PLACE(name) {#name, offsetof(RealFunctions, name)}
+
+constexpr std::array kFunctions = {
+    Place MTRACE_PLACE(malloc),          Place MTRACE_PLACE(calloc),
+    Place MTRACE_PLACE(realloc),         Place MTRACE_PLACE(free),
+    Place MTRACE_PLACE(posix_memalign),  Place MTRACE_PLACE(aligned_alloc),
+    Place MTRACE_PLACE(memalign),        Place MTRACE_PLACE(valloc),
+    Place MTRACE_PLACE(pvalloc),         Place MTRACE_PLACE(malloc_usable_size),
+    Place MTRACE_PLACE(mmap),            Place MTRACE_PLACE(munmap),
+    Place MTRACE_PLACE(mremap),          Place MTRACE_PLACE(dlopen),
+    Place MTRACE_PLACE(dlmopen),         Place MTRACE_PLACE(dlclose),
+    Place MTRACE_PLACE(execve),          Place MTRACE_PLACE(execvpe),
+    Place MTRACE_PLACE(fexecve),         Place MTRACE_PLACE(execveat),
+    Place MTRACE_PLACE(posix_spawn),     Place MTRACE_PLACE(posix_spawnp),
+    Place MTRACE_PLACE(system),          Place MTRACE_PLACE(popen),
+    Place MTRACE_PLACE(sigaction), Place MTRACE_PLACE(signal), Place MTRACE_PLACE(sigset),
+    Place MTRACE_PLACE(setuid),
+    Place MTRACE_PLACE(seteuid),
+    Place MTRACE_PLACE(setreuid),
+    Place MTRACE_PLACE(setresuid),
+    Place MTRACE_PLACE(setgid),
+    Place MTRACE_PLACE(setegid),
+    Place MTRACE_PLACE(setregid),
+    Place MTRACE_PLACE(setresgid),
+    Place MTRACE_PLACE(setgroups),
+    Place MTRACE_PLACE(initgroups),
+    Place MTRACE_PLACE(capset),
+    Place MTRACE_PLACE(umask),
+    Place MTRACE_PLACE(prctl),
+    Place MTRACE_PLACE(unshare),
+    Place MTRACE_PLACE(setns),
+    Place MTRACE_PLACE(syscall),
+};
+
+// The mangled names of the forms for one object and for an array, and where both have their place
+// in RealOperators.
+struct OperatorPlace {
+  const char* object;
+  const char* array;
+  std::size_t offset;
+};
+
+constexpr std::array kOperators = {
+    OperatorPlace{"_Znwm", "_Znam", offsetof(RealOperators, make)},
+    OperatorPlace{"_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t",
+                  offsetof(RealOperators, make_nothrow)},
+    OperatorPlace{"_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
+                  offsetof(RealOperators, make_aligned)},
+    OperatorPlace{"_ZnwmSt11align_val_tRKSt9nothrow_t", "_ZnamSt11align_val_tRKSt9nothrow_t",
+                  offsetof(RealOperators, make_aligned_nothrow)},
+    OperatorPlace{"_ZdlPv", "_ZdaPv", offsetof(RealOperators, destroy)},
+    OperatorPlace{"_ZdlPvm", "_ZdaPvm", offsetof(RealOperators, destroy_sized)},
+    OperatorPlace{"_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t",
+                  offsetof(RealOperators, destroy_nothrow)},
+    OperatorPlace{"_ZdlPvSt11align_val_t", "_ZdaPvSt11align_val_t",
+                  offsetof(RealOperators, destroy_aligned)},
+    OperatorPlace{"_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t",
+                  offsetof(RealOperators, destroy_sized_aligned)},
+    OperatorPlace{"_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+                  offsetof(RealOperators, destroy_aligned_nothrow)},
+};
+
+const link_map* find_c_library() {
+  return find_object(
+      [](const link_map& object) { return SymbolTable(object).soname() == "libc.so.6"; });
+}
+
+// In the version that the C library has it in by default: what another object has in a version of
+// its own is not what calls of it reach.
+SymbolName symbol_name(const char* name, const link_map* c_library) {
+  if (c_library == nullptr) return {name, {}};
+  return {name, SymbolTable(*c_library).default_version(name)};
+}
+
+// Others may call them while they are found.
+void put(std::size_t offset, void* function) {
+  using AnyFunction [[gnu::may_alias]] = void*;
+  auto* const place = reinterpret_cast<AnyFunction*>(reinterpret_cast<std::byte*>(&real) + offset);
+  __atomic_store_n(place, function, __ATOMIC_RELAXED);
+}
+
+bool is_cpp_library(const link_map& object) {
+  const std::string_view name = SymbolTable(object).soname();
+  return name.starts_with("libstdc++.so") || name.starts_with("libc++.so") ||
+         name.starts_with("libc++abi.so");
+}
+
+constinit std::atomic<const char*> malloc_in_front{nullptr};
+
+// Whether all calls of the malloc family come to the hooks.
+bool is_malloc_hooked(const link_map* c_library) {
+  for (const char* const name : {"malloc", "calloc", "realloc", "free", "aligned_alloc"}) {
+    const Definition first = find_first_definition(symbol_name(name, c_library));
+    if (first.object == own_object()) continue;
+    if (first.object != nullptr) malloc_in_front = first.object->l_name;
+    return false;
+  }
+  return true;
+}
+
+struct OperatorsFound {
+  bool are_first = true;         // all forms that somebody calls are the hooks
+  bool are_cpp_library = true;   // or nobody's
+};
+
+void find_operator(const char* name, std::size_t offset, OperatorsFound& found) {
+  const Definition first = find_first_definition({name, {}});
+  const Definition next = find_next_definition({name, {}});
+  if (first.object != own_object()) found.are_first = false;
+  if (next.object != nullptr && !is_cpp_library(*next.object)) found.are_cpp_library = false;
+  put(offset, next.address);
+}
+
+OperatorKind find_operators(const link_map* c_library) {
+  OperatorsFound found;
+  for (const OperatorPlace& place : kOperators) {
+    find_operator(place.object, offsetof(RealFunctions, object_operators) + place.offset, found);
+    find_operator(place.array, offsetof(RealFunctions, array_operators) + place.offset, found);
+  }
+  const bool malloc_is_hooked = is_malloc_hooked(c_library);
+  if (!found.are_first) return OperatorKind::replaced;
+  return malloc_is_hooked && found.are_cpp_library ? OperatorKind::malloc_and_free
+                                                     : OperatorKind::foreign;
+}
+
+constinit std::atomic<bool> are_found{false};
+
+}  // namespace
+
+constinit RealFunctions real = {
+    .malloc = first_call<&RealFunctions::malloc>,
+    .calloc = first_call<&RealFunctions::calloc>,
+    .realloc = first_call<&RealFunctions::realloc>,
+    .free = first_call<&RealFunctions::free>,
+    .posix_memalign = first_call<&RealFunctions::posix_memalign>,
+    .aligned_alloc = first_call<&RealFunctions::aligned_alloc>,
+    .memalign = first_call<&RealFunctions::memalign>,
+    .valloc = first_call<&RealFunctions::valloc>,
+    .pvalloc = first_call<&RealFunctions::pvalloc>,
+    .malloc_usable_size = first_call<&RealFunctions::malloc_usable_size>,
+    .mmap = first_call<&RealFunctions::mmap>,
+    .munmap = first_call<&RealFunctions::munmap>,
+    .mremap = first_call<&RealFunctions::mremap>,
+    .dlopen = first_call<&RealFunctions::dlopen>,
+    .dlmopen = first_call<&RealFunctions::dlmopen>,
+    .dlclose = first_call<&RealFunctions::dlclose>,
+    .execve = first_call<&RealFunctions::execve>,
+    .execvpe = first_call<&RealFunctions::execvpe>,
+    .fexecve = first_call<&RealFunctions::fexecve>,
+    .execveat = first_call<&RealFunctions::execveat>,
+    .posix_spawn = first_call<&RealFunctions::posix_spawn>,
+    .posix_spawnp = first_call<&RealFunctions::posix_spawnp>,
+    .system = first_call<&RealFunctions::system>,
+    .popen = first_call<&RealFunctions::popen>,
+    .sigaction = first_call<&RealFunctions::sigaction>,
+    .signal = first_call<&RealFunctions::signal>,
+    .sigset = first_call<&RealFunctions::sigset>,
+    .setuid = first_call<&RealFunctions::setuid>,
+    .seteuid = first_call<&RealFunctions::seteuid>,
+    .setreuid = first_call<&RealFunctions::setreuid>,
+    .setresuid = first_call<&RealFunctions::setresuid>,
+    .setgid = first_call<&RealFunctions::setgid>,
+    .setegid = first_call<&RealFunctions::setegid>,
+    .setregid = first_call<&RealFunctions::setregid>,
+    .setresgid = first_call<&RealFunctions::setresgid>,
+    .setgroups = first_call<&RealFunctions::setgroups>,
+    .initgroups = first_call<&RealFunctions::initgroups>,
+    .capset = first_call<&RealFunctions::capset>,
+    .umask = first_call<&RealFunctions::umask>,
+    .prctl = first_call<&RealFunctions::prctl>,
+    .unshare = first_call<&RealFunctions::unshare>,
+    .setns = first_call<&RealFunctions::setns>,
+    .syscall = first_call<&RealFunctions::syscall>,
+    .object_operators = {},
+    .array_operators = {},
+};
+
+constinit std::atomic<OperatorKind> operator_kind{OperatorKind::unknown};
+
+void find_real_functions() {
+  if (are_found.load(std::memory_order_acquire)) return;
+  const link_map* const c_library = find_c_library();
+  for (const Place& place : kFunctions) {
+    put(place.offset, find_next_definition(symbol_name(place.name, c_library)).address);
+  }
+  operator_kind.store(find_operators(c_library), std::memory_order_release);
+  are_found.store(true, std::memory_order_release);
+}
+
+const char* other_malloc() {
+  return malloc_in_front.load(std::memory_order_relaxed);
+}
+
+}  // namespace memtrace::runtime
