@@ -1,5 +1,5 @@
 // A dlsym() that allocates in every way while it searches, as that of other C libraries and of some
-// tools does: the tracer's first call of it is inside of the first malloc().
+// tools does. The tracer must not need it.
 #include <dlfcn.h>
 
 #include <cstdlib>

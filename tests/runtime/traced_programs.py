@@ -34,8 +34,7 @@ def check_known_leaks(tracer, program, plugins, environment=None, what="libc", m
     tracer.expect((outcome.returncode, outcome.stdout) == (0, b"done\n"), f"{what}: {outcome}")
     report = tracer.top("--group-by", "traceback")
     losses = report["snapshot"]["losses"]
-    # What such a dlsym() allocates for the tracer itself is not the program's.
-    tracer.expect(losses["dropped_blocks"] == 0 or what == "dlsym", f"{what}: {losses}")
+    tracer.expect(losses["dropped_blocks"] == 0, f"{what}: {losses}")
     found = {}
     for statistic in report["statistics"]:
         functions = {frame["function"] for frame in statistic["traceback"]}

@@ -3,8 +3,7 @@
 // The C++ library's own forms are malloc behind a loop that asks the new-handler; so a hook
 // allocates with the real malloc, and only where that fails calls the next definition, which tries
 // again, asks and throws. Without the guard: an exception leaves the hook as if nothing had been.
-// For an alignment, and where the forms are another allocator's (tcmalloc's, a library's of the
-// program), the next definition is called for every block.
+// Another allocator's forms (tcmalloc's, a library's of the program) are called for every block.
 #include <bit>
 
 #include "runtime/hooks/hook.hpp"
@@ -20,8 +19,7 @@ void* make_plain(std::size_t size, const void* caller) {
   return made != nullptr ? made : new_for_caller(caller)(size);
 }
 
-// A library's that was loaded into a program without any C++: as its C++ library would. nullptr
-// where it fails.
+// As the C++ library does, once. nullptr where it fails; its own form knows what to do then.
 void* make_aligned_plain(std::size_t size, std::align_val_t alignment) {
   const auto align = static_cast<std::size_t>(alignment);
   if (!std::has_single_bit(align)) return nullptr;
@@ -78,16 +76,30 @@ template <Operators operators>
       size, [&] { return make != nullptr ? make(size, tag) : make_plain(size, caller); });
 }
 
+[[gnu::noinline, gnu::cold]] void* new_aligned_or_throw(const RealOperators& operators,
+                                                        std::size_t size,
+                                                        std::align_val_t alignment,
+                                                        const void* caller) {
+  if (operators.make_aligned != nullptr) return operators.make_aligned(size, alignment);
+  // No size can be had that is not there: what throws for that one throws for this one.
+  constexpr std::size_t kImpossible = PTRDIFF_MAX;
+  return new_for_caller(caller)(kImpossible);
+}
+
 template <Operators operators>
 [[gnu::always_inline]] inline void* new_aligned(std::size_t size, std::align_val_t alignment) {
   const auto make = (real.*operators).make_aligned;
-  void* const made = foreign_allocation(size, [=] {
-    return make != nullptr ? make(size, alignment) : make_aligned_plain(size, alignment);
-  });
-  // No size can be had that is not there: what throws for that one throws for this one.
-  constexpr std::size_t kImpossible = PTRDIFF_MAX;
-  if (made == nullptr) return new_for_caller(__builtin_return_address(0))(kImpossible);
-  return made;
+  void* made = nullptr;
+  if (operators_are_malloc()) [[likely]] {
+    made = traced_allocation(size, [=] { return make_aligned_plain(size, alignment); });
+  } else {
+    made = foreign_allocation(size, [=] {
+      return make != nullptr ? make(size, alignment) : make_aligned_plain(size, alignment);
+    });
+  }
+  if (made != nullptr) [[likely]]
+    return made;
+  return new_aligned_or_throw(real.*operators, size, alignment, __builtin_return_address(0));
 }
 
 template <Operators operators>
@@ -95,6 +107,11 @@ template <Operators operators>
                                                         std::align_val_t alignment,
                                                         const std::nothrow_t& tag) {
   const auto make = (real.*operators).make_aligned_nothrow;
+  if (operators_are_malloc()) [[likely]] {
+    void* const made =
+        traced_allocation(size, [=] { return make_aligned_plain(size, alignment); });
+    return made != nullptr || make == nullptr ? made : make(size, alignment, tag);
+  }
   return foreign_allocation(size, [&] {
     return make != nullptr ? make(size, alignment, tag) : make_aligned_plain(size, alignment);
   });

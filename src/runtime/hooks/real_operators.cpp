@@ -81,12 +81,14 @@ int look_for_new(dl_phdr_info* information, std::size_t /*size*/, void* argument
 void count_nested_foreign(ThreadState& thread, void* pointer) {
   const std::uint32_t nested = local.nested_allocations;
   if (nested == 0) return;
-  void* const last = local.last_nested;
-  const auto distance = reinterpret_cast<std::uintptr_t>(pointer) -
-                        reinterpret_cast<std::uintptr_t>(last);
-  const bool is_part = pointer != nullptr && distance < real.malloc_usable_size(last);
-  thread.losses.dropped_blocks += nested - (is_part ? 1U : 0U);
   local.nested_allocations = 0;
+  // One that failed threw, and caught, an exception inside of it.
+  if (pointer == nullptr) return;
+  void* const last = local.last_nested;
+  const auto distance =
+      reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(last);
+  const bool is_part = distance == 0 || distance < real.malloc_usable_size(last);
+  thread.losses.dropped_blocks += nested - (is_part ? 1U : 0U);
 }
 
 // The objects may be others every time, and somebody may be loading one.

@@ -41,14 +41,6 @@ template <class Call>
                              &call);
 }
 
-// A form that was called by another form: what it is given counts as the outer one's, once.
-template <class Make>
-void* nested_foreign_allocation(Make& make) {
-  const std::uint32_t before = local.nested_allocations;
-  void* const pointer = make();
-  return local.nested_allocations == before ? note_nested_allocation(pointer) : pointer;
-}
-
 // What was allocated inside of a foreign form is what it returns where that lies in it: it may keep
 // something in front of its blocks, or cut several out of one.
 void count_nested_foreign(ThreadState& thread, void* pointer);
@@ -71,7 +63,8 @@ void* sampled_foreign_allocation(Make& make) {
 template <class Make>
 [[gnu::always_inline]] inline void* foreign_allocation(std::size_t size, Make make) {
   if (current_operator_kind() == OperatorKind::replaced) return make();
-  if (local.guard) return nested_foreign_allocation(make);
+  // Called by another form, which counts what it returns; a malloc behind it says so itself.
+  if (local.guard) return make();
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
   if (entry == HookEntry::off) return make();
