@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cfenv>
 #include <cmath>
 #include <cstdlib>
 #include <random>
@@ -124,6 +125,37 @@ TEST_CASE("what was added for a sampled block is subtracted when it goes") {
   CHECK(data.current == 0);
   release_snapshot_data(data);
   stop_tracing();
+}
+
+TEST_CASE("no distance is too long to be counted") {
+  Sampler sampler;
+  sampler.seed(7);
+  for (int i = 0; i < 10000; ++i) CHECK(sampler.draw_distance(999'999'999'999'999'999) >= 0);
+}
+
+TEST_CASE("the program's floating point environment stays as it is") {
+  REQUIRE(start_tracing({.sampling_rate = 64}));
+  std::vector<void*> blocks;
+  for (int i = 0; i < 200; ++i) blocks.push_back(std::malloc(100));
+  std::feclearexcept(FE_ALL_EXCEPT);
+  std::fesetround(FE_UPWARD);
+  // Traps what every division raises, in the vector unit and in the old one.
+  feenableexcept(FE_ALL_EXCEPT);
+  for (void* const block : blocks) allocate_sampled(block, 100);
+  SnapshotData data;
+  const bool taken = take_snapshot_data(data);
+  for (void* const block : blocks) traced_release(block);
+  const int trapped = fegetexcept();
+  const int raised = std::fetestexcept(FE_ALL_EXCEPT), rounding = std::fegetround();
+  std::fesetenv(FE_DFL_ENV);
+  CHECK(taken);
+  CHECK(data.rows.size() > 0);
+  CHECK(raised == 0);
+  CHECK(rounding == FE_UPWARD);
+  CHECK(trapped == FE_ALL_EXCEPT);
+  release_snapshot_data(data);
+  stop_tracing();
+  for (void* const block : blocks) std::free(block);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cerrno>
 
+#include "runtime/os/floating_point.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/snapshot/canonical_tables.hpp"
 #include "runtime/snapshot/section_buffer.hpp"
@@ -250,6 +251,7 @@ class SnapshotWriter {
 }  // namespace
 
 int write_snapshot_content(const SnapshotData& data, int file) {
+  const OwnFloatingPoint own;
   CanonicalTables tables(data);
   SectionBuffer out(file);
   if (!tables.build() || !out.prepare()) return ENOMEM;

@@ -2,6 +2,7 @@
 
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/os/clock.hpp"
+#include "runtime/os/floating_point.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
@@ -38,6 +39,7 @@ bool add_sample(ThreadState& thread, const SampledBlock& block) {
 }
 
 void subtract_sample(ThreadState& thread, const SampledBlock& block) {
+  const OwnFloatingPoint own;
   Record* const record = thread.records.find_or_add(block.record);
   VarianceRecord* const variances = thread.variances.find_or_add(block.record);
   if (record == nullptr || variances == nullptr) return;
@@ -60,6 +62,7 @@ bool passes_first_distance(std::size_t size) {
   const std::uint64_t rate = rate_now();
   if (rate == 0) return false;
   if (local.sampler_rate == rate) return true;
+  const OwnFloatingPoint own;
   Sampler sampler;
   sampler.seed(new_seed(&local));
   local.sampler_rate = rate;
@@ -72,6 +75,7 @@ void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
                         const RecordSource& source) {
   const std::uint64_t rate = rate_now();
   if (rate == 0) return;
+  const OwnFloatingPoint own;
   if (!thread.sampler.is_seeded()) thread.sampler.seed(new_seed(&thread));
   // What is left until the next sample does not depend on where in the block this one lay.
   local.until_sample = thread.sampler.draw_distance(rate);

@@ -56,7 +56,9 @@ double Sampler::draw() {
 }
 
 std::int64_t Sampler::draw_distance(std::uint64_t rate) {
-  return static_cast<std::int64_t>(-natural_logarithm(draw()) * static_cast<double>(rate));
+  constexpr double kFarthest = 0x1p62;  // nobody allocates as much
+  const double distance = -natural_logarithm(draw()) * static_cast<double>(rate);
+  return static_cast<std::int64_t>(std::min(distance, kFarthest));
 }
 
 std::int64_t Sampler::round(double value) {

@@ -5,6 +5,9 @@
 // whatever came before. It then stands for 1/p blocks and size/p bytes (Horvitz and Thompson), so
 // that every sum is unbiased block by block; its part of the sums' variances is (1-p)/p^2 blocks
 // squared, and size^2 times that bytes squared.
+//
+// All of it computes in floating point: whoever calls it in the program's threads holds an
+// OwnFloatingPoint.
 #pragma once
 
 #include <cstddef>

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "runtime/os/clock.hpp"
+#include "runtime/os/floating_point.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/live_blocks.hpp"
@@ -144,6 +145,7 @@ bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
   if (!is_tracing() || !tracer.lock.lock_until(monotonic_time() + kPatience)) return false;
   const Settings settings = tracer.settings;
   tracer.lock.unlock();
+  const OwnFloatingPoint own;
   data = SnapshotData{};
   CopyHeader* const copy = make_full_copy(data, blocks);
   if (copy == nullptr) return false;
