@@ -279,9 +279,9 @@ bool follows_execution(bool is_other_process) {
   return options.follow_fork || !is_other_process;
 }
 
-void write_start_value(StartValue& value, bool is_other_process) {
-  write_start_value(value, start_text.text(), options.first_process,
-                    is_other_process ? 0 : options.snapshots_so_far);
+StartValue start_value_for_program(bool is_other_process) {
+  return start_value_for(start_text.text(), options.first_process,
+                         is_other_process ? 0 : options.snapshots_so_far);
 }
 
 }  // namespace memtrace::runtime

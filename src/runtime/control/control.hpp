@@ -33,6 +33,6 @@ void child_after_fork(bool is_whole);
 // For the programs that this process executes. `is_other_process`: or one that it started.
 bool follows_execution(bool is_other_process);
 // MTRACE for them.
-void write_start_value(StartValue& value, bool is_other_process);
+StartValue start_value_for_program(bool is_other_process);
 
 }  // namespace memtrace::runtime

@@ -1,41 +1,19 @@
 // The ways to execute another program, in front of libc's: what the tracer hid from the environment
 // is given back to a program that is to be traced.
+#include <alloca.h>
 #include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <alloca.h>
-#include <array>
-#include <cerrno>
-#include <csignal>
 #include <cstdarg>
-#include <cstdio>
-#include <cstdlib>
+#include <cstddef>
 
 #include "runtime/control/control.hpp"
+#include "runtime/control/executed_program.hpp"
 #include "runtime/control/traced_process.hpp"
-#include "runtime/os/environment.hpp"
-#include "runtime/os/lock.hpp"
 #include "runtime/os/real_functions.hpp"
 
 namespace memtrace::runtime {
 namespace {
-
-// More variables than this on a stack would be too many: such a program is not traced.
-constexpr std::size_t kMostEntries = std::size_t{1} << 14;
-
-// Calls execute(environment) with one that starts the tracer in the other program, or with `given`.
-template <class Execute>
-auto with_environment(bool is_other_process, Strings given, const Execute& execute) {
-  if (!follows_execution(is_other_process)) return execute(given);
-  const std::size_t count = TracedEnvironment::entries_for(given);
-  if (count > kMostEntries) return execute(given);
-  auto** const entries = static_cast<char**>(alloca(count * sizeof(char*)));
-  StartValue start;
-  write_start_value(start, is_other_process);
-  const TracedEnvironment traced(given, entries, start.text());
-  return execute(entries);
-}
 
 // What replaces this program; the snapshot that is being written must not be lost with it.
 template <class Execute>
@@ -52,62 +30,6 @@ int spawn(SpawnFunction* real, pid_t* process, const char* program,
   return with_environment(true, given, [&](Strings environment) {
     return real(process, program, actions, attributes, arguments, environment);
   });
-}
-
-// As libc's, which would give the shell the environment that the program sees. Being cancelled in
-// the middle of it leaves the shell to itself.
-int run_shell(const char* command) {
-  const std::array<const char*, 4> arguments = {"sh", "-c", command, nullptr};
-  struct sigaction ignore {};
-  struct sigaction interrupt {};
-  struct sigaction quit {};
-  ignore.sa_handler = SIG_IGN;
-  sigset_t block, mask, defaults;
-  sigemptyset(&block);
-  sigaddset(&block, SIGCHLD);
-  sigaction(SIGINT, &ignore, &interrupt);
-  sigaction(SIGQUIT, &ignore, &quit);
-  pthread_sigmask(SIG_BLOCK, &block, &mask);
-  sigemptyset(&defaults);
-  if (interrupt.sa_handler != SIG_IGN) sigaddset(&defaults, SIGINT);
-  if (quit.sa_handler != SIG_IGN) sigaddset(&defaults, SIGQUIT);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigmask(&attributes, &mask);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  pid_t process = 0;
-  constexpr int kNoShell = 127 << 8;
-  int status = kNoShell;
-  const int error = spawn(real.posix_spawn, &process, "/bin/sh", nullptr, &attributes,
-                          const_cast<char**>(arguments.data()), environ);
-  if (error == 0) {
-    while (waitpid(process, &status, 0) < 0) {
-      if (errno == EINTR) continue;
-      status = -1;
-      break;
-    }
-  }
-  posix_spawnattr_destroy(&attributes);
-  sigaction(SIGINT, &interrupt, nullptr);
-  sigaction(SIGQUIT, &quit, nullptr);
-  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-  if (error != 0) errno = error;
-  return status;
-}
-
-// libc takes the environment from `environ` here: for that moment all threads see the tracer's
-// variables in it.
-FILE* open_process(const char* command, const char* mode) {
-  static constinit Lock lock{LockRank::real_functions};
-  const Locked locked(lock);
-  char** const given = environ;
-  FILE* const file = with_environment(true, given, [&](Strings environment) {
-    environ = const_cast<char**>(environment);
-    return real.popen(command, mode);
-  });
-  environ = given;
-  return file;
 }
 
 // The arguments of execl() and its kin: what a function of varying arguments was called with.
@@ -210,16 +132,4 @@ MTRACE_EXPORT int posix_spawnp(pid_t* process, const char* file,
                                char* const variables[]) {
   const auto real = runtime::real.posix_spawnp;
   return runtime::spawn(real, process, file, actions, attributes, arguments, variables);
-}
-
-MTRACE_EXPORT int system(const char* command) {
-  if (command == nullptr || !runtime::follows_execution(true)) {
-    return runtime::real.system(command);
-  }
-  return runtime::run_shell(command);
-}
-
-MTRACE_EXPORT FILE* popen(const char* command, const char* mode) {
-  if (!runtime::follows_execution(true)) return runtime::real.popen(command, mode);
-  return runtime::open_process(command, mode);
 }

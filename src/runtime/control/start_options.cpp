@@ -121,15 +121,15 @@ bool parse_start_options(std::string_view value, StartOptions& options) {
   return true;
 }
 
-void write_start_value(StartValue& to, std::string_view value, std::uint64_t first_process,
-                       std::uint64_t snapshots_so_far) {
+StartValue start_value_for(std::string_view value, std::uint64_t first_process,
+                           std::uint64_t snapshots_so_far) {
   constexpr std::string_view kRun = ",run=";
   const std::size_t begin = std::min(value.find(kRun), value.size());
-  to << std::string_view(value.data(), begin) << kRun << first_process << '/' << snapshots_so_far;
-  value.remove_prefix(std::min(begin + kRun.size(), value.size()));
-  const std::size_t end = std::min(value.find(','), value.size());
-  value.remove_prefix(end);
-  to << value;
+  const std::size_t end = std::min(value.find(',', begin + 1), value.size());
+  return {.before = {value.data(), begin},
+          .after = {value.data() + end, value.size() - end},
+          .first_process = first_process,
+          .snapshots_so_far = snapshots_so_far};
 }
 
 }  // namespace memtrace::runtime

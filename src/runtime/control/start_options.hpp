@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/os/environment.hpp"
 #include "runtime/snapshot/snapshot_name.hpp"
 #include "runtime/tracer/tracer.hpp"
 
@@ -33,10 +34,8 @@ struct StartOptions {
 // Points into `value`. false where there is something that it does not understand.
 bool parse_start_options(std::string_view value, StartOptions& options);
 
-using StartValue = TextBuffer<2 * PATH_MAX>;
-
-// `value`, as `mtrace run` gave it, for another program.
-void write_start_value(StartValue& to, std::string_view value, std::uint64_t first_process,
-                       std::uint64_t snapshots_so_far);
+// `value`, as `mtrace run` gave it, for another program: it points into it.
+StartValue start_value_for(std::string_view value, std::uint64_t first_process,
+                           std::uint64_t snapshots_so_far);
 
 }  // namespace memtrace::runtime

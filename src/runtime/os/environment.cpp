@@ -1,5 +1,6 @@
 #include "runtime/os/environment.hpp"
 
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,7 +77,8 @@ void hide_preload(char** from, char** to, std::size_t index, std::string_view ot
 }  // namespace
 
 std::string_view start_variable() {
-  return environ == nullptr ? std::string_view() : value_of(environ, kStart);
+  if (environ == nullptr || getauxval(AT_SECURE) != 0) return {};
+  return value_of(environ, kStart);
 }
 
 void hide_start_variables() {
@@ -95,24 +97,58 @@ void hide_start_variables() {
   environ = to;
 }
 
-std::size_t TracedEnvironment::entries_for(char* const* given) {
-  constexpr std::size_t kAdded = 3;  // two variables and the end
-  return (given == nullptr ? 0 : count_entries(given)) + kAdded;
+namespace {
+
+constexpr std::string_view kRun = ",run=";
+
+// Behind which a text's end fits, too.
+char* append(std::string_view text, char* to) {
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
 }
 
-TracedEnvironment::TracedEnvironment(char* const* given, char** entries,
-                                     std::string_view start_value) {
-  std::size_t count = 0;
-  for (; given != nullptr && given[count] != nullptr; ++count) entries[count] = given[count];
-  preload_ << kPreload << library.text();
-  const std::string_view others = given == nullptr ? std::string_view() : value_of(given, kPreload);
-  if (!others.empty()) preload_ << ':' << others;
-  start_ << kStart << start_value;
-  if (preload_.is_whole() && start_.is_whole() && !library.text().empty()) {
-    entries[count++] = const_cast<char*>(preload_.c_str());
-    entries[count++] = const_cast<char*>(start_.c_str());
+char* append(std::uint64_t number, char* to) {
+  TextBuffer<24> text;
+  text << number;
+  return append(text.text(), to);
+}
+
+}  // namespace
+
+std::size_t size_of(const StartValue& value) {
+  constexpr std::size_t kMostDigits = 20;
+  return value.before.size() + kRun.size() + 2 * kMostDigits + 1 + value.after.size();
+}
+
+char* write_start_value(const StartValue& value, char* to) {
+  to = append(kRun, append(value.before, to));
+  to = append("/", append(value.first_process, to));
+  return append(value.after, append(value.snapshots_so_far, to));
+}
+
+TracedEnvironment::TracedEnvironment(char* const* given, const StartValue& start)
+    : given_(given),
+      start_(start),
+      given_entries_(given == nullptr ? 0 : count_entries(given)),
+      other_libraries_(given == nullptr ? std::string_view() : value_of(given, kPreload)) {}
+
+std::size_t TracedEnvironment::text_size() const {
+  return kPreload.size() + library.text().size() + 1 + other_libraries_.size() + 1 +
+         kStart.size() + size_of(start_) + 1;
+}
+
+void TracedEnvironment::write(char** entries, char* text) const {
+  for (std::size_t i = 0; i < given_entries_; ++i) *entries++ = given_[i];
+  if (!library.text().empty()) {
+    *entries++ = text;
+    text = append(library.text(), append(kPreload, text));
+    if (!other_libraries_.empty()) text = append(other_libraries_, append(":", text));
+    *text++ = '\0';
+    *entries++ = text;
+    text = write_start_value(start_, append(kStart, text));
+    *text = '\0';
   }
-  entries[count] = nullptr;
+  *entries = nullptr;
 }
 
 }  // namespace memtrace::runtime

@@ -70,6 +70,8 @@ struct RealFunctions {
   SpawnFunction* posix_spawnp;
   int (*system)(const char*);
   FILE* (*popen)(const char*, const char*);
+  int (*pclose)(FILE*);
+  int (*fclose)(FILE*);
 
   int (*sigaction)(int, const SignalAction*, SignalAction*);
   SetHandler* signal;
