@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/limits.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -23,22 +26,63 @@ bool can_be_replaced(const std::string& path) {
   return stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
 }
 
-// The permissions that open(2) would have given a new file.
-mode_t permissions_of_new_file(const std::string& path) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) == 0) return status.st_mode & 07777;
-  const mode_t mask = umask(0);
-  umask(mask);
-  return 0666 & ~mask;
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
-// A symbolic link is followed, so that the file it names is replaced and the link stays.
-std::string resolve_links(const std::string& path) {
-  char* const resolved = realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) return path;
-  std::string result(resolved);
-  std::free(resolved);
-  return result;
+// In a folder where everybody may make files, what somebody else has put there is not followed, as
+// the kernel does not open it (fs.protected_symlinks, fs.protected_fifos).
+bool is_planted(const std::string& path, const struct stat& status) {
+  struct stat folder {};
+  if (status.st_uid == geteuid() || stat(folder_of(path).c_str(), &folder) != 0) return false;
+  const bool is_shared = (folder.st_mode & S_ISVTX) != 0 && (folder.st_mode & S_IWOTH) != 0;
+  return is_shared && status.st_uid != folder.st_uid;
+}
+
+// A symbolic link is followed, so that the file it names is replaced and the link stays. Empty, with
+// errno: it must not be.
+std::string resolve_links(std::string path) {
+  constexpr int kMostLinks = 40;
+  for (int i = 0; i < kMostLinks; ++i) {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0) return path;
+    const bool leads_away = S_ISLNK(status.st_mode) || S_ISFIFO(status.st_mode);
+    if (leads_away && is_planted(path, status)) {
+      errno = EACCES;
+      return {};
+    }
+    if (!S_ISLNK(status.st_mode)) return path;
+    char named[PATH_MAX];
+    const ssize_t size = readlink(path.c_str(), named, sizeof(named));
+    if (size < 0) return {};
+    const std::string target(named, static_cast<std::size_t>(size));
+    path = target.starts_with('/') ? target : folder_of(path) + target;
+  }
+  errno = ELOOP;
+  return {};
+}
+
+// Beside `path`, with a name that nobody else has: made here, or not at all. Its permissions are
+// those of the file that it will replace, or what the umask leaves of the usual ones: it is never
+// open to more than that, and the process' umask is not touched.
+int make_temporary(const std::string& path, std::string& temporary) {
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr int kTries = 100;
+  struct stat status {};
+  const bool replaces = stat(path.c_str(), &status) == 0;
+  for (int i = 0; i < kTries; ++i) {
+    std::array<unsigned char, 6> random{};
+    if (getrandom(random.data(), random.size(), 0) < 0) return -1;
+    temporary = path + ".";
+    for (const unsigned char byte : random) temporary += kCharacters[byte % kCharacters.size()];
+    const mode_t mode = replaces ? status.st_mode & 0666 : 0666;
+    const int file =
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (file >= 0 && replaces) fchmod(file, status.st_mode & 07777);
+    if (file >= 0 || errno != EEXIST) return file;
+  }
+  return -1;
 }
 
 }  // namespace
@@ -50,11 +94,12 @@ Output::Output(std::string path) : path_(std::move(path)) {
     return;
   }
   owned_ = true;
-  if (can_be_replaced(path_)) {
-    temporary_ = resolve_links(path_) + ".XXXXXX";
-    file_ = mkostemp(temporary_.data(), O_CLOEXEC);
+  const bool replaces = can_be_replaced(path_);
+  target_ = resolve_links(path_);
+  if (target_.empty()) fail(errno);
+  if (replaces) {
+    file_ = make_temporary(target_, temporary_);
     if (file_ < 0) temporary_.clear();
-    if (file_ >= 0) fchmod(file_, permissions_of_new_file(path_));
   } else {
     file_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   }
@@ -92,7 +137,7 @@ void Output::commit() {
   if (!temporary_.empty() && fsync(file_) != 0) fail(errno);
   if (close(std::exchange(file_, -1)) != 0) fail(errno);
   if (temporary_.empty()) return;
-  if (rename(temporary_.c_str(), resolve_links(path_).c_str()) != 0) fail(errno);
+  if (rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
   temporary_.clear();
 }
 

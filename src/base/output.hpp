@@ -32,6 +32,7 @@ class Output {
   [[noreturn]] void fail(int error) const;
 
   std::string path_;
+  std::string target_;     // what it names in the end
   std::string temporary_;  // empty: written directly
   std::string buffer_;
   int file_ = -1;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -204,10 +205,24 @@ void accept_requests() {
   if (!is_service_running()) begin_service_or_do_without();
 }
 
+namespace {
+
+void say_what_is_wrong() {
+  constexpr std::size_t kEnough = 80;
+  const std::string_view wrong = options.wrong;
+  TextBuffer<256> line;
+  line << "MTRACE has '" << std::string_view(wrong.data(), std::min(wrong.size(), kEnough))
+       << "', which is no option or no value for it: nothing is traced";
+  say(line.text());
+}
+
+}  // namespace
+
 void start_from_environment() {
   start_text << start_variable();
   if (start_text.text().empty()) return;
-  if (!start_text.is_whole() || !parse_start_options(start_text.text(), options)) return;
+  if (!start_text.is_whole()) return say("MTRACE is longer than two paths: nothing is traced");
+  if (!parse_start_options(start_text.text(), options)) return say_what_is_wrong();
   by_environment = true;
   if (options.by_run) hide_start_variables();
   set_traced_process(true);

@@ -106,11 +106,13 @@ bool parse_start_options(std::string_view value, StartOptions& options) {
   constexpr std::string_view kOutput = "output=";
   for (bool first = true; !value.empty(); first = false) {
     if (value.starts_with(kOutput)) {
+      options.wrong = value;
       value.remove_prefix(kOutput.size());
       options.output = value;
       return !value.empty();
     }
     std::string_view rest = take_until(value, ',');
+    options.wrong = rest;
     if (first && !rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
       if (!parse_frames(rest, options.settings)) return false;
       continue;

@@ -29,9 +29,10 @@ struct StartOptions {
   std::uint64_t snapshots_so_far = 0;  // that this process wrote before it executed this program
   std::string_view report;             // see report_to()
   std::string_view output;             // empty: no snapshot but on request
+  std::string_view wrong;              // what was not understood
 };
 
-// Points into `value`. false where there is something that it does not understand.
+// Points into `value`. false where there is something that it does not understand: `options.wrong`.
 bool parse_start_options(std::string_view value, StartOptions& options);
 
 // `value`, as `mtrace run` gave it, for another program: it points into it.

@@ -42,4 +42,11 @@ void report(ReportKind kind, std::string_view path, int error) {
   if (kept == 0) system_call(SYS_close, file);
 }
 
+void say(std::string_view what) {
+  constexpr int kStandardError = 2;
+  TextBuffer<512> line;
+  line << "mtrace: " << what << '\n';
+  system_call(SYS_write, kStandardError, line.c_str(), line.text().size());
+}
+
 }  // namespace memtrace::runtime

@@ -24,4 +24,8 @@ void keep_report_open();
 // Where the listener cannot be reached, nothing happens.
 void report(ReportKind kind, std::string_view path, int error = 0);
 
+// A line on standard error, for what nobody else could say: while the process starts, before the
+// program has made anything else of that descriptor.
+void say(std::string_view what);
+
 }  // namespace memtrace::runtime

@@ -23,11 +23,28 @@ std::string_view folder_of(std::string_view path) {
   return {path.data(), size};
 }
 
+bool look_at(const char* path, int flags, struct stat& status) {
+  return !is_error(system_call(SYS_newfstatat, AT_FDCWD, path, &status, flags));
+}
+
+// In a folder where everybody may make files, a link or a pipe that somebody else has put there is
+// not followed, as the kernel does not open it (fs.protected_symlinks, fs.protected_fifos).
+bool is_planted(const char* path) {
+  struct stat status {}, folder {};
+  if (!look_at(path, AT_SYMLINK_NOFOLLOW, status)) return false;
+  if (!S_ISLNK(status.st_mode) && !S_ISFIFO(status.st_mode)) return false;
+  if (status.st_uid == static_cast<uid_t>(system_call(SYS_geteuid))) return false;
+  TextBuffer<PATH_MAX> folder_path;
+  folder_path << folder_of(path) << ".";
+  if (!folder_path.is_whole() || !look_at(folder_path.c_str(), 0, folder)) return false;
+  const bool is_shared = (folder.st_mode & S_ISVTX) != 0 && (folder.st_mode & S_IWOTH) != 0;
+  return is_shared && status.st_uid != folder.st_uid;
+}
+
 // A device or a pipe cannot be replaced.
 bool is_special(const char* path) {
   struct stat status {};
-  return !is_error(system_call(SYS_newfstatat, AT_FDCWD, path, &status, 0)) &&
-         !S_ISREG(status.st_mode);
+  return look_at(path, 0, status) && !S_ISREG(status.st_mode) && !is_planted(path);
 }
 
 TextBuffer<40> path_of_descriptor(int file) {
