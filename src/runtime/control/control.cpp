@@ -250,11 +250,7 @@ void child_after_fork(bool is_whole) {
   set_traced_process(false);
   attention_due = kNever;
   restore_signals();
-  if (is_whole) {
-    stop_tracing();
-  } else {
-    abandon_tracing();
-  }
+  abandon_tracing();
 }
 
 // --- a snapshot of the program's own ---

@@ -64,6 +64,11 @@ bool start_tracing(const Settings& settings) {
   const Locked locked(tracer.lock);
   if (!is_gate_stopped()) return true;
   if (!prepare_tables()) return false;
+  if (tracer.is_abandoned) {
+    const ProgramHold hold;
+    forget_everything();
+    tracer.is_abandoned = false;
+  }
   tracer.settings = settings;
   tracer.settings.frames = std::clamp(settings.frames, 1U, kMostInterpretedFrames);
   tables.frame_limit.store(std::min(tracer.settings.frames, kMostFrames),
@@ -94,6 +99,7 @@ void stop_tracing() {
 }
 
 void abandon_tracing() {
+  tracer.is_abandoned = true;
   set_hook_mode(HookMode::off);
   shut_gate_for_tracing();
 }

@@ -26,7 +26,8 @@ struct Settings {
 bool start_tracing(const Settings& settings);
 // Forgets all that was traced.
 void stop_tracing();
-// The same without a lock and without forgetting: where what is there may be half changed.
+// The same without a lock, and for nothing: where what is there may be half changed, or is a copy
+// that costs the kernel most where it is touched. The next start forgets it.
 void abandon_tracing();
 bool is_tracing();
 // What hooks have to do then.

@@ -11,6 +11,7 @@ namespace memtrace::runtime {
 struct TracerState {
   Lock lock{LockRank::tracing};  // of starting and stopping; before the program is held
   Settings settings;
+  bool is_abandoned = false;  // what was traced is still there
   std::int64_t started = 0;  // nanoseconds since the Unix epoch
 };
 extern constinit TracerState tracer;
