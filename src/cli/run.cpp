@@ -103,7 +103,7 @@ std::string why_nothing(const RunOptions& options, const std::string& name, cons
   }
   std::string why = "it ended in a way that the tracer cannot see";
   if (end.signal == SIGKILL) why = "it was killed";
-  if (end.signal != 0 && end.signal != SIGKILL) why = "it had no room to write one when it crashed";
+  if (end.signal != 0 && end.signal != SIGKILL) why = "it crashed where none can be written, as when its stack is full";
   if (end.signal == 0 && !options.follow_fork) {
     why += ", or went on in another process (--follow-fork traces those too)";
   }

@@ -189,6 +189,10 @@ void take_last_snapshot() {
   ask_or_do(wants_last_snapshot() ? Duty::last_snapshot : Duty::nothing);
 }
 
+void take_snapshot_before_end() {
+  if (is_traced_process() && wants_last_snapshot()) ask_or_do(Duty::snapshot);
+}
+
 void finish_snapshots() {
   if (is_traced_process() && is_service_running()) ask_or_do(Duty::nothing);
 }

@@ -12,6 +12,8 @@ namespace memtrace::runtime {
 // bounded time, until all is written. Does nothing in a child process that is not traced, or shares
 // our memory. Async-signal-safe.
 void take_last_snapshot();
+// The same where the end may not come: then there will be another last one.
+void take_snapshot_before_end();
 // Waits until all is written: before another program takes this one's place.
 void finish_snapshots();
 

@@ -44,6 +44,8 @@ void watch_exits() {
   for (int signal = kFirstRealTimeSignal; signal < NSIG; ++signal) {
     handle_by_default(signal, end_by_signal);
   }
+  // abort() may be on its way; or the program has raised the signal, and goes on.
+  call_after_abort_handler(take_snapshot_before_end);
   // The first to be registered is the last to be called.
   at_quick_exit(at_end);
 }

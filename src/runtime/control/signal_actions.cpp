@@ -17,10 +17,11 @@ using Action = SignalAction;
 // By signal.
 struct Cover {
   std::atomic<SignalHandler> handler{nullptr};
-  // What the program has set: some form of the default action, or an action for one signal only.
+  // What the program has set, where something of ours stands in its place.
   Action shown{};
 };
 std::array<Cover, NSIG> covers;
+constinit std::atomic<void (*)()> after_abort_handler{nullptr};
 
 Cover* cover_of(int signal) {
   if (signal <= 0 || signal >= NSIG) return nullptr;
@@ -35,9 +36,8 @@ bool is_default(const Action& action) {
 // <csignal> has it as an unsigned number.
 constexpr int kOnce = static_cast<int>(SA_RESETHAND);
 
-bool is_for_one_signal(const Action& action) {
-  return (action.sa_flags & kOnce) != 0 && action.sa_handler != SIG_DFL &&
-         action.sa_handler != SIG_IGN;
+bool has_handler(const Action& action) {
+  return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
 }
 
 Action covering(const Cover& cover) {
@@ -46,6 +46,18 @@ Action covering(const Cover& cover) {
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
   sigfillset(&action.sa_mask);
   return action;
+}
+
+// The handler of an action that the program has set. What comes back from SIGABRT's, which the
+// process has sent to itself, is at its end.
+void run_program_handler(const Action& action, int signal, siginfo_t* information, void* context) {
+  if ((action.sa_flags & SA_SIGINFO) != 0) {
+    action.sa_sigaction(signal, information, context);
+  } else if (has_handler(action)) {
+    action.sa_handler(signal);
+  }
+  const auto at_end = after_abort_handler.load(std::memory_order_relaxed);
+  if (signal == SIGABRT && at_end != nullptr && information->si_code == SI_TKILL) at_end();
 }
 
 // In place of a handler that the program has set with SA_RESETHAND: the kernel would set the
@@ -57,30 +69,35 @@ void handle_once(int signal, siginfo_t* information, void* context) {
   const Action ours = covering(*cover);
   cover->shown = Action{};
   real.sigaction(signal, &ours, nullptr);
-  if ((once.sa_flags & SA_SIGINFO) != 0) {
-    once.sa_sigaction(signal, information, context);
-  } else if (once.sa_handler != SIG_DFL) {
-    once.sa_handler(signal);
-  }
+  run_program_handler(once, signal, information, context);
+}
+
+// In place of the program's handler of SIGABRT: when it returns, abort() ends the process in a way
+// that nobody sees.
+void handle_abort(int signal, siginfo_t* information, void* context) {
+  const Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return;
+  run_program_handler(cover->shown, signal, information, context);
 }
 
 bool is_ours(const Cover& cover, const Action& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 &&
          (action.sa_sigaction == cover.handler.load(std::memory_order_relaxed) ||
-          action.sa_sigaction == handle_once);
+          action.sa_sigaction == handle_once || action.sa_sigaction == handle_abort);
 }
 
 // What stands in the kernel for what the program wants, which is what it will be shown.
-Action cover_action(Cover& cover, const Action& wanted) {
+Action cover_action(int signal, Cover& cover, const Action& wanted) {
   if (is_default(wanted)) {
     cover.shown = wanted;
     return covering(cover);
   }
-  if (!is_for_one_signal(wanted)) return wanted;
+  const bool is_for_once = (wanted.sa_flags & kOnce) != 0;
+  if (!has_handler(wanted) || (!is_for_once && signal != SIGABRT)) return wanted;
   cover.shown = wanted;
   Action action = wanted;
   action.sa_flags = (wanted.sa_flags & ~kOnce) | SA_SIGINFO;
-  action.sa_sigaction = handle_once;
+  action.sa_sigaction = is_for_once ? handle_once : handle_abort;
   return action;
 }
 
@@ -91,20 +108,21 @@ int change_action(int signal, const Action* action, Action* old) {
   const Action shown = cover->shown;
   Action wanted{};
   if (action != nullptr) {
-    wanted = is_traced_process() ? cover_action(*cover, *action) : *action;
+    wanted = is_traced_process() ? cover_action(signal, *cover, *action) : *action;
   }
   Action before{};
   const int result = real.sigaction(signal, action == nullptr ? nullptr : &wanted, &before);
+  if (result != 0) cover->shown = shown;
   if (result == 0 && old != nullptr) *old = is_ours(*cover, before) ? shown : before;
   return result;
 }
 
-// Where the default action was set by a function that goes around our sigaction().
-void cover_again(int signal, const Cover& cover) {
+// What was set by a function that goes around our sigaction().
+void cover_again(int signal, Cover& cover) {
   Action now{};
-  if (real.sigaction(signal, nullptr, &now) != 0 || !is_default(now)) return;
-  const Action ours = covering(cover);
-  real.sigaction(signal, &ours, nullptr);
+  if (real.sigaction(signal, nullptr, &now) != 0 || is_ours(cover, now)) return;
+  const Action ours = cover_action(signal, cover, now);
+  if (ours.sa_handler != now.sa_handler) real.sigaction(signal, &ours, nullptr);
 }
 
 OldHandler set_handler(SetHandler* set, int signal, OldHandler handler) {
@@ -141,6 +159,10 @@ bool handle_by_default(int signal, SignalHandler handler) {
   cover.handler.store(handler, std::memory_order_relaxed);
   const Action ours = covering(cover);
   return real.sigaction(signal, &ours, nullptr) == 0;
+}
+
+void call_after_abort_handler(void (*function)()) {
+  after_abort_handler.store(function, std::memory_order_relaxed);
 }
 
 void restore_signals() {
