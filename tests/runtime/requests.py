@@ -7,6 +7,7 @@
 import argparse
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,6 @@ class Program:
         self.process.stdin.write(f"{command} {number}\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline() or -1000)
-
-    def signal(self):
-        """The one that it asks to be asked by; 0: none."""
-        found = re.search(r"/memfd:mtrace-signal-(\d+)", Path(f"/proc/{self.pid}/maps").read_text())
-        return int(found[1]) if found else 0
 
     def __enter__(self):
         return self
@@ -83,51 +79,82 @@ class Tests:
             assert program.do("start") == 1
             self.expect_answer(program.pid, "2.zst")
 
-    def test_signal_is_given_up(self):
-        """The program gets what it sets up, the tracer looks for another one."""
+    def test_signals_are_the_programs(self):
+        """Handled, ignored, blocked or with their default action: they are what they are untraced."""
         with self.start() as program:
             program.do("start")
-            before = program.signal()
-            assert program.do("handle", before) == 1
-            assert program.signal() not in (0, before), (before, program.signal())
+            for number in (34, 48, 55, 64):
+                assert program.do("handle", number) == 1
+                assert program.do("kill", number) == 0
+            assert program.do("handled") == 4
             self.expect_answer(program.pid)
-            assert program.do("handled") == 0
-            assert program.do("kill", before) == 0 and program.do("handled") == 1
-
-    def test_signal_in_use(self):
-        """What has a handler when the tracing starts is never taken."""
-        for number in range(40, 56):
+        with self.start() as program:
+            program.do("start")
+            assert program.do("ignore-all") == 31
+            self.expect_answer(program.pid)
+        for number in (34, 55, 64):
             with self.start() as program:
-                program.do("handle", number)
                 program.do("start")
-                assert program.signal() not in (0, number)
-        with self.start() as program:
-            assert program.do("ignore-all") == 31
-            program.do("start")
-            assert program.signal() == 0
-            self.expect_refusal(program.pid, "it has the tracer, but takes no requests now")
-
-    def test_all_ignored_later(self):
-        with self.start() as program:
-            program.do("start")
-            assert program.do("ignore-all") == 31
-            self.expect_refusal(program.pid, "it has the tracer, but takes no requests now")
-            assert program.do("handled") == 0
+                assert program.do("kill", number) == -1000
+                assert program.process.wait(SECONDS) == -number
 
     def test_all_blocked(self):
-        """A program that waits for signals instead of handling them is left alone."""
+        """A program that waits for signals instead of handling them is answered for."""
         with self.start() as program:
             program.do("block-all")
             program.do("start")
-            self.expect_refusal(program.pid, "it has the tracer, but takes no requests now")
+            self.expect_answer(program.pid)
+            assert program.do("kill", 55) == 0
+            assert program.do("pending", 55) == 1
 
-    def test_default_action(self):
-        """A signal that is no request does what it does without the tracer."""
+    def test_nothing_is_interrupted(self):
+        """Whatever the program waits in goes on waiting while others ask."""
         with self.start() as program:
             program.do("start")
-            number = program.signal()
-            assert program.do("kill", number) == -1000
-            assert program.process.wait(SECONDS) == -number
+            done = []
+            waiting = threading.Thread(target=lambda: done.append(program.do("wait", 300)))
+            waiting.start()
+            while waiting.is_alive():
+                self.expect_answer(program.pid)
+            waiting.join()
+            assert done == [1], done
+
+    def test_strangers(self):
+        """Who does not know the password gets no snapshot, and a requester that says nothing holds up nobody."""
+        with self.start() as program:
+            program.do("start")
+            found = re.search(r"/memfd:mtrace-requests-(\w+)-\d+", Path(f"/proc/{program.pid}/maps").read_text())
+            address = "\0" + found[1]
+            for request in (b"", b"snapshot", b"snapshot 1", b"x" * 10000):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+                    stranger.connect(address)
+                    stranger.settimeout(SECONDS)
+                    if request:
+                        stranger.send(request)
+                    try:
+                        assert stranger.recv(1000) == b""
+                    except ConnectionResetError:
+                        pass
+            self.expect_answer(program.pid)
+            assert os.listdir(self.folder) == [f"mtrace.{os.path.basename(self.path)}.{program.pid}.zst"]
+
+    def test_stopped(self):
+        """No answer comes from a process that is stopped, and one comes as soon as it goes on."""
+        with self.start() as program:
+            program.do("start")
+            os.kill(program.pid, 19)
+            done = subprocess.run([self.mtrace, "snapshot", "--timeout=1s", str(program.pid)], capture_output=True,
+                                  text=True, timeout=SECONDS)  # fmt: skip
+            assert done.returncode == 2 and "no answer within 1 s" in done.stderr, done
+            os.kill(program.pid, 18)
+            self.expect_answer(program.pid)
+
+    def test_last_thread(self):
+        """A program whose threads end by system calls of their own ends, with its first thread's status."""
+        with self.start() as program:
+            program.do("start")
+            program.do("end-thread", 7)
+            assert program.process.wait(SECONDS) == 7
 
     def test_forked_child(self):
         with self.start() as program:
@@ -140,7 +167,7 @@ class Tests:
                 os.kill(child, 9)
 
     def test_anywhere(self):
-        """A request interrupts every function of the interface, and of the malloc family."""
+        """A request comes in the middle of every function of the interface, and of the malloc family."""
         with self.start() as program:
             program.do("start")
             asking = threading.Event()

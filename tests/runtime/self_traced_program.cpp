@@ -1,11 +1,16 @@
 // A program that traces itself: does what its standard input says, line by line, and answers each
 // line with a number.
+#include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -43,7 +48,30 @@ int block_all() {
   return sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
-// Whatever a request may interrupt, for so many milliseconds.
+bool is_pending(int signal) {
+  sigset_t set;
+  sigpending(&set);
+  return sigismember(&set, signal) == 1;
+}
+
+// In calls that a signal would end, whatever its action: each of them for so many milliseconds.
+bool wait_undisturbed(int milliseconds) {
+  timespec duration{.tv_sec = 0, .tv_nsec = milliseconds * 1'000'000L};
+  timespec until{};
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += 1;
+  sem_t semaphore;
+  sem_init(&semaphore, 0, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigaddset(&none, SIGUSR1);
+  return nanosleep(&duration, nullptr) == 0 && poll(nullptr, 0, milliseconds) == 0 &&
+         usleep(static_cast<useconds_t>(milliseconds * 1000)) == 0 &&
+         sem_timedwait(&semaphore, &until) == -1 && errno == ETIMEDOUT &&
+         sigtimedwait(&none, nullptr, &duration) == -1 && errno == EAGAIN;
+}
+
+// Whatever a request may come in the middle of, for so many milliseconds.
 int use_interface(int milliseconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   int rounds = 0;
@@ -102,6 +130,9 @@ int obey(const std::string& command, int number) {
   if (command == "use") return use_interface(number);
   if (command == "allocate") return allocate(number);
   if (command == "fork") return fork_and_wait();
+  if (command == "pending") return is_pending(number) ? 1 : 0;
+  if (command == "wait") return wait_undisturbed(number) ? 1 : 0;
+  if (command == "end-thread") return static_cast<int>(syscall(SYS_exit, number));
   if (command == "kill") return kill(getpid(), number);
   return -1;
 }

@@ -51,7 +51,7 @@ TEST_CASE("MTRACE") {
   CHECK(all.settings.frames == 7);
   CHECK(all.settings.sampling_rate == 4096);
   CHECK(all.settings.mmap);
-  CHECK(all.interval == 300);
+  CHECK(all.interval == 300'000'000'000);
   CHECK(all.keep == 3);
   CHECK(all.signal == 12);
   CHECK_FALSE(all.at_exit);
@@ -65,6 +65,30 @@ TEST_CASE("MTRACE") {
        {"0", "1025", "1x", "no", "25,interval=", "25,signal=99", "25,output=", "-1"}) {
     StartOptions ignored;
     CHECK_FALSE_MESSAGE(parse_start_options(wrong, ignored), wrong);
+  }
+}
+
+TEST_CASE("MTRACE's interval") {
+  const auto interval_of = [](std::string text) {
+    StartOptions options;
+    text = "25,interval=" + text;
+    return parse_start_options(text, options) ? options.interval : -1;
+  };
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  CHECK(interval_of("1") == kSecond);
+  CHECK(interval_of("90s") == 90 * kSecond);
+  CHECK(interval_of("500ms") == kSecond / 2);
+  CHECK(interval_of("0.5s") == kSecond / 2);
+  CHECK(interval_of("0.25") == kSecond / 4);
+  CHECK(interval_of("1.5ms") == kSecond / 1000 * 3 / 2);
+  CHECK(interval_of("1.5m") == 90 * kSecond);
+  CHECK(interval_of("10m") == 600 * kSecond);
+  CHECK(interval_of("2h") == 7200 * kSecond);
+  CHECK(interval_of("1d") == 86400 * kSecond);
+  CHECK(interval_of("3000000000") == 3'000'000'000 * kSecond);
+  for (const char* const wrong : {"", "0", "-1", "1x", "ms", ".", "s", "1.2.3", "10000000000",
+                                  "99999999999999999999", "40000d"}) {
+    CHECK_MESSAGE(interval_of(wrong) == -1, wrong);
   }
 }
 

@@ -67,4 +67,25 @@ bool is_last_thread(int own) {
   return count_others(own, process_id()) == 0;
 }
 
+int first_thread_status() {
+  const long file = system_call(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (is_error(file)) return 0;
+  std::array<char, 1024> text;  // NOLINT: the kernel fills it
+  const long got = system_call(SYS_read, file, text.data(), text.size());
+  system_call(SYS_close, file);
+  // The last number of the line, which is as wait() has it.
+  long end = got;
+  while (end > 0 && (text[static_cast<std::size_t>(end) - 1] < '0' ||
+                     text[static_cast<std::size_t>(end) - 1] > '9')) {
+    --end;
+  }
+  int status = 0, scale = 1;
+  for (long at = end; at > 0 && scale <= 10'000'000; --at, scale *= 10) {
+    const char digit = text[static_cast<std::size_t>(at) - 1];
+    if (digit < '0' || digit > '9') break;
+    status += (digit - '0') * scale;
+  }
+  return status >> 8 & 0xFF;
+}
+
 }  // namespace memtrace::runtime

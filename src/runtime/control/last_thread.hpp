@@ -9,5 +9,7 @@ void note_first_thread();
 // Whether the calling thread, whose number is `own`, is the only one left. Costs nothing as long as
 // the first thread is there.
 bool is_last_thread(int own);
+// What the first thread, which has ended, has ended with: 0 to 255.
+int first_thread_status();
 
 }  // namespace memtrace::runtime

@@ -122,9 +122,9 @@ void serve(void* /*argument*/) {
     if (is_dismissed()) break;
     sleep_and_serve(waker, door);
     if (is_last_thread(thread.id())) {
-      // Nothing is left of the program but its memory. Its status is its first thread's.
+      // Nothing is left of the program but its memory, and its first thread's status.
       perform(Duty::last_snapshot);
-      break;
+      while (true) system_call(SYS_exit, first_thread_status());
     }
   }
 }
