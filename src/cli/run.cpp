@@ -14,6 +14,7 @@
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
 #include "cli/duration_argument.hpp"
+#include "cli/nothing_seen.hpp"
 #include "cli/parsed_argument.hpp"
 #include "cli/run_report.hpp"
 #include "cli/run_symbols.hpp"
@@ -101,6 +102,11 @@ std::string why_nothing(const RunOptions& options, const std::string& name, cons
     return fmt::format("{} was not traced: {}", name,
                        why.empty() ? "the tracer did not start in it" : why);
   }
+  if (end.signal == 0 && is_go_program(name)) {
+    return fmt::format("{} wrote no snapshot: it is a Go program, which ends without telling the C "
+                       "library; --interval and mtrace snapshot write them while it runs",
+                       name);
+  }
   std::string why = "it ended in a way that the tracer cannot see";
   if (end.signal == SIGKILL) why = "it was killed";
   if (end.signal != 0 && end.signal != SIGKILL) why = "it crashed where none can be written, as when its stack is full";
@@ -135,6 +141,8 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
   const auto failed = newest(content, false), written = newest(content, true);
   if (failed) {
     complain(fmt::format("{}: {}", failed->path, std::strerror(failed->error)));
+  } else if (const std::string unseen = why_nothing_was_seen(program, content); !unseen.empty()) {
+    complain(unseen);
   } else if (written) {
     if (options.verbose || isatty(STDERR_FILENO) == 1) say_what_was_written(content, *written);
   } else if (!options.not_at_exit || content.processes.empty()) {
@@ -157,6 +165,8 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
       remove_leftovers(content);
       if (!options.not_symbolized) symbolize_written(content, status);
       say_how_it_went(options, command.front(), end, content);
+      // What the program says of itself comes first.
+      if (status == 0 && newest(content, false)) status = kExitError;
     }
   }
   // The program's, whatever it is: no status of ours.

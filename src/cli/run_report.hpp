@@ -28,6 +28,8 @@ class RunReport {
   };
   struct Content {
     std::vector<pid_t> processes;       // that were traced
+    // Files that define malloc and stand before the tracer; empty: the program itself.
+    std::vector<std::string> other_mallocs;
     std::vector<Snapshot> snapshots;    // oldest first
     std::vector<Snapshot> temporaries;  // names that may be left
   };

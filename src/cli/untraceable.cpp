@@ -38,7 +38,7 @@ bool gains_rights(const std::string& path) {
 }
 
 std::string first_bytes(const std::string& path) {
-  constexpr std::size_t kEnough = 4096;
+  constexpr std::size_t kEnough = 8192;
   std::string bytes(kEnough, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -53,19 +53,52 @@ std::string interpreter_of(const std::string& bytes) {
   return bytes.substr(begin, bytes.find_first_of(" \t\n", begin) - begin);
 }
 
-// The dynamic loader that an x86-64 program asks for; empty: none.
-std::string loader_of(const std::string& bytes) {
+bool is_elf(const std::string& bytes) {
+  return bytes.starts_with(ELFMAG) && bytes.size() > sizeof(Elf64_Ehdr);
+}
+
+std::vector<Elf64_Phdr> segments_of(const std::string& bytes, unsigned type) {
+  std::vector<Elf64_Phdr> segments;
   Elf64_Ehdr header;
   std::memcpy(&header, bytes.data(), sizeof(header));
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
     const std::size_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
-    if (at + sizeof(Elf64_Phdr) > bytes.size()) break;
+    if (at > bytes.size() || sizeof(Elf64_Phdr) > bytes.size() - at) break;
     Elf64_Phdr segment;
     std::memcpy(&segment, bytes.data() + at, sizeof(segment));
-    if (segment.p_type != PT_INTERP) continue;
-    return segment.p_offset < bytes.size() ? bytes.c_str() + segment.p_offset : "?";
+    if (segment.p_type == type) segments.push_back(segment);
   }
-  return {};
+  return segments;
+}
+
+// The dynamic loader that an x86-64 program asks for; empty: none.
+std::string loader_of(const std::string& bytes) {
+  const auto segments = segments_of(bytes, PT_INTERP);
+  if (segments.empty()) return {};
+  const std::size_t offset = segments.front().p_offset;
+  return offset < bytes.size() ? bytes.c_str() + offset : "?";
+}
+
+// Go's linker leaves a note under this name, perhaps behind others.
+bool has_go_note(std::string_view notes) {
+  constexpr std::string_view kName("Go\0\0", 4);
+  while (notes.size() > sizeof(Elf64_Nhdr)) {
+    Elf64_Nhdr note;
+    std::memcpy(&note, notes.data(), sizeof(note));
+    notes.remove_prefix(sizeof(note));
+    if (notes.starts_with(kName)) return true;
+    const std::size_t size = ((std::size_t{note.n_namesz} + 3) & ~std::size_t{3}) +
+                             ((std::size_t{note.n_descsz} + 3) & ~std::size_t{3});
+    notes.remove_prefix(std::min(size, notes.size()));
+  }
+  return false;
+}
+
+bool is_go(const std::string& bytes) {
+  return std::ranges::any_of(segments_of(bytes, PT_NOTE), [&](const Elf64_Phdr& segment) {
+    const std::size_t begin = std::min<std::size_t>(segment.p_offset, bytes.size());
+    return has_go_note(std::string_view(bytes).substr(begin, segment.p_filesz));
+  });
 }
 
 std::string why_not_elf(const std::string& bytes) {
@@ -88,11 +121,16 @@ std::string why_untraceable(const std::string& name) {
              "system lets nothing be loaded into such programs";
     }
     const std::string bytes = first_bytes(path);
-    if (bytes.starts_with(ELFMAG) && bytes.size() > sizeof(Elf64_Ehdr)) return why_not_elf(bytes);
+    if (is_elf(bytes)) return why_not_elf(bytes);
     if (!bytes.starts_with("#!")) return {};
     path = interpreter_of(bytes);
   }
   return {};
+}
+
+bool is_go_program(const std::string& name) {
+  const std::string bytes = first_bytes(find_in_path(name));
+  return is_elf(bytes) && bytes[EI_CLASS] == ELFCLASS64 && is_go(bytes);
 }
 
 }  // namespace memtrace

@@ -9,4 +9,7 @@ namespace memtrace {
 // empty where nothing speaks against it.
 std::string why_untraceable(const std::string& name);
 
+// Whether Go's own linker made the program. Such a one ends without telling the C library.
+bool is_go_program(const std::string& name);
+
 }  // namespace memtrace

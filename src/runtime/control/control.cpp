@@ -18,6 +18,7 @@
 #include "runtime/os/clock.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/os/process_identity.hpp"
+#include "runtime/os/real_functions.hpp"
 #include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
@@ -90,6 +91,7 @@ void begin_in_process() {
   if (has_reported) return;
   has_reported = true;
   report(ReportKind::started, process_identity().program);
+  if (other_malloc() != nullptr) report(ReportKind::other_malloc, other_malloc());
   schedule_next();
 }
 

@@ -11,6 +11,7 @@ enum class ReportKind : char {
   temporary = 't',  // a file of this name may exist until the next line of this process
   written = 'w',    // a snapshot has its name
   failed = 'f',     // a snapshot could not be written
+  other_malloc = 'm',  // PATH, "" for the program, defines malloc and stands before the hooks
 };
 
 // `descriptor_path` names a file that lines are appended to ("/proc/PID/fd/N" of `mtrace run`);
