@@ -135,9 +135,20 @@ void say_what_was_written(const RunReport::Content& content, const RunReport::Sn
                                       written, path, path));
 }
 
+// One line for each process whose memory did not suffice for being traced.
+void say_who_gave_up(const std::string& program, const RunReport::Content& content) {
+  for (const RunReport::Snapshot& end : content.given_up) {
+    const auto& traced = content.processes;
+    const bool began = std::find(traced.begin(), traced.end(), end.process) != traced.end();
+    complain(fmt::format("{} (process {}) {}: {}", program, end.process,
+                         began ? "was traced no more" : "was not traced", end.path));
+  }
+}
+
 // One line, where there is somebody to read it or something went wrong.
 void say_how_it_went(const RunOptions& options, const std::string& program, const ProgramEnd& end,
                      const RunReport::Content& content) {
+  say_who_gave_up(program, content);
   const auto failed = newest(content, false), written = newest(content, true);
   if (failed) {
     complain(fmt::format("{}: {}", failed->path, std::strerror(failed->error)));
@@ -145,7 +156,7 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
     complain(unseen);
   } else if (written) {
     if (options.verbose || isatty(STDERR_FILENO) == 1) say_what_was_written(content, *written);
-  } else if (!options.not_at_exit || content.processes.empty()) {
+  } else if (content.given_up.empty() && (!options.not_at_exit || content.processes.empty())) {
     complain(why_nothing(options, program, end, content));
   }
 }

@@ -32,6 +32,7 @@ class RunReport {
     std::vector<std::string> other_mallocs;
     std::vector<Snapshot> snapshots;    // oldest first
     std::vector<Snapshot> temporaries;  // names that may be left
+    std::vector<Snapshot> given_up;     // whose tracing ended early; the path says why
   };
   [[nodiscard]] Content read() const;
 

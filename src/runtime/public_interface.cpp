@@ -89,7 +89,11 @@ uint64_t mtrace_get_tracer_memory(void) {
 size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames, size_t count) {
   const Guarded guarded;
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-  Block block = tables.shadow.peek(address);
+  Block block;
+  {
+    const ProgramHold hold;
+    block = tables.shadow.peek(address);
+  }
   if (block.record == kNoRecord) tables.blocks.peek(block_key(address, kNativeSpace), block);
   SampledBlock sampled;
   if (block.record == kNoRecord && sampled_blocks.peek(address, sampled)) {

@@ -22,6 +22,22 @@ using runtime::NodeRecord;
 using runtime::SnapshotData;
 using runtime::SnapshotRow;
 
+// Where the items of a table are, one behind the other, that the tracer would have in segments.
+template <class T>
+class InSegments {
+ public:
+  runtime::TableItems<T> of(const std::vector<T>& items) {
+    for (std::size_t segment = 0; segment < pointers_.size(); ++segment) {
+      const std::size_t first = runtime::Segments<T>::first_of(segment);
+      pointers_[segment] = first < items.size() ? const_cast<T*>(&items[first]) : nullptr;
+    }
+    return {pointers_, static_cast<std::uint32_t>(items.size())};
+  }
+
+ private:
+  typename runtime::Segments<T>::Pointers pointers_{};
+};
+
 // Holds what a SnapshotData points to.
 struct MadeUp {
   std::vector<ModuleRecord> modules;
@@ -31,13 +47,17 @@ struct MadeUp {
   std::vector<SnapshotRow> rows;
   std::vector<runtime::TimelinePoint> timeline;
   std::uint64_t sampling_rate = 0;
+  mutable InSegments<ModuleRecord> module_segments;
+  mutable InSegments<std::string_view> text_segments;
+  mutable InSegments<CodeLocation> location_segments;
+  mutable InSegments<NodeRecord> node_segments;
 
   [[nodiscard]] SnapshotData data() const {
     SnapshotData data;
-    data.modules = modules;
-    data.texts = texts;
-    data.locations = locations;
-    data.nodes = nodes;
+    data.modules = module_segments.of(modules);
+    data.texts = text_segments.of(texts);
+    data.locations = location_segments.of(locations);
+    data.nodes = node_segments.of(nodes);
     data.rows = rows;
     data.timeline = timeline;
     data.created = 1700000000500000000;

@@ -33,7 +33,12 @@ class IdIndex {
     return true;
   }
 
-  [[nodiscard]] std::size_t used_memory() const { return capacity_ * sizeof(Place); }
+  // Forgets all items and gives their memory back.
+  void clear() {
+    unmap_memory(places_, capacity_ * sizeof(Place));
+    places_ = nullptr;
+    capacity_ = used_ = 0;
+  }
 
  private:
   struct Place {

@@ -17,6 +17,7 @@
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/clock.hpp"
 #include "runtime/os/environment.hpp"
+#include "runtime/os/memory_limits.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/os/report.hpp"
@@ -63,7 +64,7 @@ int write_data(std::uint64_t number) {
 // 0 or an error's number; then `path` is where it was to be.
 int take_next_snapshot() {
   path.clear();
-  if (!take_snapshot_data(data)) return is_tracing() ? EAGAIN : ENODATA;
+  if (!take_snapshot_data(data)) return has_traces() ? EAGAIN : ENODATA;
   use_program_umask();
   const int error = write_data(++options.snapshots_so_far);
   release_snapshot_data(data);
@@ -80,7 +81,7 @@ void schedule_next() {
 }
 
 bool wants_last_snapshot() {
-  return options.at_exit && !options.output.empty() && is_tracing();
+  return options.at_exit && !options.output.empty() && has_traces();
 }
 
 // --- what the service does ---
@@ -195,6 +196,10 @@ void take_snapshot_before_end() {
   if (is_traced_process() && wants_last_snapshot()) ask_or_do(Duty::snapshot);
 }
 
+void tracing_gave_up() {
+  take_last_snapshot();
+}
+
 void finish_snapshots() {
   if (is_traced_process() && is_service_running()) ask_or_do(Duty::nothing);
 }
@@ -237,7 +242,7 @@ void start_from_environment() {
   }
   report_to(options.report);
   process_identity();
-  if (!start_tracing(options.settings)) return report(ReportKind::failed, program_name(), ENOMEM);
+  if (!start_tracing(options.settings)) return report(ReportKind::given_up, why_refused());
   if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
   if (options.at_exit && !options.output.empty()) watch_exits();
   accept_requests();

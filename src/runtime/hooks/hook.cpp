@@ -33,7 +33,10 @@ void release_sample(void* pointer) {
 
 ThreadState* attach_in_hook() {
   ThreadState* const thread = attach_thread();
-  if (thread == nullptr) local.guard = false;
+  if (thread == nullptr) {
+    give_up_tracing();
+    local.guard = false;
+  }
   return thread;
 }
 
@@ -41,6 +44,7 @@ void leave_hook_slowly(ThreadState& thread) {
   if (thread.until_tick == 0) tick(thread);
   if (thread.deferred.count > 0) subtract_deferred(thread);
   if (thread.shared) return_shared_state(thread);
+  if (has_no_memory()) give_up_tracing();
   // Last: it may take a snapshot, and holds nothing then.
   if (attention.load(std::memory_order_relaxed)) attend();
 }

@@ -9,6 +9,7 @@
 
 #include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/giving_up.hpp"
 #include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/thread_state.hpp"
@@ -88,6 +89,8 @@ void* note_nested_allocation(void* pointer);
 // costs nearly nothing.
 [[gnu::always_inline]] inline bool passes_untraced(std::size_t size) {
   const HookMode mode = current_hook_mode();
+  if (mode == HookMode::exact) [[likely]]
+    return false;
   if (mode != HookMode::sampling) return mode == HookMode::off;
   const auto bytes = static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   // Nobody is given more than PTRDIFF_MAX: what fails must not move the next sample away.
@@ -115,7 +118,9 @@ template <class Allocate>
 [[gnu::always_inline]] inline void* traced_allocation(std::size_t size, Allocate allocate) {
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
-  void* const pointer = allocate();
+  void* pointer = allocate();
+  if (pointer == nullptr && entry != HookEntry::nested && make_room(size)) [[unlikely]]
+    pointer = allocate();
   if (entry == HookEntry::traced) [[likely]] {
     count_nested_allocations(*thread, pointer);
     if (pointer != nullptr) on_allocation(*thread, pointer, size, caller_registers());

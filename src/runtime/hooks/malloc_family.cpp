@@ -29,12 +29,26 @@ namespace {
 
 }  // namespace
 
+// Where one block of many is traced, one that cannot be had is asked for again by the hook that can
+// make room for it.
 MTRACE_HOOK void* malloc(std::size_t size) {
-  return passes_untraced(size) ? real.malloc(size) : traced_malloc(size);
+  const HookMode mode = current_hook_mode();
+  if (mode == HookMode::off) return real.malloc(size);
+  if (mode != HookMode::exact && passes_untraced(size)) {
+    void* const made = real.malloc(size);
+    if (made != nullptr) return made;
+  }
+  return traced_malloc(size);
 }
 
 MTRACE_HOOK void* calloc(std::size_t count, std::size_t size) {
-  return passes_untraced(count * size) ? real.calloc(count, size) : traced_calloc(count, size);
+  const HookMode mode = current_hook_mode();
+  if (mode == HookMode::off) return real.calloc(count, size);
+  if (mode != HookMode::exact && passes_untraced(count * size)) {
+    void* const made = real.calloc(count, size);
+    if (made != nullptr) return made;
+  }
+  return traced_calloc(count, size);
 }
 
 MTRACE_HOOK void free(void* pointer) {

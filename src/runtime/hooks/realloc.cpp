@@ -32,8 +32,8 @@ void* move_sampled(void* pointer, std::size_t size) {
 
 // What a block is after it has moved is sampled as if it were new.
 [[gnu::always_inline]] inline void* move_sampling(void* pointer, std::size_t size) {
-  void* const moved =
-      may_be_sampled(pointer) ? move_sampled(pointer, size) : real.realloc(pointer, size);
+  void* moved = may_be_sampled(pointer) ? move_sampled(pointer, size) : real.realloc(pointer, size);
+  if (moved == nullptr && size != 0 && make_room(size)) moved = real.realloc(pointer, size);
   sample_allocation(moved, size);
   return moved;
 }
@@ -45,7 +45,8 @@ void* move_sampled(void* pointer, std::size_t size) {
   if (entry == HookEntry::nested) return move_nested(pointer, size);
   if (entry == HookEntry::sampling) return move_sampling(pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer);
-  void* const moved = real.realloc(pointer, size);
+  void* moved = real.realloc(pointer, size);
+  if (moved == nullptr && size != 0 && make_room(size)) moved = real.realloc(pointer, size);
   count_nested_allocations(*thread, moved);
   if (moved != nullptr) {
     end_move(*thread, moving, moved, size,

@@ -98,6 +98,7 @@ template <class Allocate>
   {
     const InnerAllocator inner;
     pointer = allocate();
+    if (pointer == nullptr && make_room(size)) pointer = allocate();
   }
   sample(pointer, size, caller);
   return pointer;
@@ -111,7 +112,9 @@ template <class Allocate>
     return entry == HookEntry::sampling ? sampled({caller_registers(), holds_lock}, size, allocate)
                                         : allocate();
   }
-  void* const pointer = allocate();
+  void* pointer = allocate();
+  if (pointer == nullptr && make_room(size)) [[unlikely]]
+    pointer = allocate();
   forget_nested_allocations();
   if (pointer != nullptr && !local.untraced) [[likely]] {
     add_allocation(*thread, pointer, size, record_here(*thread, holds_lock));
@@ -169,7 +172,9 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   if (entry == HookEntry::sampling) return resize_sampled(to, pointer, size, caller_registers());
   if (entry != HookEntry::traced) return to.inner.resize(to.inner.context, pointer, size);
   const MovingBlock moving = begin_move(*thread, pointer, false);
-  void* const moved = to.inner.resize(to.inner.context, pointer, size);
+  void* moved = to.inner.resize(to.inner.context, pointer, size);
+  if (moved == nullptr && make_room(size)) [[unlikely]]
+    moved = to.inner.resize(to.inner.context, pointer, size);
   forget_nested_allocations();
   if (moved != nullptr && local.untraced) {
     end_move_released(*thread, moving);

@@ -57,7 +57,7 @@ void release_copy(SnapshotData& data, void* copied) {
 int write(const char* path) {
   const Guarded guarded;
   SnapshotData data;
-  if (!take_snapshot_data(data)) return is_tracing() ? ENOMEM : ENODATA;
+  if (!take_snapshot_data(data)) return has_traces() ? ENOMEM : ENODATA;
   const int error = write_snapshot_now(data, path);
   release_snapshot_data(data);
   return error;
@@ -71,7 +71,10 @@ TracebackTables traceback_tables() {
 
 // Blocks of the heaps are in one map, whatever their domain.
 bool find_heap_block(std::uintptr_t address, Block& block) {
-  block = tables.shadow.peek(address);
+  {
+    const ProgramHold hold;
+    block = tables.shadow.peek(address);
+  }
   return block.record != kNoRecord || tables.blocks.peek(block_key(address, kNativeSpace), block);
 }
 

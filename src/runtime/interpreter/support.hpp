@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
+#include "runtime/container/append_only.hpp"
 #include "runtime/tracer/front_end.hpp"
 #include "runtime/tracer/hooked_allocator.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
@@ -15,10 +15,10 @@ namespace memtrace::runtime {
 
 // The tables that tracebacks are read from; they only grow.
 struct TracebackTables {
-  std::span<const std::string_view> texts;
-  std::span<const ModuleRecord> modules;
-  std::span<const CodeLocation> locations;
-  std::span<const NodeRecord> nodes;
+  TableItems<std::string_view> texts;
+  TableItems<ModuleRecord> modules;
+  TableItems<CodeLocation> locations;
+  TableItems<NodeRecord> nodes;
 };
 
 struct BlockTraceback {

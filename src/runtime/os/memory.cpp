@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
+#include "runtime/os/memory_limits.hpp"
+#include "runtime/os/own_mappings.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -27,26 +30,57 @@ std::size_t whole_pages(std::size_t size) {
 
 #ifdef MTRACE_THREAD_SANITIZER
 // ThreadSanitizer must learn that the same address is other memory now.
-long map_pages(std::size_t size) {
-  return reinterpret_cast<long>(mmap(nullptr, size, PROT_READ | PROT_WRITE, kPrivate, -1, 0));
+long map_pages(std::size_t size, int protection) {
+  return reinterpret_cast<long>(mmap(nullptr, size, protection, kPrivate, -1, 0));
 }
 void unmap_pages(void* memory, std::size_t size) {
   munmap(memory, size);
 }
 #else
-long map_pages(std::size_t size) {
-  return system_call(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE, kPrivate, -1, 0);
+long map_pages(std::size_t size, int protection) {
+  return system_call(SYS_mmap, nullptr, size, protection, kPrivate, -1, 0);
 }
 void unmap_pages(void* memory, std::size_t size) {
   system_call(SYS_munmap, memory, size);
 }
 #endif
 
+constinit std::atomic<bool> locks_future{false};
+
+// What can be read or written is backed by memory at once while the program locks what it maps.
+long map_unlocked_pages(std::size_t size) {
+  const long result = map_pages(size, PROT_NONE);
+  if (is_error(result)) return result;
+  system_call(SYS_munlock, result, size);
+  const long error = system_call(SYS_mprotect, result, size, PROT_READ | PROT_WRITE);
+  if (!is_error(error)) return result;
+  unmap_pages(reinterpret_cast<void*>(result), size);
+  return error;
+}
+
 }  // namespace
 
+void set_locks_future_memory(bool locks) {
+  locks_future.store(locks, std::memory_order_relaxed);
+}
+
 void* map_memory(std::size_t size) {
-  const long result = map_pages(whole_pages(size));
-  return is_error(result) ? nullptr : reinterpret_cast<void*>(result);
+  const std::size_t whole = whole_pages(size);
+  if (!may_map(whole)) {
+    note_refusal(0);
+    return nullptr;
+  }
+  const long result = locks_future.load(std::memory_order_relaxed)
+                          ? map_unlocked_pages(whole)
+                          : map_pages(whole, PROT_READ | PROT_WRITE);
+  if (is_error(result)) {
+    note_refusal(result);
+    return nullptr;
+  }
+  auto* const memory = reinterpret_cast<void*>(result);
+  if (add_own_mapping(reinterpret_cast<std::uintptr_t>(memory), whole)) return memory;
+  unmap_pages(memory, whole);
+  return nullptr;
 }
 
 void* map_backed_memory(std::size_t size) {
@@ -56,7 +90,10 @@ void* map_backed_memory(std::size_t size) {
 }
 
 void unmap_memory(void* memory, std::size_t size) {
-  if (memory != nullptr) unmap_pages(memory, whole_pages(size));
+  if (memory == nullptr) return;
+  // First: another thread may be given the addresses at once.
+  remove_own_mapping(reinterpret_cast<std::uintptr_t>(memory), whole_pages(size));
+  unmap_pages(memory, whole_pages(size));
 }
 
 void clear_memory(void* memory, std::size_t size) {

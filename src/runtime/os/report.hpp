@@ -12,6 +12,7 @@ enum class ReportKind : char {
   written = 'w',    // a snapshot has its name
   failed = 'f',     // a snapshot could not be written
   other_malloc = 'm',  // PATH, "" for the program, defines malloc and stands before the hooks
+  given_up = 'g',   // tracing has ended, or did not begin, for want of memory; PATH says why
 };
 
 // `descriptor_path` names a file that lines are appended to ("/proc/PID/fd/N" of `mtrace run`);

@@ -23,7 +23,7 @@ std::string_view build_id_of(const CanonicalModule& module);
 // A library that was loaded twice is one module.
 class CanonicalModules {
  public:
-  explicit CanonicalModules(std::span<const ModuleRecord> records) : records_(records) {}
+  explicit CanonicalModules(TableItems<ModuleRecord> records) : records_(records) {}
 
   // Once, before anything else. false where memory ran out.
   bool build();
@@ -40,7 +40,7 @@ class CanonicalModules {
   bool write_names();
   bool sort();
 
-  std::span<const ModuleRecord> records_;
+  TableItems<ModuleRecord> records_;
   MappedArray<char> names_;                // as text, one behind the other
   MappedArray<CanonicalModule> unsorted_;  // by record
   MappedArray<std::uint32_t> ids_;         // by record

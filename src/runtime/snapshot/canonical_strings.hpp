@@ -16,7 +16,7 @@ inline constexpr std::string_view kUnknownName = "<unknown>";
 // The modules' names, the texts that source lines use, and "<unknown>" where that is needed.
 class CanonicalStrings {
  public:
-  explicit CanonicalStrings(std::span<const std::string_view> texts) : texts_(texts) {}
+  explicit CanonicalStrings(TableItems<std::string_view> texts) : texts_(texts) {}
 
   // Once, before anything else. false where memory ran out.
   bool allocate() { return ids_.allocate(texts_.size()); }
@@ -42,7 +42,7 @@ class CanonicalStrings {
     std::uint32_t* id = nullptr;  // where its number goes
   };
 
-  std::span<const std::string_view> texts_;
+  TableItems<std::string_view> texts_;
   MappedArray<std::uint32_t> ids_;  // by text; before build(), whether it is used
   MappedArray<std::string_view> strings_;
   std::uint32_t unknown_name_ = kNoName;

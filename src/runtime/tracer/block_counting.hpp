@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/giving_up.hpp"
 
 namespace memtrace::runtime {
 
@@ -12,17 +13,23 @@ inline std::uintptr_t address_of(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
+// There is no memory to remember it.
+inline void drop_block(ThreadState& thread) {
+  ++thread.losses.dropped_blocks;
+  note_no_memory();
+}
+
 // Adds to what a record holds. The total traced memory is the caller's.
 [[gnu::always_inline]] inline void add_live(ThreadState& thread, RecordId id, Counter change) {
   Record* const record = thread.records.find_or_add(id);
-  if (record == nullptr) return;
+  if (record == nullptr) return note_no_memory();
   record->touch(traced_total.epoch.load(std::memory_order_relaxed));
   record->live += change;
 }
 
 [[gnu::always_inline]] inline void add_block(ThreadState& thread, const Block& block) {
   Record* const record = thread.records.find_or_add(block.record);
-  if (record == nullptr) return;
+  if (record == nullptr) return note_no_memory();
   const Counter change{block.size, 1};
   record->touch(traced_total.epoch.load(std::memory_order_relaxed));
   record->live += change;
@@ -65,7 +72,7 @@ inline std::uintptr_t address_of(const void* pointer) {
     add_block(thread, block);
     thread.traced.add(block.size);
   } else {
-    ++thread.losses.dropped_blocks;
+    drop_block(thread);
   }
   thread.announcement.leave();
 }

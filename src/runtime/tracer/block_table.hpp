@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/container/keyed_hash.hpp"
+#include "runtime/os/clock.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/os/memory.hpp"
 
@@ -70,19 +71,23 @@ class BlockTable {
     }
   }
 
+  // Where a thread stands still in a part of it, that part stays.
   void clear() {
+    constexpr std::int64_t kPatience = 20 * kMillisecond;
     for (Shard& shard : shards_) {
-      const Locked locked(shard.lock);
+      if (!shard.lock.lock_until(monotonic_time() + kPatience)) continue;
       unmap_memory(shard.items, shard.capacity * sizeof(Item));
       shard.items = nullptr;
       shard.capacity = 0;
       shard.set_size(0);
+      shard.lock.unlock();
     }
   }
-  [[nodiscard]] std::size_t used_memory() const {
-    std::size_t used = 0;
-    for (const Shard& shard : shards_) used += shard.capacity * sizeof(Item);
-    return used;
+  // Bytes of address space that clear() gives back.
+  [[nodiscard]] std::size_t mapped_memory() const {
+    std::size_t mapped = 0;
+    for (const Shard& shard : shards_) mapped += shard.mapped();
+    return mapped;
   }
 
   template <class Visit>
@@ -104,6 +109,9 @@ class BlockTable {
     std::size_t capacity = 0;  // a power of two
     std::atomic<std::size_t> used{0};
 
+    [[nodiscard]] std::size_t mapped() const {
+      return items == nullptr ? 0 : capacity * sizeof(Item);
+    }
     [[nodiscard]] std::size_t size() const { return used.load(std::memory_order_relaxed); }
     void set_size(std::size_t size) { used.store(size, std::memory_order_relaxed); }
   };

@@ -81,7 +81,7 @@ void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::siz
     add_block(thread, block);
     change += block.size;
   } else {
-    ++thread.losses.dropped_blocks;
+    drop_block(thread);
   }
   thread.traced.add(change);
   thread.announcement.leave();
@@ -91,7 +91,7 @@ void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer) 
   if (!thread.announcement.enter()) return;
   Block previous;
   if (is_known(moving) && !remember(address_of(pointer), moving.block, previous)) {
-    ++thread.losses.dropped_blocks;
+    drop_block(thread);
   }
   thread.announcement.leave();
 }
@@ -119,7 +119,7 @@ bool on_track(ThreadState& thread, std::uint32_t space, std::uint32_t domain,
     add_block(thread, block);
     thread.traced.add(change);
   } else {
-    ++thread.losses.dropped_blocks;
+    drop_block(thread);
   }
   thread.announcement.leave();
   return stored;
@@ -134,9 +134,35 @@ bool on_untrack(ThreadState& thread, std::uint32_t space, std::uintptr_t address
   return known;
 }
 
+namespace {
+
+// While a thread is announced, nobody takes the maps away.
+class Announced {
+ public:
+  explicit Announced(Announcement& announcement)
+      : announcement_(announcement),
+        was_inside_(announcement.is_inside()),
+        is_inside_(was_inside_ || announcement.enter_unless_stopped()) {}
+  ~Announced() {
+    if (is_inside_ && !was_inside_) announcement_.leave();
+  }
+  Announced(const Announced&) = delete;
+  Announced& operator=(const Announced&) = delete;
+  [[nodiscard]] bool is_inside() const { return is_inside_; }
+
+ private:
+  Announcement& announcement_;
+  bool was_inside_;
+  bool is_inside_;
+};
+
+}  // namespace
+
 void on_nested_release(void* pointer) {
   ThreadState* const thread = local.state;
   if (thread == nullptr) return;
+  const Announced announced(thread->announcement);
+  if (!announced.is_inside()) return;
   Block block = tables.shadow.take(address_of(pointer));
   const std::uint64_t key = block_key(address_of(pointer), kNativeSpace);
   if (block.record == kNoRecord && !tables.blocks.take_in_handler(key, block)) {

@@ -54,6 +54,14 @@ bool Announcement::enter_slowly() {
   }
 }
 
+bool Announcement::enter_unless_stopped() {
+  inside_.store(kInside, std::memory_order_relaxed);
+  full_barrier();
+  if ((gate.load(std::memory_order_acquire) & kGateStopped) == 0) return true;
+  leave();
+  return false;
+}
+
 void prepare_gate() {
   const long registered =
       system_call(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);

@@ -35,9 +35,16 @@ class Announcement {
       return true;
     return enter_slowly();
   }
+  // Where the thread may have been interrupted anywhere, and waits for nobody. false, and not
+  // entered, where tracing is off.
+  bool enter_unless_stopped();
   void leave() { inside_.store(kOutside, std::memory_order_release); }
 
   [[nodiscard]] bool is_inside() const { return inside_.load(std::memory_order_acquire) == kInside; }
+  // Also where it is parked there.
+  [[nodiscard]] bool may_be_inside() const {
+    return inside_.load(std::memory_order_acquire) != kOutside;
+  }
   // In the child of a fork, for threads that are no more.
   void forget() { inside_.store(kOutside, std::memory_order_relaxed); }
 

@@ -253,8 +253,4 @@ void InterpreterStacks::RetiredBlocks::free_all() {
   count_ = 0;
 }
 
-std::size_t InterpreterStacks::used_memory() const {
-  return known_.used_memory() + codes_.used_memory() + sizeof(*this);
-}
-
 }  // namespace memtrace::runtime

@@ -22,6 +22,8 @@ class InterpreterStacks {
  public:
   // Before tracing starts; false where there is no memory.
   bool prepare() { return known_.prepare(); }
+  // Undoes it, where tracing does not start after all.
+  void release() { known_.release(); }
   struct Configuration {
     std::uint32_t limit = 1;    // frames that are kept
     bool count_all = false;     // and whether those beyond are counted
@@ -61,7 +63,6 @@ class InterpreterStacks {
   // Then, with the interpreter's lock held: frees what was retired.
   void free_retired();
 
-  [[nodiscard]] std::size_t used_memory() const;
   template <class Visit>
   void for_each_lock(Visit&& visit) {
     visit(lock_);

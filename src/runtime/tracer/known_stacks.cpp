@@ -1,77 +1,105 @@
 #include "runtime/tracer/known_stacks.hpp"
 
+#include "runtime/os/mapped_array.hpp"
 #include "runtime/os/memory.hpp"
 
 namespace memtrace::runtime {
 
 bool KnownStacks::prepare() {
-  constexpr std::size_t kFirstCapacity = 4096;
-  if (table_.load(std::memory_order_relaxed) != nullptr) return true;
-  Table* const first = make_table(kFirstCapacity);
-  if (first == nullptr) return false;
-  table_.store(first, std::memory_order_release);
+  if (capacity_.load(std::memory_order_relaxed) != 0) return true;
+  if (!map_segment(0)) return false;
+  capacity_.store(kFirst, std::memory_order_release);
   return true;
+}
+
+bool KnownStacks::map_segment(std::size_t segment) {
+  if (segments_[segment].load(std::memory_order_relaxed) != nullptr) return true;
+  auto* const items = static_cast<Known*>(map_backed_memory(size_of(segment) * sizeof(Known)));
+  segments_[segment].store(items, std::memory_order_release);
+  return items != nullptr;
 }
 
 bool KnownStacks::put(std::uint64_t hash, RecordId record, std::uint32_t generation) {
   if (!make_room(generation)) return false;
-  put_into(table_.load(std::memory_order_relaxed), hash, record, generation);
+  put_into_place(hash, record, generation);
   return true;
 }
 
-KnownStacks::Table* KnownStacks::make_table(std::size_t capacity) {
-  auto* const table =
-      static_cast<Table*>(map_backed_memory(sizeof(Table) + capacity * sizeof(Known)));
-  if (table != nullptr) table->capacity = capacity;
-  return table;
-}
-
-void KnownStacks::put_into(Table* table, std::uint64_t hash, RecordId record,
-                           std::uint32_t generation) {
-  const std::size_t mask = table->capacity - 1;
+void KnownStacks::put_into_place(std::uint64_t hash, RecordId record, std::uint32_t generation) {
+  const std::size_t mask = capacity_.load(std::memory_order_relaxed) - 1;
   std::size_t place = (hash >> 1) & mask;
-  while (table->items()[place].hash.load(std::memory_order_relaxed) != 0) {
-    place = (place + 1) & mask;
-  }
-  Known& known = table->items()[place];
-  known.record = record;
+  while (at(place).hash.load(std::memory_order_relaxed) != 0) place = (place + 1) & mask;
+  Known& known = at(place);
+  known.record.store(record, std::memory_order_relaxed);
   known.generation = generation;
   known.hash.store(hash, std::memory_order_release);
-  ++table->used;
+  ++used_;
+}
+
+std::size_t KnownStacks::count_alive(std::uint32_t generation) const {
+  std::size_t alive = 0;
+  for (std::size_t place = 0; place < capacity_.load(std::memory_order_relaxed); ++place) {
+    const Known& known = at(place);
+    const bool is_empty = known.hash.load(std::memory_order_relaxed) == 0;
+    if (!is_empty && known.generation == generation) ++alive;
+  }
+  return alive;
 }
 
 bool KnownStacks::make_room(std::uint32_t generation) {
-  Table* const table = table_.load(std::memory_order_relaxed);
-  if (table->used * 2 < table->capacity) return true;
-  std::size_t alive = 0;
-  for (std::size_t place = 0; place < table->capacity; ++place) {
-    if (table->items()[place].generation == generation) ++alive;
-  }
-  Table* const larger =
-      make_table(alive * 4 < table->capacity ? table->capacity : table->capacity * 2);
-  if (larger == nullptr) return table->used + 1 < table->capacity;
-  for (std::size_t place = 0; place < table->capacity; ++place) {
-    const Known& known = table->items()[place];
+  const std::size_t capacity = capacity_.load(std::memory_order_relaxed);
+  if (used_ * 2 < capacity) return true;
+  const std::size_t alive = count_alive(generation);
+  const std::size_t next = segment_of(capacity);
+  const bool grows = alive * 4 >= capacity && next < kMostSegments && map_segment(next);
+  const bool helps = grows || alive < used_;
+  return (helps && put_in_order(alive, grows ? capacity * 2 : capacity, generation)) ||
+         used_ + 1 < capacity;
+}
+
+// Takes the living ones out, and puts them where they belong now.
+bool KnownStacks::put_in_order(std::size_t alive, std::size_t capacity, std::uint32_t generation) {
+  MappedArray<Alive> living;
+  if (!living.allocate(alive)) return false;
+  std::size_t taken = 0;
+  for (std::size_t place = 0; place < capacity_.load(std::memory_order_relaxed); ++place) {
+    const Known& known = at(place);
     const std::uint64_t hash = known.hash.load(std::memory_order_relaxed);
-    if (hash != 0 && known.generation == generation) {
-      put_into(larger, hash, known.record, generation);
-    }
+    if (hash == 0 || known.generation != generation) continue;
+    living[taken++] = {hash, known.record.load(std::memory_order_relaxed)};
   }
-  table_.store(larger, std::memory_order_release);
+  version_.fetch_add(1, std::memory_order_acq_rel);
+  forget_all();
+  capacity_.store(capacity, std::memory_order_release);
+  for (const Alive& known : living) put_into_place(known.hash, known.record, generation);
+  version_.fetch_add(1, std::memory_order_release);
   return true;
 }
 
-void KnownStacks::clear() {
-  Table* const table = table_.load(std::memory_order_relaxed);
-  if (table == nullptr || table->used == 0) return;
-  const std::size_t capacity = table->capacity;
-  clear_memory(table, sizeof(Table) + capacity * sizeof(Known));
-  table->capacity = capacity;
+void KnownStacks::forget_all() {
+  for (std::size_t place = 0; place < capacity_.load(std::memory_order_relaxed); ++place) {
+    at(place).hash.store(0, std::memory_order_relaxed);
+  }
+  used_ = 0;
 }
 
-std::size_t KnownStacks::used_memory() const {
-  const Table* const table = table_.load(std::memory_order_relaxed);
-  return table == nullptr ? 0 : 2 * table->capacity * sizeof(Known);
+void KnownStacks::clear() {
+  if (used_ == 0) return;
+  for (std::size_t segment = 0; segment < kMostSegments; ++segment) {
+    clear_memory(segments_[segment].load(std::memory_order_relaxed),
+                 size_of(segment) * sizeof(Known));
+  }
+  used_ = 0;
+}
+
+void KnownStacks::release() {
+  for (std::size_t segment = 0; segment < kMostSegments; ++segment) {
+    unmap_memory(segments_[segment].load(std::memory_order_relaxed),
+                 size_of(segment) * sizeof(Known));
+    segments_[segment].store(nullptr, std::memory_order_relaxed);
+  }
+  capacity_.store(0, std::memory_order_relaxed);
+  used_ = 0;
 }
 
 }  // namespace memtrace::runtime

@@ -1,7 +1,9 @@
 // Stacks that were seen before, by a strong hash, each with its record.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,49 +11,80 @@
 
 namespace memtrace::runtime {
 
-// A hash table that is replaced by a larger one as it fills. Found without a lock; put() under its
-// owner's.
+// A hash table that grows where it lies, segment by segment: nothing is ever replaced, so that
+// nobody can be reading what is given back. Found without a lock; all else under its owner's.
 class KnownStacks {
  public:
   // Before tracing starts; false where there is no memory.
   bool prepare();
-  // kNoRecord where it is not known. Hashes are never 0.
+  // kNoRecord where it is not known, or, without the owner's lock, where the table is being put in
+  // order. Hashes are never 0.
   [[nodiscard]] RecordId find(std::uint64_t hash) const {
-    return find(table_.load(std::memory_order_acquire), hash);
+    const std::uint32_t version = version_.load(std::memory_order_acquire);
+    const RecordId found = look_up(hash);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const bool is_sure = version % 2 == 0 && version_.load(std::memory_order_relaxed) == version;
+    return is_sure ? found : kNoRecord;
   }
-  // Stacks of other generations are not found any more: when room is needed they are left behind.
+  // Stacks of other generations are not found any more: when room is needed they go.
   bool put(std::uint64_t hash, RecordId record, std::uint32_t generation);
   // Forgets all. Nobody may be in find() meanwhile.
   void clear();
-  [[nodiscard]] std::size_t used_memory() const;
+  // The same, and gives back what prepare() took.
+  void release();
 
  private:
   struct Known {
     std::atomic<std::uint64_t> hash;  // 0: empty; written last
-    RecordId record;
+    std::atomic<RecordId> record;
     std::uint32_t generation;
   };
-  // Those that were replaced stay: somebody may be reading them. All together are twice the last.
-  struct Table {
-    std::size_t capacity;  // a power of two
-    std::size_t used;
-    [[nodiscard]] Known* items() { return reinterpret_cast<Known*>(this + 1); }
+  struct Alive {
+    std::uint64_t hash = 0;
+    RecordId record = kNoRecord;
   };
 
-  [[nodiscard]] static RecordId find(Table* table, std::uint64_t hash) {
-    const std::size_t mask = table->capacity - 1;
-    for (std::size_t place = (hash >> 1) & mask;; place = (place + 1) & mask) {
-      const Known& known = table->items()[place];
-      const std::uint64_t present = known.hash.load(std::memory_order_acquire);
-      if (present == hash) return known.record;
-      if (present == 0) return kNoRecord;
-    }
-  }
-  static Table* make_table(std::size_t capacity);
-  static void put_into(Table* table, std::uint64_t hash, RecordId record, std::uint32_t generation);
-  bool make_room(std::uint32_t generation);
+  static constexpr unsigned kFirstBits = 12;
+  static constexpr std::size_t kFirst = std::size_t{1} << kFirstBits;
+  static constexpr std::size_t kMostSegments = kRecordIdBits + 2 - kFirstBits;
 
-  std::atomic<Table*> table_{nullptr};
+  // Each segment but the second is as long as all before it.
+  static std::size_t segment_of(std::size_t place) {
+    return static_cast<std::size_t>(std::bit_width(place >> kFirstBits));
+  }
+  static std::size_t begin_of(std::size_t segment) {
+    return segment == 0 ? 0 : kFirst << (segment - 1);
+  }
+  static std::size_t size_of(std::size_t segment) {
+    return segment == 0 ? kFirst : begin_of(segment);
+  }
+  [[nodiscard]] Known& at(std::size_t place) const {
+    const std::size_t segment = segment_of(place);
+    return segments_[segment].load(std::memory_order_acquire)[place - begin_of(segment)];
+  }
+  [[nodiscard]] RecordId look_up(std::uint64_t hash) const {
+    const std::size_t capacity = capacity_.load(std::memory_order_acquire);
+    std::size_t place = hash >> 1;
+    // Somebody may be moving what is looked for away from under this.
+    for (std::size_t seen = 0; seen < capacity; ++seen, ++place) {
+      const Known& known = at(place & (capacity - 1));
+      const std::uint64_t present = known.hash.load(std::memory_order_acquire);
+      if (present == hash) return known.record.load(std::memory_order_relaxed);
+      if (present == 0) break;
+    }
+    return kNoRecord;
+  }
+  bool map_segment(std::size_t segment);
+  bool make_room(std::uint32_t generation);
+  [[nodiscard]] std::size_t count_alive(std::uint32_t generation) const;
+  bool put_in_order(std::size_t alive, std::size_t capacity, std::uint32_t generation);
+  void put_into_place(std::uint64_t hash, RecordId record, std::uint32_t generation);
+  void forget_all();
+
+  std::array<std::atomic<Known*>, kMostSegments> segments_{};
+  std::atomic<std::size_t> capacity_{0};  // a power of two
+  std::size_t used_ = 0;
+  std::atomic<std::uint32_t> version_{0};  // odd: being put in order
 };
 
 }  // namespace memtrace::runtime

@@ -1,6 +1,6 @@
 #include "runtime/tracer/mapping_events.hpp"
 
-#include "runtime/tracer/events.hpp"
+#include "runtime/tracer/block_counting.hpp"
 #include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
@@ -38,7 +38,7 @@ std::int64_t cut(ThreadState& thread, std::uintptr_t begin, std::size_t size) {
 std::int64_t add(ThreadState& thread, std::uintptr_t begin, std::size_t size, RecordId record) {
   const std::size_t whole = whole_pages(size);
   if (record == kNoRecord || !mapping_table.add({begin, begin + whole, record})) {
-    ++thread.losses.dropped_blocks;
+    drop_block(thread);
     return 0;
   }
   const Counter one{static_cast<std::int64_t>(whole), 1};

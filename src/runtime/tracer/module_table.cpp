@@ -46,17 +46,12 @@ CodeLocation ModuleTable::locate(std::uintptr_t pc, bool exact, std::uint32_t ge
 }
 
 std::uint32_t ModuleTable::module_of(const LoadedModule& found, std::uint32_t generation) {
-  const std::uint64_t hash = scatter(found.begin, generation);
-  const std::uint32_t known = loaded_by_address_.find(hash, [&](std::uint32_t id) {
-    return loaded_[id].begin == found.begin && loaded_[id].generation == generation;
-  });
-  if (known != IdIndex::kNotFound) return loaded_[known].module;
+  Loaded& loaded = loaded_[scatter(found.begin) % loaded_.size()];
+  if (loaded.begin == found.begin && loaded.generation == generation) return loaded.module;
   const std::uint32_t module = add(found);
-  const std::uint32_t id = loaded_.size();
-  if (module != kNoModule &&
-      loaded_.push_back({found.begin, found.map->l_addr, generation, module})) {
-    loaded_by_address_.add(hash, id);
-  }
+  if (module == kNoModule) return module;
+  biases_[module] = found.map->l_addr;
+  loaded = {found.begin, generation, module};
   return module;
 }
 
@@ -71,17 +66,16 @@ std::uint32_t ModuleTable::add(const LoadedModule& found) {
   if (known != IdIndex::kNotFound) return known;
   module.path = copy_path(path_);
   const std::uint32_t id = modules_.size();
-  if (module.path == nullptr || !modules_.push_back(module)) return kNoModule;
+  if (module.path == nullptr || (biases_.size() == id && !biases_.push_back(0))) return kNoModule;
+  if (!modules_.push_back(module)) return kNoModule;
   modules_by_content_.add(hash, id);
   return id;
 }
 
 std::uintptr_t ModuleTable::address_of(const CodeLocation& location) const {
+  if (location.kind == CodeLocation::Kind::source) return 0;
   if (location.module == kNoModule) return location.offset;
-  for (std::uint32_t id = loaded_.size(); id-- > 0;) {
-    if (loaded_[id].module == location.module) return location.offset + loaded_[id].bias;
-  }
-  return 0;
+  return location.offset + biases_[location.module];
 }
 
 const char* ModuleTable::copy_path(const char* path) {
@@ -90,20 +84,14 @@ const char* ModuleTable::copy_path(const char* path) {
   const std::size_t size = std::strlen(path) + 1;
   if (size > text_room_) {
     text_ = static_cast<char*>(map_memory(kTextAtOnce));
+    text_room_ = text_ == nullptr ? 0 : kTextAtOnce;
     if (text_ == nullptr) return nullptr;
-    text_room_ = kTextAtOnce;
-    text_mapped_ += kTextAtOnce;
   }
   char* const copy = text_;
   std::memcpy(copy, path, size);
   text_ += size;
   text_room_ -= size;
   return copy;
-}
-
-std::size_t ModuleTable::used_memory() const {
-  return modules_.used_memory() + loaded_.used_memory() + text_mapped_ +
-         modules_by_content_.used_memory() + loaded_by_address_.used_memory();
 }
 
 }  // namespace memtrace::runtime

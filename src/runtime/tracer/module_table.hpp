@@ -1,6 +1,7 @@
 // The shared objects that frames lie in.
 #pragma once
 
+#include <array>
 #include <climits>
 #include <cstdint>
 
@@ -19,18 +20,17 @@ class ModuleTable {
   // seen first: a later dlclose() harms nothing.
   CodeLocation locate(std::uintptr_t pc, bool exact, std::uint32_t generation);
 
-  // Where it is in memory, or was when its module was last loaded. 0: nowhere.
+  // Where it is in memory, or was when its module was last loaded.
   [[nodiscard]] std::uintptr_t address_of(const CodeLocation& location) const;
 
   [[nodiscard]] const AppendOnly<ModuleRecord>& modules() const { return modules_; }
-  [[nodiscard]] std::size_t used_memory() const;
 
  private:
   static constexpr std::uint32_t kMostModules = 1U << 20;
 
+  // Which module lies where, in a generation.
   struct Loaded {
     std::uintptr_t begin = 0;
-    std::uintptr_t bias = 0;
     std::uint32_t generation = 0;
     std::uint32_t module = kNoModule;
   };
@@ -41,12 +41,13 @@ class ModuleTable {
 
   AppendOnly<ModuleRecord> modules_{kMostModules};
   IdIndex modules_by_content_;
-  AppendOnly<Loaded> loaded_{kMostModules};
-  IdIndex loaded_by_address_;
+  AppendOnly<std::uintptr_t> biases_{kMostModules};  // of each module, where it was last loaded
+  // What was lately asked for: each dlclose() begins a generation, and nothing of an earlier one is
+  // to be kept.
+  std::array<Loaded, 256> loaded_{};
   char path_[PATH_MAX] = {};  // not on the stack, which may be a coroutine's
   char* text_ = nullptr;      // room for paths
   std::size_t text_room_ = 0;
-  std::size_t text_mapped_ = 0;
 };
 
 }  // namespace memtrace::runtime

@@ -1,5 +1,7 @@
 #include "runtime/tracer/record_shard.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "runtime/os/memory.hpp"
@@ -7,12 +9,23 @@
 namespace memtrace::runtime {
 
 template <class Item>
+bool Shard<Item>::make_room(std::size_t chunk) {
+  constexpr std::size_t kFirstRoom = 512;
+  if (chunk < room_) return true;
+  const std::size_t room = std::max({kFirstRoom, 2 * room_, std::bit_ceil(chunk + 1)});
+  auto** const larger = static_cast<Item**>(map_memory(room * sizeof(Item*)));
+  if (larger == nullptr) return false;
+  if (room_ > 0) std::memcpy(larger, chunks_, room_ * sizeof(Item*));
+  unmap_memory(chunks_, room_ * sizeof(Item*));
+  chunks_ = larger;
+  room_ = room;
+  return true;
+}
+
+template <class Item>
 Item* Shard<Item>::add(RecordId id) {
   constexpr std::size_t kChunksAtOnce = 16;
-  if (chunks_ == nullptr) {
-    chunks_ = static_cast<Item**>(map_memory(kChunks * sizeof(Item*)));
-    if (chunks_ == nullptr) return nullptr;
-  }
+  if (!make_room(id >> kChunkBits)) return nullptr;
   if (spare_chunks_ == 0) {
     spare_ = static_cast<Item*>(map_memory(kChunksAtOnce * kChunkMemory));
     if (spare_ == nullptr) return nullptr;
@@ -21,7 +34,6 @@ Item* Shard<Item>::add(RecordId id) {
   chunks_[id >> kChunkBits] = spare_;
   spare_ += kChunkRecords;
   --spare_chunks_;
-  ++chunk_count_;
   chunk_end_ = std::max<std::size_t>(chunk_end_, (id >> kChunkBits) + 1);
   return chunks_[id >> kChunkBits] + (id & (kChunkRecords - 1));
 }

@@ -41,7 +41,7 @@ class Shard {
  public:
   // nullptr where the kernel gives no memory.
   Item* find_or_add(RecordId id) {
-    if (chunks_ != nullptr) [[likely]] {
+    if (id >> kChunkBits < room_) [[likely]] {
       Item* const chunk = chunks_[id >> kChunkBits];
       if (chunk != nullptr) [[likely]]
         return chunk + (id & (kChunkRecords - 1));
@@ -64,18 +64,17 @@ class Shard {
 
   // All counters become zero.
   void clear();
-  [[nodiscard]] std::size_t used_memory() const { return chunk_count_ * kChunkMemory; }
 
  private:
   static constexpr unsigned kChunkBits = 8;
   static constexpr std::uint32_t kChunkRecords = 1U << kChunkBits;
   static constexpr std::size_t kChunkMemory = kChunkRecords * sizeof(Item);
-  static constexpr std::size_t kChunks = std::size_t{1} << (kRecordIdBits - kChunkBits);
 
   [[gnu::noinline, gnu::cold]] Item* add(RecordId id);
+  bool make_room(std::size_t chunk);
 
-  Item** chunks_ = nullptr;  // [kChunks], committed as it is touched
-  std::size_t chunk_count_ = 0;
+  Item** chunks_ = nullptr;  // [room_]
+  std::size_t room_ = 0;
   std::size_t chunk_end_ = 0;  // after the last one that is there
   Item* spare_ = nullptr;      // memory that is mapped in larger pieces
   std::size_t spare_chunks_ = 0;

@@ -31,8 +31,8 @@ class SampledBlocks {
   bool take(std::uintptr_t address, SampledBlock& block);
   bool peek(std::uintptr_t address, SampledBlock& block) { return blocks_.peek(address, block); }
   void clear();
-
-  [[nodiscard]] std::size_t used_memory() const { return blocks_.used_memory(); }
+  // Bytes of address space that clear() gives back.
+  [[nodiscard]] std::size_t mapped_memory() const { return blocks_.mapped_memory(); }
 
   // Around a fork.
   template <class Visit>

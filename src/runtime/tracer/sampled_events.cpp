@@ -4,6 +4,7 @@
 #include "runtime/os/clock.hpp"
 #include "runtime/os/floating_point.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/giving_up.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
@@ -23,10 +24,10 @@ std::uintptr_t address_of(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
-bool add_sample(ThreadState& thread, const SampledBlock& block) {
+void add_sample(ThreadState& thread, const SampledBlock& block) {
   Record* const record = thread.records.find_or_add(block.record);
   VarianceRecord* const variances = thread.variances.find_or_add(block.record);
-  if (record == nullptr || variances == nullptr) return false;
+  if (record == nullptr || variances == nullptr) return note_no_memory();
   const Variance variance = sampling_variance(block.size, rate_now());
   record->touch(epoch_now());
   variances->touch(epoch_now());
@@ -35,14 +36,13 @@ bool add_sample(ThreadState& thread, const SampledBlock& block) {
   variances->live += variance;
   variances->total += variance;
   thread.traced.add(block.weight.size);
-  return true;
 }
 
 void subtract_sample(ThreadState& thread, const SampledBlock& block) {
   const OwnFloatingPoint own;
   Record* const record = thread.records.find_or_add(block.record);
   VarianceRecord* const variances = thread.variances.find_or_add(block.record);
-  if (record == nullptr || variances == nullptr) return;
+  if (record == nullptr || variances == nullptr) return note_no_memory();
   record->touch(epoch_now());
   variances->touch(epoch_now());
   record->live = record->live - block.weight;
@@ -90,6 +90,7 @@ void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
     add_sample(thread, block);
   } else {
     thread.losses.dropped_blocks += static_cast<std::uint64_t>(block.weight.count);
+    note_no_memory();
   }
   thread.announcement.leave();
 }

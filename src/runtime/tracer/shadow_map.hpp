@@ -9,6 +9,7 @@
 // read without a lock, and neighbours in the heap are neighbours in the map.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -27,9 +28,6 @@ struct Block {
 
 class ShadowMap {
  public:
-  // Before tracing starts; false where there is no address space.
-  bool prepare();
-
   // Larger blocks would leave most of the map's pages almost empty.
   static constexpr std::size_t kSmall = 1024;  // bytes
 
@@ -64,8 +62,9 @@ class ShadowMap {
     clear(slot);
     return block;
   }
+  // Of any address at all.
   [[nodiscard]] Block peek(std::uintptr_t address) const {
-    const std::uint32_t* const slot = find(address);
+    const std::uint32_t* const slot = address % kGranule == 0 ? find_far(address) : nullptr;
     return slot == nullptr ? Block{} : read(slot);
   }
 
@@ -76,18 +75,27 @@ class ShadowMap {
 
   // Forgets all blocks. The gate must be held.
   void clear_all();
-  [[nodiscard]] std::size_t used_memory() const;
+  // The same, and gives back the address space, too. Nobody may be in the middle of a section.
+  void release_all();
+  // Bytes of address space that release_all() gives back.
+  [[nodiscard]] std::size_t mapped_memory() const;
   // Around a fork.
   Lock& lock() { return lock_; }
 
  private:
   static constexpr std::size_t kGranule = 16;
   static constexpr unsigned kAddressBits = 47;
-  static constexpr unsigned kChunkBits = 26;  // a chunk maps 64 MiB of addresses
+  static constexpr unsigned kChunkBits = 22;  // a chunk maps 4 MiB of addresses
   static constexpr std::size_t kChunkSlots = (std::size_t{1} << kChunkBits) / kGranule;
   // The second granule of a chunk's last block is in the next chunk, its slot at the end of this.
   static constexpr std::size_t kChunkMemory = (kChunkSlots + 1) * sizeof(std::uint32_t);
   static constexpr std::size_t kChunks = std::size_t{1} << (kAddressBits - kChunkBits);
+  static constexpr unsigned kStretchBits = 34;  // a stretch is 16 GiB of addresses
+  static constexpr std::size_t kPlaces = std::size_t{1} << (kStretchBits - kChunkBits);
+  // By address: the chunks of a stretch, and the stretches.
+  using Stretch = std::array<std::atomic<std::uint32_t*>, kPlaces>;
+  using Stretches =
+      std::array<std::atomic<Stretch*>, std::size_t{1} << (kAddressBits - kStretchBits)>;
   static constexpr unsigned kSizeBits = 5;
   static constexpr std::uint32_t kSizeMask = (1U << kSizeBits) - 1;
   static constexpr std::uint32_t kLongestInFirstSlot = kGranule;
@@ -95,13 +103,23 @@ class ShadowMap {
   static_assert(kRecordIdBits + kSizeBits == 32);
 
   static std::size_t slot_index(std::uintptr_t address) { return address / kGranule % kChunkSlots; }
-  [[nodiscard]] std::uint32_t* find(std::uintptr_t address) const {
-    if (chunks_ == nullptr || address >> kAddressBits != 0 || address % kGranule != 0) {
-      return nullptr;
-    }
-    std::uint32_t* const chunk = chunks_[address >> kChunkBits].load(std::memory_order_acquire);
-    return chunk == nullptr ? nullptr : chunk + slot_index(address);
+  static std::size_t place_of(std::uintptr_t address) {
+    return address >> kChunkBits & (kPlaces - 1);
   }
+  // What near_ holds of a chunk: its slots, and above them, where they have no bits, which stretch
+  // it is in, as a complement, so that zero is of none.
+  static std::uint64_t near_entry(const std::uint32_t* chunk, std::uintptr_t address) {
+    return ~(reinterpret_cast<std::uintptr_t>(chunk) | address >> kStretchBits << kAddressBits);
+  }
+  [[nodiscard]] std::uint32_t* find(std::uintptr_t address) const {
+    if (address % kGranule != 0) return nullptr;
+    const std::uintptr_t entry = near_[place_of(address)].load(std::memory_order_acquire);
+    const std::uintptr_t chunk = ~entry ^ address >> kStretchBits << kAddressBits;
+    if (chunk >> kAddressBits != 0) [[unlikely]]
+      return find_far(address);
+    return reinterpret_cast<std::uint32_t*>(chunk) + slot_index(address);
+  }
+  [[gnu::noinline, gnu::cold]] std::uint32_t* find_far(std::uintptr_t address) const;
   std::uint32_t* find_or_add(std::uintptr_t address) {
     std::uint32_t* const slot = find(address);
     return slot != nullptr ? slot : add(address);
@@ -130,9 +148,13 @@ class ShadowMap {
     std::uint32_t* slots = nullptr;
     std::uintptr_t first_address = 0;
   };
-  std::atomic<std::uint32_t*>* chunks_ = nullptr;  // [kChunks], committed as it is touched
-  AppendOnly<Chunk> present_{kChunks};             // those that are there
-  Lock lock_{LockRank::shadow_map};                                      // of adding one
+  // The first chunk that came to each place of a stretch: in nearly all programs all of them, which
+  // are found with one load. A heap of more than a stretch, or one that two stretches share, has
+  // others behind, in the tables of all.
+  std::array<std::atomic<std::uint64_t>, kPlaces> near_{};
+  std::atomic<Stretches*> stretches_{nullptr};
+  AppendOnly<Chunk> present_{kChunks};  // those that are there
+  Lock lock_{LockRank::shadow_map};     // of adding one
 };
 
 template <class Visit>

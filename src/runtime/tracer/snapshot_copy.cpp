@@ -142,7 +142,7 @@ std::size_t finish_rows(SnapshotData& data, std::span<SnapshotRow> rows) {
 bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
   const TracebackTable& tracebacks = tables.tracebacks;
   constexpr std::int64_t kPatience = 200 * kMillisecond;
-  if (!is_tracing() || !tracer.lock.lock_until(monotonic_time() + kPatience)) return false;
+  if (!has_traces() || !tracer.lock.lock_until(monotonic_time() + kPatience)) return false;
   const Settings settings = tracer.settings;
   tracer.lock.unlock();
   const OwnFloatingPoint own;

@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/container/append_only.hpp"
+
 namespace memtrace::runtime {
 
 inline constexpr std::uint32_t kNoModule = 0xFFFFFFFF;
@@ -104,14 +106,14 @@ inline constexpr std::uint32_t kMmapDomain = 2;
 // No block is ever in it: stacks of the machine that interpreters' are made of.
 inline constexpr std::uint32_t kNoDomain = 0x7FFFFFFF;
 
-// The tables are append-only and may grow while it is written; the spans end where they ended at
+// The tables are append-only and may grow while it is written; their items end where they ended at
 // the moment of the snapshot. Rows are a copy, in any order, a (node, domain) may come
 // several times.
 struct SnapshotData {
-  std::span<const ModuleRecord> modules;
-  std::span<const std::string_view> texts;  // in UTF-8, names of source lines
-  std::span<const CodeLocation> locations;
-  std::span<const NodeRecord> nodes;
+  TableItems<ModuleRecord> modules;
+  TableItems<std::string_view> texts;  // in UTF-8, names of source lines
+  TableItems<CodeLocation> locations;
+  TableItems<NodeRecord> nodes;
   std::span<const SnapshotRow> rows;
   std::span<const BlockGroup> groups;       // of the same moment, where they are wanted
   std::span<const TimelinePoint> timeline;  // oldest first

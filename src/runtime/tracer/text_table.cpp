@@ -42,7 +42,6 @@ const char* TextTable::copy(std::string_view text) {
     room_ = static_cast<char*>(map_memory(size));
     room_size_ = room_ == nullptr ? 0 : size;
     if (room_ == nullptr) return nullptr;
-    mapped_ += size;
   }
   char* const copied = room_;
   std::memcpy(copied, text.data(), text.size());

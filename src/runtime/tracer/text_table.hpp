@@ -16,9 +16,6 @@ class TextTable {
   std::uint32_t id_of(std::string_view text);
 
   [[nodiscard]] const AppendOnly<std::string_view>& texts() const { return texts_; }
-  [[nodiscard]] std::size_t used_memory() const {
-    return texts_.used_memory() + texts_by_content_.used_memory() + mapped_;
-  }
 
  private:
   static constexpr std::uint32_t kMostTexts = 1U << 26;
@@ -29,7 +26,6 @@ class TextTable {
   IdIndex texts_by_content_;
   char* room_ = nullptr;
   std::size_t room_size_ = 0;
-  std::size_t mapped_ = 0;
 };
 
 }  // namespace memtrace::runtime

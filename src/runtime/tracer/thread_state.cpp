@@ -174,11 +174,6 @@ void return_shared_state(ThreadState& state) {
   ending_lock.unlock();
 }
 
-std::size_t thread_state_memory(const ThreadState& state) {
-  // The stack cache is what a state's memory begins with.
-  return resident_memory(state.stacks, sizeof(StateMemory));
-}
-
 bool prepare_threads() {
   if (!has_key) has_key = pthread_key_create(&key, detach) == 0;
   return has_key;
@@ -211,6 +206,13 @@ bool hold_others_for_fork(std::int64_t deadline) {
 bool are_others_outside() {
   for (const ThreadState* state = all_states; state != nullptr; state = state->next) {
     if (state != local.state && state->announcement.is_inside()) return false;
+  }
+  return true;
+}
+
+bool are_all_outside() {
+  for (const ThreadState* state = all_states; state != nullptr; state = state->next) {
+    if (state->announcement.may_be_inside()) return false;
   }
   return true;
 }

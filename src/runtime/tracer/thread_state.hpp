@@ -81,9 +81,6 @@ extern constinit thread_local ThreadLocal local [[gnu::tls_model("initial-exec")
 ThreadState* attach_thread();
 void return_shared_state(ThreadState& state);
 
-// Bytes that one state and its caches use.
-std::size_t thread_state_memory(const ThreadState& state);
-
 // Before tracing starts; false where the process has no thread-specific keys left.
 bool prepare_threads();
 
@@ -111,6 +108,8 @@ Lock& ending_thread_lock();
 Lock& threads_lock();
 bool hold_others_for_fork(std::int64_t deadline);
 bool are_others_outside();
+// With the program held: whether nobody, this thread included, is in the middle of a section.
+bool are_all_outside();
 void release_others_in_parent();
 void release_others_in_child();
 

@@ -43,6 +43,14 @@ bool TracebackTable::prepare() {
   return nodes_.push_back({}) && first_children_.push_back(0) && records_.push_back({});
 }
 
+void TracebackTable::release() {
+  const Locked locked(lock_);
+  known_.release();
+  nodes_.clear();
+  first_children_.clear();
+  records_.clear();
+}
+
 RecordId TracebackTable::record_of(std::span<const UnwoundFrame> frames, bool truncated,
                                    std::uint32_t domain) {
   const std::uint32_t generation = code_generation.addresses.load(std::memory_order_acquire);
@@ -125,17 +133,17 @@ std::uint32_t TracebackTable::node_of(std::uint32_t parent, std::uint32_t locati
   const std::uint32_t first = first_children_[parent];
   if (first != 0 && nodes_[first].location == location) return first;
   const NodeRecord node{parent, location};
+  // Before the node is there: one that has none is never seen.
+  const bool has_room = first_children_.size() > nodes_.size() || first_children_.push_back(0);
+  if (!has_room) return IdIndex::kNotFound;
   if (first != 0) {
     const auto is_equal = [&](const NodeRecord& other) {
       return other.parent == parent && other.location == location;
     };
-    const std::uint32_t id =
-        find_or_append(nodes_, other_children_, scatter(parent, location), node, is_equal);
-    if (first_children_.size() < nodes_.size()) first_children_.push_back(0);
-    return id;
+    return find_or_append(nodes_, other_children_, scatter(parent, location), node, is_equal);
   }
   const std::uint32_t id = nodes_.size();
-  if (!nodes_.push_back(node) || !first_children_.push_back(0)) return IdIndex::kNotFound;
+  if (!nodes_.push_back(node)) return IdIndex::kNotFound;
   first_children_[parent] = id;
   return id;
 }
@@ -149,13 +157,6 @@ RecordId TracebackTable::record_of(const RecordKey& key) {
                               other.all_frames == key.all_frames;
                      });
   return id == IdIndex::kNotFound ? kNoRecord : id;
-}
-
-std::size_t TracebackTable::used_memory() const {
-  return known_.used_memory() + modules_.used_memory() + texts_.used_memory() +
-         locations_.used_memory() + nodes_.used_memory() + records_.used_memory() +
-         locations_by_content_.used_memory() + first_children_.used_memory() +
-         other_children_.used_memory() + records_by_content_.used_memory();
 }
 
 }  // namespace memtrace::runtime

@@ -31,6 +31,8 @@ class TracebackTable {
  public:
   // Before tracing starts; false where there is no memory.
   bool prepare();
+  // Undoes it, where tracing does not start after all.
+  void release();
 
   // The record of a traceback (most recent frame first) in a domain. Known ones are found without a
   // lock, by a 64-bit keyed hash of their addresses; a new one costs about a microsecond. kNoRecord
@@ -53,7 +55,6 @@ class TracebackTable {
   [[nodiscard]] const AppendOnly<CodeLocation>& locations() const { return locations_; }
   [[nodiscard]] const AppendOnly<NodeRecord>& nodes() const { return nodes_; }
   [[nodiscard]] const AppendOnly<RecordKey>& records() const { return records_; }
-  [[nodiscard]] std::size_t used_memory() const;
 
   // Around a fork.
   Lock& lock() { return lock_; }

@@ -6,10 +6,14 @@
 
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/os/clock.hpp"
+#include "runtime/os/memory_limits.hpp"
+#include "runtime/os/own_mappings.hpp"
+#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/code_generation.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/gate.hpp"
+#include "runtime/tracer/giving_up.hpp"
 #include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/mapping_events.hpp"
@@ -17,7 +21,6 @@
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer_state.hpp"
-#include "runtime/unwind/shared_rows.hpp"
 
 namespace memtrace::runtime {
 
@@ -33,18 +36,30 @@ bool prepare_tables() {
   if (is_prepared) return true;
   prepare_hash_keys();
   prepare_gate();
-  is_prepared = prepare_threads() && tables.shadow.prepare() && tables.tracebacks.prepare() &&
-                interpreter_stacks.prepare();
+  is_prepared = prepare_threads() && tables.tracebacks.prepare() && interpreter_stacks.prepare();
+  if (!is_prepared) {
+    tables.tracebacks.release();
+    interpreter_stacks.release();
+  }
   return is_prepared;
 }
 
-// With the program held.
-void forget_everything() {
+// With the program held. What follows the program's heap is given back, unless somebody who stands
+// still in a section may go on there.
+void forget_blocks() {
   tables.era.fetch_add(1, std::memory_order_relaxed);
-  tables.shadow.clear_all();
+  if (are_all_outside()) {
+    tables.shadow.release_all();
+  } else {
+    tables.shadow.clear_all();
+  }
   tables.blocks.clear();
   sampled_blocks.clear();
   mapping_table.clear();
+}
+
+void forget_everything() {
+  forget_blocks();
   for_each_thread_state([](ThreadState& thread) {
     if (!thread.missing) thread.traced.fold();
     thread.records.clear();
@@ -64,7 +79,7 @@ bool start_tracing(const Settings& settings) {
   const Locked locked(tracer.lock);
   if (!is_gate_stopped()) return true;
   if (!prepare_tables()) return false;
-  if (tracer.is_abandoned) {
+  if (tracer.gave_up.exchange(false, std::memory_order_relaxed) || tracer.is_abandoned) {
     const ProgramHold hold;
     forget_everything();
     tracer.is_abandoned = false;
@@ -88,7 +103,8 @@ bool start_tracing(const Settings& settings) {
 
 void stop_tracing() {
   const Locked locked(tracer.lock);
-  if (is_gate_stopped()) return;
+  const bool gave_up = tracer.gave_up.exchange(false, std::memory_order_relaxed);
+  if (is_gate_stopped() && !gave_up) return;
   set_hook_mode(HookMode::off);
   {
     const ProgramHold hold;
@@ -115,6 +131,36 @@ void wipe_hook_mode_on_fork() {
 
 bool is_tracing() {
   return !is_gate_stopped();
+}
+
+bool has_traces() {
+  return is_tracing() || tracer.gave_up.load(std::memory_order_relaxed);
+}
+
+// The counters are left to be looked at.
+void give_up_tracing() {
+  {
+    const Locked locked(tracer.lock);
+    if (is_gate_stopped()) return;
+    set_hook_mode(HookMode::off);
+    {
+      const ProgramHold hold;
+      shut_gate_for_tracing();
+      if (hold.is_held()) {
+        fold_shares();
+        forget_blocks();
+      }
+    }
+    interpreter_stacks.forget_codes();
+    tracer.gave_up.store(true, std::memory_order_relaxed);
+  }
+  report(ReportKind::given_up, why_refused());
+  tracing_gave_up();
+}
+
+std::size_t memory_of_blocks() {
+  return tables.shadow.mapped_memory() + tables.blocks.mapped_memory() +
+         sampled_blocks.mapped_memory();
 }
 
 Settings current_settings() {
@@ -148,14 +194,7 @@ void clear_traces() {
 
 // Nobody stands still for it: it asks the kernel about many pages.
 std::uint64_t tracer_memory() {
-  std::uint64_t used = tables.shadow.used_memory() + tables.blocks.used_memory() +
-                       sampled_blocks.used_memory() + tables.tracebacks.used_memory() +
-                       shared_rows_memory() + interpreter_stacks.used_memory();
-  for_each_thread_state([&](const ThreadState& thread) {
-    used +=
-        thread.records.used_memory() + thread.variances.used_memory() + thread_state_memory(thread);
-  });
-  return used;
+  return own_resident_memory();
 }
 
 }  // namespace memtrace::runtime

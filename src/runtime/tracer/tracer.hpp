@@ -32,6 +32,8 @@ void abandon_tracing();
 bool is_tracing();
 // What hooks have to do then.
 HookMode mode_of_tracing();
+// Whether there is anything to take a snapshot of: tracing is on, or ended for want of memory.
+bool has_traces();
 Settings current_settings();
 
 // The counters' owners stand still for as long as it takes to copy them; the copy is in memory of
@@ -49,7 +51,7 @@ TracedMemory traced_memory();
 void reset_peak();
 // Forgets the blocks, not the tracing.
 void clear_traces();
-// Bytes of memory that the tracer uses for itself.
+// Bytes of memory that the kernel has given the tracer for itself.
 std::uint64_t tracer_memory();
 
 // Where the tracer has no thread of its own: somebody wants attend() to be called, a signal handler,
@@ -64,5 +66,8 @@ inline constexpr std::uint32_t kEventsPerTick = 1024;
 // --- defined in control.cpp ---
 
 void attend();
+// Tracing has ended for want of memory, and there may never be more than now: the last snapshot.
+// What it allocates is not traced.
+void tracing_gave_up();
 
 }  // namespace memtrace::runtime

@@ -3,8 +3,6 @@
 #include <array>
 #include <atomic>
 
-#include "runtime/os/memory.hpp"
-
 namespace memtrace::runtime {
 namespace {
 
@@ -17,8 +15,7 @@ struct SharedRow {
   std::atomic<std::uint64_t> content{0};
 };
 
-// Whole pages, so that the kernel can be asked about them.
-alignas(4096) constinit std::array<SharedRow, std::size_t{1} << kBits> shared_rows{};
+alignas(64) constinit std::array<SharedRow, std::size_t{1} << kBits> shared_rows{};
 
 // Addresses of code have 47 bits. The generation fills what is left of both words, so that no
 // number of dlopens brings a row back.
@@ -58,10 +55,6 @@ void put_shared_row(const Row& row, std::uint32_t generation) {
   place.content.store(content, std::memory_order_relaxed);
   place.mixed_key.store(key_of(row.address, generation) ^ content * kMix,
                         std::memory_order_relaxed);
-}
-
-std::size_t shared_rows_memory() {
-  return resident_memory(shared_rows.data(), sizeof shared_rows);
 }
 
 }  // namespace memtrace::runtime

@@ -13,7 +13,5 @@ namespace memtrace::runtime {
 // handler. Rows of earlier generations are never found.
 bool find_shared_row(std::uintptr_t address, std::uint32_t generation, Row& row);
 void put_shared_row(const Row& row, std::uint32_t generation);
-// Bytes of it that are in memory.
-std::size_t shared_rows_memory();
 
 }  // namespace memtrace::runtime

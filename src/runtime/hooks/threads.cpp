@@ -1,0 +1,46 @@
+// pthread_create(): a thread's stack is memory that the program asks for, and libc maps.
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <cerrno>
+
+#include "runtime/tracer/giving_up.hpp"
+
+namespace memtrace::runtime {
+namespace {
+
+using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+constinit Create real_create = nullptr;
+
+// Libraries that are initialised before this one may make threads, too.
+[[gnu::constructor(102)]] void find_real_create() {
+  real_create = reinterpret_cast<Create>(dlsym(RTLD_NEXT, "pthread_create"));
+}
+
+// 0 where the program brings the stack itself.
+std::size_t stack_size(const pthread_attr_t* attributes) {
+  std::size_t size = 0;
+  if (attributes != nullptr) {
+    void* stack = nullptr;
+    return pthread_attr_getstack(attributes, &stack, &size) == 0 && stack != nullptr ? 0 : size;
+  }
+  pthread_attr_t defaults;
+  if (pthread_getattr_default_np(&defaults) != 0) return 0;
+  pthread_attr_getstacksize(&defaults, &size);
+  pthread_attr_destroy(&defaults);
+  return size;
+}
+
+}  // namespace
+}  // namespace memtrace::runtime
+
+using namespace memtrace::runtime;  // NOLINT: the function that stands here is the program's
+
+extern "C" __attribute__((visibility("default"))) int pthread_create(
+    pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
+    void* argument) noexcept {
+  if (real_create == nullptr) find_real_create();
+  const int error = real_create(thread, attributes, function, argument);
+  if (error != EAGAIN || !make_room(stack_size(attributes))) return error;
+  return real_create(thread, attributes, function, argument);
+}
