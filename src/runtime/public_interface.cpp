@@ -92,7 +92,7 @@ size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames, size_t
   Block block;
   {
     const ProgramHold hold;
-    block = tables.shadow.peek(address);
+    if (hold.is_held()) block = tables.shadow.peek(address);
   }
   if (block.record == kNoRecord) tables.blocks.peek(block_key(address, kNativeSpace), block);
   SampledBlock sampled;

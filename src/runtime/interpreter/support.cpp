@@ -73,7 +73,7 @@ TracebackTables traceback_tables() {
 bool find_heap_block(std::uintptr_t address, Block& block) {
   {
     const ProgramHold hold;
-    block = tables.shadow.peek(address);
+    if (hold.is_held()) block = tables.shadow.peek(address);
   }
   return block.record != kNoRecord || tables.blocks.peek(block_key(address, kNativeSpace), block);
 }
