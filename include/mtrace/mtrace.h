@@ -49,7 +49,7 @@ MTRACE_PUBLIC void mtrace_clear_traces(void);
 
 /* Frames that are kept of a traceback; 0 where tracing is off. */
 MTRACE_PUBLIC unsigned mtrace_get_traceback_limit(void);
-/* Bytes that the tracer uses itself. */
+/* Bytes of memory that the kernel has given the tracer for itself. */
 MTRACE_PUBLIC uint64_t mtrace_get_tracer_memory(void);
 
 /* Where the block at `pointer` was allocated: up to `count` return addresses go to `frames`, most
@@ -59,8 +59,9 @@ MTRACE_PUBLIC size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* 
 
 /* Blocks of an arena or an allocator of one's own: tells of one that lives from now on. Each
  * domain has addresses of its own; 0 is Python's, 1 the malloc family's (whose blocks are traced
- * without being told), 2 anonymous mappings'; take others. Tracking an address again replaces it.
- * Fails where tracing is off, or where there is no memory for it. */
+ * without being told), 2 anonymous mappings'; take others, below 2^31 - 1. An address may be any
+ * number; tracking it again replaces what was there. Fails where tracing is off, where there is no
+ * memory for it, or where all that is alive would be more than INT64_MAX bytes. */
 MTRACE_PUBLIC int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size);
 /* That it lives no more. Fails where it was not tracked. */
 MTRACE_PUBLIC int mtrace_untrack(uint32_t domain, uintptr_t pointer);

@@ -8,7 +8,6 @@
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/guarded.hpp"
 #include "runtime/tracer/tracer.hpp"
-#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -94,7 +93,7 @@ size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames, size_t
     const ProgramHold hold;
     if (hold.is_held()) block = tables.shadow.peek(address);
   }
-  if (block.record == kNoRecord) tables.blocks.peek(block_key(address, kNativeSpace), block);
+  if (block.record == kNoRecord) tables.blocks.peek(address, block);
   SampledBlock sampled;
   if (block.record == kNoRecord && sampled_blocks.peek(address, sampled)) {
     block.record = sampled.record;
@@ -106,19 +105,15 @@ int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {
   ThreadState* thread = nullptr;
   // What is told is told of every block, also while the heap is sampled.
   if (!is_tracing() || enter_traced_hook(thread) != HookEntry::traced) return 0;
-  const std::uint32_t space = tracked_spaces.find_or_add(domain);
-  const bool tracked = space != TrackedSpaces::kNone &&
-                       on_track(*thread, space, domain, pointer, size, caller_registers());
+  const bool tracked = on_track(*thread, domain, pointer, size, caller_registers());
   leave_hook(*thread);
   return tracked ? 1 : 0;
 }
 
 int mtrace_untrack(uint32_t domain, uintptr_t pointer) {
   ThreadState* thread = nullptr;
-  const std::uint32_t space = tracked_spaces.find(domain);
-  if (space == TrackedSpaces::kNone || !is_tracing()) return 0;
-  if (enter_traced_hook(thread) != HookEntry::traced) return 0;
-  const bool tracked = on_untrack(*thread, space, pointer);
+  if (!is_tracing() || enter_traced_hook(thread) != HookEntry::traced) return 0;
+  const bool tracked = on_untrack(*thread, domain, pointer);
   leave_hook(*thread);
   return tracked ? 1 : 0;
 }

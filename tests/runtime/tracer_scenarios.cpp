@@ -125,6 +125,42 @@ void jumps() {
   check(current() == before, "left after longjmp", current() - before, 0);
 }
 
+// Addresses of devices, handles, tagged pointers; sizes that no memory has.
+void check_odd_tracks() {
+  const std::uint64_t before = current();
+  constexpr std::uintptr_t kAddresses[] = {0, 1, std::uintptr_t{1} << 48, 0xFFFF800000001000,
+                                           UINTPTR_MAX};
+  for (const std::uint32_t domain : {60U, 61U, 0x12345678U}) {
+    for (const std::uintptr_t address : kAddresses) {
+      check(mtrace_track(domain, address, domain) == 1, "track an odd address", domain, address);
+    }
+  }
+  check(current() - before == 5 * (60U + 61U + 0x12345678U), "odd addresses", current() - before,
+        0);
+  for (const std::uint32_t domain : {60U, 61U, 0x12345678U}) {
+    for (const std::uintptr_t address : kAddresses) {
+      check(mtrace_untrack(domain, address) == 1, "untrack an odd address", domain, address);
+      check(mtrace_untrack(domain, address) == 0, "untrack it twice", domain, address);
+    }
+  }
+  check(mtrace_track(60, 1, 10) == 1, "track");
+  for (const std::size_t size : {SIZE_MAX, SIZE_MAX - 4095, std::size_t{PTRDIFF_MAX} + 1}) {
+    check(mtrace_track(60, 1, size) == 0, "no such size", size, 0);
+    check(mtrace_track(60, 2, size) == 0, "no such size", size, 0);
+  }
+  check(mtrace_track(60, 2, PTRDIFF_MAX / 2) == 1, "half of all");
+  check(mtrace_track(60, 3, PTRDIFF_MAX / 2 + 1) == 0, "more than all");
+  check(mtrace_track(0x80000001, 1, 10) == 0, "no such domain");
+  check(current() - before == PTRDIFF_MAX / 2 + 10, "what is left", current() - before, 0);
+  check(mtrace_untrack(60, 2) == 1, "untrack the large one");
+  for (int again = 0; again < 5; ++again) {
+    check(mtrace_track(60, 2, PTRDIFF_MAX / 2) == 1, "half of all again");
+    check(mtrace_untrack(60, 2) == 1, "untrack it again");
+  }
+  check(mtrace_untrack(60, 1) == 1, "untrack");
+  check(current() == before, "odd ones untracked", current() - before, 0);
+}
+
 void interface() {
   check(mtrace_is_tracing() == 1, "is_tracing");
   check(memtrace::start(), "start once more");
@@ -134,6 +170,7 @@ void interface() {
   check(current() - before == 2000, "tracked", current() - before, 2000);
   check(memtrace::untrack(50, &failed), "untrack");
   check(!memtrace::untrack(50, &failed), "untrack twice");
+  check_odd_tracks();
   check(current() == before, "untracked", current() - before, 0);
   memtrace::reset_peak();
   check(memtrace::get_traced_memory().peak == memtrace::get_traced_memory().current, "reset_peak");

@@ -16,7 +16,6 @@
 #include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer.hpp"
 #include "runtime/tracer/tracer_state.hpp"
-#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -33,9 +32,9 @@ void visit_locks(Visit&& visit, Hold&& hold) {
   hold();
   visit(tables.tracebacks.lock());
   tables.blocks.for_each_lock(visit);
+  tables.tracked.for_each_lock(visit);
   sampled_blocks.for_each_lock(visit);
   visit(mapping_table.lock());
-  visit(tracked_spaces.lock());
   visit(tables.shadow.lock());
   visit(timeline.lock());
 }

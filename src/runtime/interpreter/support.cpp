@@ -11,7 +11,6 @@
 #include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/live_blocks.hpp"
 #include "runtime/tracer/tracer.hpp"
-#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -75,7 +74,7 @@ bool find_heap_block(std::uintptr_t address, Block& block) {
     const ProgramHold hold;
     if (hold.is_held()) block = tables.shadow.peek(address);
   }
-  return block.record != kNoRecord || tables.blocks.peek(block_key(address, kNativeSpace), block);
+  return block.record != kNoRecord || tables.blocks.peek(address, block);
 }
 
 bool find_block(std::uint32_t domain, std::uintptr_t address, BlockTraceback& found) {
@@ -84,9 +83,7 @@ bool find_block(std::uint32_t domain, std::uintptr_t address, BlockTraceback& fo
   const auto records = tables.tracebacks.records().items();
   Block block;
   if (!find_heap_block(address, block) || records[block.record].domain != domain) {
-    const std::uint32_t space = tracked_spaces.find(domain);
-    if (space == TrackedSpaces::kNone) return false;
-    if (!tables.blocks.peek(block_key(address, space), block)) return false;
+    if (!tables.tracked.peek({domain, address}, block)) return false;
   }
   const RecordKey& key = records[block.record];
   found = {key.node, key.domain, key.all_frames, block.size};

@@ -17,10 +17,10 @@ enum class LockRank : std::uint8_t {
   threads,        // the list of threads, and holding the program
   tracebacks,
   blocks,
+  tracked_blocks,
   sampled_blocks,
   sampled_filter,
   mappings,
-  tracked_spaces,
   shadow_map,
   timeline,
   real_functions,  // finding them: not around a fork, it may wait for the loader

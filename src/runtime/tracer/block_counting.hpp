@@ -50,7 +50,7 @@ inline void drop_block(ThreadState& thread) {
   // Copies: what a call is given the address of would lie in memory on the way above, too.
   const Block copy = block;
   Block replaced;
-  stored = put_in_table(block_key(address, kNativeSpace), copy, replaced);
+  stored = put_in_table(address, copy, replaced);
   previous = replaced;
   return stored;
 }
@@ -85,7 +85,7 @@ inline void drop_block(ThreadState& thread) {
   const bool is_in_map = block.record != kNoRecord;
   if (!is_in_map) [[unlikely]] {
     Block taken;
-    take_from_table(block_key(address_of(pointer), kNativeSpace), taken);
+    take_from_table(address_of(pointer), taken);
     block = taken;
   }
   if (block.record != kNoRecord) [[likely]]

@@ -13,13 +13,17 @@
 
 namespace memtrace::runtime {
 
-// `Value` is what is remembered of a key; `Value{}` is nothing.
-template <class Value, LockRank kRank>
+inline std::uint64_t hash_of(std::uint64_t key) {
+  return scatter(key);
+}
+
+// `Value` is what is remembered of a key; `Value{}` is nothing, and no key is `Key{}`.
+template <class Value, LockRank kRank, class Key = std::uint64_t>
 class BlockTable {
  public:
   // What was remembered before goes to `previous`. false where there is no memory.
-  bool put(std::uint64_t key, const Value& value, Value& previous) {
-    const std::uint64_t hash = scatter(key);
+  bool put(const Key& key, const Value& value, Value& previous) {
+    const std::uint64_t hash = hash_of(key);
     Shard& shard = shard_of(hash);
     const Locked locked(shard.lock);
     if (shard.size() * 4 >= shard.capacity * 3 && !grow(shard)) return false;
@@ -31,8 +35,8 @@ class BlockTable {
   }
 
   // Forgets the key. false where it is not known.
-  bool take(std::uint64_t key, Value& value) {
-    const std::uint64_t hash = scatter(key);
+  bool take(const Key& key, Value& value) {
+    const std::uint64_t hash = hash_of(key);
     Shard& shard = shard_of(hash);
     if (shard.size() == 0) return false;
     const Locked locked(shard.lock);
@@ -40,16 +44,16 @@ class BlockTable {
   }
   // The same where the calling thread may have been interrupted in this table: false where it was,
   // and nobody can tell. Otherwise true; `value` stays as it is where the key is not known.
-  bool take_in_handler(std::uint64_t key, Value& value) {
-    const std::uint64_t hash = scatter(key);
+  bool take_in_handler(const Key& key, Value& value) {
+    const std::uint64_t hash = hash_of(key);
     Shard& shard = shard_of(hash);
     if (shard.lock.is_held_here()) return false;
     const Locked locked(shard.lock);
     take_locked(shard, key, hash, value);
     return true;
   }
-  bool peek(std::uint64_t key, Value& value) {
-    const std::uint64_t hash = scatter(key);
+  bool peek(const Key& key, Value& value) {
+    const std::uint64_t hash = hash_of(key);
     Shard& shard = shard_of(hash);
     const Locked locked(shard.lock);
     if (shard.capacity == 0) return false;
@@ -66,7 +70,7 @@ class BlockTable {
       const Locked locked(shard.lock);
       for (std::size_t place = 0; place < shard.capacity; ++place) {
         const Item& item = shard.items[place];
-        if (item.key != 0) visit(item.key, item.value);
+        if (item.key != Key{}) visit(item.key, item.value);
       }
     }
   }
@@ -100,7 +104,7 @@ class BlockTable {
   static constexpr std::size_t kFirstCapacity = 64;
 
   struct Item {
-    std::uint64_t key;  // 0: empty
+    Key key;  // Key{}: empty
     Value value;
   };
   struct alignas(64) Shard {
@@ -119,16 +123,16 @@ class BlockTable {
   Shard& shard_of(std::uint64_t hash) { return shards_[hash >> (64 - kShardBits)]; }
 
   // The key's place, or the empty one where it would go. There always is one.
-  static Item* find(const Shard& shard, std::uint64_t key, std::uint64_t hash) {
+  static Item* find(const Shard& shard, const Key& key, std::uint64_t hash) {
     const std::size_t mask = shard.capacity - 1;
     std::size_t place = hash & mask;
-    while (shard.items[place].key != key && shard.items[place].key != 0) {
+    while (shard.items[place].key != key && shard.items[place].key != Key{}) {
       place = (place + 1) & mask;
     }
     return &shard.items[place];
   }
 
-  bool take_locked(Shard& shard, std::uint64_t key, std::uint64_t hash, Value& value) {
+  bool take_locked(Shard& shard, const Key& key, std::uint64_t hash, Value& value) {
     if (shard.capacity == 0) return false;
     const Item* const item = find(shard, key, hash);
     if (item->key != key) return false;
@@ -140,9 +144,9 @@ class BlockTable {
   // Moves up what could not lie where it belongs because of the one that goes.
   void remove(Shard& shard, std::size_t hole) {
     const std::size_t mask = shard.capacity - 1;
-    for (std::size_t place = (hole + 1) & mask; shard.items[place].key != 0;
+    for (std::size_t place = (hole + 1) & mask; shard.items[place].key != Key{};
          place = (place + 1) & mask) {
-      const std::size_t home = scatter(shard.items[place].key) & mask;
+      const std::size_t home = hash_of(shard.items[place].key) & mask;
       if (((place - home) & mask) < ((place - hole) & mask)) continue;
       shard.items[hole] = shard.items[place];
       hole = place;
@@ -158,7 +162,7 @@ class BlockTable {
     if (larger.items == nullptr) return false;
     for (std::size_t place = 0; place < shard.capacity; ++place) {
       const Item& item = shard.items[place];
-      if (item.key != 0) *find(larger, item.key, scatter(item.key)) = item;
+      if (item.key != Key{}) *find(larger, item.key, hash_of(item.key)) = item;
     }
     unmap_memory(shard.items, shard.capacity * sizeof(Item));
     shard.items = larger.items;

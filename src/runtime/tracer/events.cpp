@@ -1,13 +1,13 @@
 #include "runtime/tracer/events.hpp"
 
+#include <algorithm>
+
 #include "runtime/tracer/block_counting.hpp"
 #include "runtime/tracer/stack_records.hpp"
-#include "runtime/tracer/tracked_spaces.hpp"
 
 namespace memtrace::runtime {
 
 constinit TracerTables tables;
-constinit TrackedSpaces tracked_spaces;
 
 bool put_in_table(std::uint64_t key, const Block& block, Block& previous) {
   return tables.blocks.put(key, block, previous);
@@ -21,7 +21,7 @@ namespace {
 
 Block forget(std::uintptr_t address) {
   Block block = tables.shadow.take(address);
-  if (block.record == kNoRecord) take_from_table(block_key(address, kNativeSpace), block);
+  if (block.record == kNoRecord) take_from_table(address, block);
   return block;
 }
 
@@ -102,33 +102,58 @@ void end_move_released(ThreadState& thread, const MovingBlock& moving) {
   thread.announcement.leave();
 }
 
-bool on_track(ThreadState& thread, std::uint32_t space, std::uint32_t domain,
-              std::uintptr_t address, std::size_t size, const Registers& caller) {
+namespace {
+
+// All that is alive must be a number, with what other threads have not told yet.
+bool can_be_counted(const ThreadState& thread, std::size_t size) {
+  constexpr std::int64_t kMost = INT64_MAX - (std::int64_t{1} << 40);
+  const std::int64_t alive =
+      traced_total.current.load(std::memory_order_relaxed) + thread.traced.delta();
+  return size <= static_cast<std::size_t>(kMost - std::clamp<std::int64_t>(alive, 0, kMost));
+}
+
+// As add_block(), of a size that may be anything: the total stays at the largest number.
+void add_tracked(ThreadState& thread, const Block& block) {
+  Record* const record = thread.records.find_or_add(block.record);
+  if (record == nullptr) return note_no_memory();
+  record->touch(traced_total.epoch.load(std::memory_order_relaxed));
+  record->live += {block.size, 1};
+  if (__builtin_add_overflow(record->total.size, block.size, &record->total.size)) {
+    record->total.size = INT64_MAX;
+  }
+  ++record->total.count;
+}
+
+}  // namespace
+
+bool on_track(ThreadState& thread, std::uint32_t domain, std::uintptr_t address, std::size_t size,
+              const Registers& caller) {
+  if (domain >= kNoDomain || !can_be_counted(thread, size)) return false;
   const RecordId record = record_of_stack(thread, {caller, domain});
-  const Block block{record, static_cast<std::int64_t>(size)};
   if (!thread.announcement.enter()) return false;
   Block previous;
-  const bool stored =
-      record != kNoRecord && put_in_table(block_key(address, space), block, previous);
+  std::int64_t change = 0;
+  if (tables.tracked.take({domain, address}, previous)) {
+    add_live(thread, previous.record, {-previous.size, -1});
+    change -= previous.size;
+  }
+  const Block block{record, static_cast<std::int64_t>(size)};
+  const bool stored = record != kNoRecord && tables.tracked.put({domain, address}, block, previous);
   if (stored) {
-    std::int64_t change = block.size;
-    if (previous.record != kNoRecord) {
-      add_live(thread, previous.record, {-previous.size, -1});
-      change -= previous.size;
-    }
-    add_block(thread, block);
-    thread.traced.add(change);
+    add_tracked(thread, block);
+    change += block.size;
   } else {
     drop_block(thread);
   }
+  thread.traced.add(change);
   thread.announcement.leave();
   return stored;
 }
 
-bool on_untrack(ThreadState& thread, std::uint32_t space, std::uintptr_t address) {
+bool on_untrack(ThreadState& thread, std::uint32_t domain, std::uintptr_t address) {
   if (!thread.announcement.enter()) return false;
   Block block;
-  const bool known = take_from_table(block_key(address, space), block);
+  const bool known = tables.tracked.take({domain, address}, block);
   if (known) subtract(thread, block);
   thread.announcement.leave();
   return known;
@@ -164,7 +189,7 @@ void on_nested_release(void* pointer) {
   const Announced announced(thread->announcement);
   if (!announced.is_inside()) return;
   Block block = tables.shadow.take(address_of(pointer));
-  const std::uint64_t key = block_key(address_of(pointer), kNativeSpace);
+  const std::uint64_t key = address_of(pointer);
   if (block.record == kNoRecord && !tables.blocks.take_in_handler(key, block)) {
     ++thread->losses.unknown_frees;
     return;

@@ -14,23 +14,31 @@
 
 namespace memtrace::runtime {
 
+// A block that is told, not allocated by malloc: each domain has addresses of its own, which may be
+// anything.
+struct TrackedKey {
+  std::uintptr_t address = 0;
+  std::uint64_t domain_and_one = 0;  // 0: no key
+
+  TrackedKey() = default;
+  TrackedKey(std::uint32_t domain, std::uintptr_t at)
+      : address(at), domain_and_one(std::uint64_t{domain} + 1) {}
+  bool operator==(const TrackedKey&) const = default;
+};
+inline std::uint64_t hash_of(const TrackedKey& key) {
+  return scatter(key.address, key.domain_and_one);
+}
+
 struct TracerTables {
   ShadowMap shadow;
-  BlockTable<Block, LockRank::blocks> blocks;  // by block_key()
+  BlockTable<Block, LockRank::blocks> blocks;  // of the program's heap, by address
+  BlockTable<Block, LockRank::tracked_blocks, TrackedKey> tracked;
   TracebackTable tracebacks;
   std::atomic<std::uint32_t> frame_limit{0};
   // Changes when all blocks are forgotten: what was taken out of the maps before is void.
   std::atomic<std::uint32_t> era{0};
 };
 [[gnu::visibility("hidden")]] extern constinit TracerTables tables;
-
-// The key of a block in the table. Domains are numbered anew in 16 bits, in the order in which they
-// appear; the program's own blocks are 0.
-inline constexpr std::uint32_t kNativeSpace = 0;
-inline std::uint64_t block_key(std::uintptr_t address, std::uint32_t space) {
-  constexpr unsigned kAddressBits = 48;
-  return address | std::uint64_t{space} << kAddressBits;
-}
 
 // A block of the program's heap came, in the traceback `caller`. Whatever was known of its address
 // ends.
@@ -52,11 +60,11 @@ void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::siz
 void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer);
 void end_move_released(ThreadState& thread, const MovingBlock& moving);
 
-// The same for blocks of other domains, in spaces of their own. A block that is tracked again is
-// replaced. false where tracing is off, or there is no memory.
-bool on_track(ThreadState& thread, std::uint32_t space, std::uint32_t domain,
-              std::uintptr_t address, std::size_t size, const Registers& caller);
-bool on_untrack(ThreadState& thread, std::uint32_t space, std::uintptr_t address);
+// The same for blocks of other domains. A block that is tracked again is replaced. false where
+// tracing is off, there is no memory, no such domain can be, or so many bytes cannot be counted.
+bool on_track(ThreadState& thread, std::uint32_t domain, std::uintptr_t address, std::size_t size,
+              const Registers& caller);
+bool on_untrack(ThreadState& thread, std::uint32_t domain, std::uintptr_t address);
 
 // From inside of another hook of the same thread: a signal handler frees. What cannot be done now
 // is done when that hook ends.

@@ -40,7 +40,9 @@ class Announcement {
   bool enter_unless_stopped();
   void leave() { inside_.store(kOutside, std::memory_order_release); }
 
-  [[nodiscard]] bool is_inside() const { return inside_.load(std::memory_order_acquire) == kInside; }
+  [[nodiscard]] bool is_inside() const {
+    return inside_.load(std::memory_order_acquire) == kInside;
+  }
   // Also where it is parked there.
   [[nodiscard]] bool may_be_inside() const {
     return inside_.load(std::memory_order_acquire) != kOutside;

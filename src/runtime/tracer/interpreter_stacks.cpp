@@ -200,7 +200,7 @@ void InterpreterStacks::watch(std::uintptr_t code) {
   if (!local.state->announcement.enter()) return;
   const Block block = tables.shadow.take(code);
   Block previous;
-  if (block.record != kNoRecord) tables.blocks.put(block_key(code, kNativeSpace), block, previous);
+  if (block.record != kNoRecord) tables.blocks.put(code, block, previous);
   local.state->announcement.leave();
 }
 

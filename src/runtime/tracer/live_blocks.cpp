@@ -10,7 +10,11 @@ namespace memtrace::runtime {
 void LiveBlocks::collect() {
   tables.shadow.for_each(
       [&](std::uintptr_t, const Block& block) { add(block.record, block.size); });
-  tables.blocks.for_each([&](std::uint64_t, const Block& block) { add(block.record, block.size); });
+  const auto add_one = [&](const auto& /*key*/, const Block& block) {
+    add(block.record, block.size);
+  };
+  tables.blocks.for_each(add_one);
+  tables.tracked.for_each(add_one);
 }
 
 std::span<const BlockGroup> LiveBlocks::groups() {

@@ -101,8 +101,8 @@ CopyHeader* make_full_copy(SnapshotData& data, LiveBlocks* blocks) {
   for (std::size_t attempt = 1;; ++attempt, room *= kGrowth) {
     CopyHeader* const copy = make_copy(tables.tracebacks.records().size() + room);
     if (copy == nullptr) return nullptr;
-    const Copied copied = copy_counters(data, {copy->row_memory(), copy->rows}, blocks,
-                                        attempt == kAttempts);
+    const Copied copied =
+        copy_counters(data, {copy->row_memory(), copy->rows}, blocks, attempt == kAttempts);
     if (copied == Copied::yes) return copy;
     unmap_memory(copy, copy->mapped);
     if (copied == Copied::not_held) return nullptr;

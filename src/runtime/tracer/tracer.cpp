@@ -54,6 +54,7 @@ void forget_blocks() {
     tables.shadow.clear_all();
   }
   tables.blocks.clear();
+  tables.tracked.clear();
   sampled_blocks.clear();
   mapping_table.clear();
 }
@@ -160,7 +161,7 @@ void give_up_tracing() {
 
 std::size_t memory_of_blocks() {
   return tables.shadow.mapped_memory() + tables.blocks.mapped_memory() +
-         sampled_blocks.mapped_memory();
+         tables.tracked.mapped_memory() + sampled_blocks.mapped_memory();
 }
 
 Settings current_settings() {

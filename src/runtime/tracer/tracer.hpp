@@ -54,10 +54,10 @@ void clear_traces();
 // Bytes of memory that the kernel has given the tracer for itself.
 std::uint64_t tracer_memory();
 
-// Where the tracer has no thread of its own: somebody wants attend() to be called, a signal handler,
-// or, where `attention_due` is not kNever, the first event at which CLOCK_MONOTONIC_COARSE has passed
-// it (checked every kEventsPerTick events of a thread). Any hook then calls it, at its very end. What
-// it allocates is not traced.
+// Where the tracer has no thread of its own: somebody wants attend() to be called, a signal
+// handler, or, where `attention_due` is not kNever, the first event at which CLOCK_MONOTONIC_COARSE
+// has passed it (checked every kEventsPerTick events of a thread). Any hook then calls it, at its
+// very end. What it allocates is not traced.
 [[gnu::visibility("hidden")]] extern std::atomic<bool> attention;
 extern std::atomic<std::int64_t> attention_due;  // nanoseconds
 inline constexpr std::int64_t kNever = INT64_MAX;
