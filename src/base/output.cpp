@@ -40,8 +40,8 @@ bool is_planted(const std::string& path, const struct stat& status) {
   return is_shared && status.st_uid != folder.st_uid;
 }
 
-// A symbolic link is followed, so that the file it names is replaced and the link stays. Empty, with
-// errno: it must not be.
+// A symbolic link is followed, so that the file it names is replaced and the link stays. Empty,
+// with errno: it must not be.
 std::string resolve_links(std::string path) {
   constexpr int kMostLinks = 40;
   for (int i = 0; i < kMostLinks; ++i) {

@@ -24,15 +24,17 @@ bool holds_something(const std::string& path) {
 
 std::string malloc_in_front(const std::string& name, const std::string& file) {
   if (!file.empty()) {
-    return fmt::format("{} defines malloc and is loaded before the tracer, which sees nothing: name "
-                       "it in LD_PRELOAD, without mtrace's own library, and leave the order to "
-                       "mtrace run",
-                       file);
+    return fmt::format(
+        "{} defines malloc and is loaded before the tracer, which sees nothing: name "
+        "it in LD_PRELOAD, without mtrace's own library, and leave the order to "
+        "mtrace run",
+        file);
   }
-  return fmt::format("{} has its allocator inside of it (it defines malloc itself), where no call of "
-                     "it can be seen: build it with the C library's, or with the allocator as a "
-                     "shared library; --mmap traces what it maps",
-                     name);
+  return fmt::format(
+      "{} has its allocator inside of it (it defines malloc itself), where no call of "
+      "it can be seen: build it with the C library's, or with the allocator as a "
+      "shared library; --mmap traces what it maps",
+      name);
 }
 
 }  // namespace
@@ -46,13 +48,15 @@ std::string why_nothing_was_seen(const std::string& name, const RunReport::Conte
   if (!is_written || is_seen) return {};
   if (!content.other_mallocs.empty()) return malloc_in_front(name, content.other_mallocs.front());
   if (is_go_program(name)) {
-    return fmt::format("{} is a Go program, whose memory is its own runtime's: nothing of it can be "
-                       "seen, but by Go's pprof; --mmap traces what it maps",
-                       name);
+    return fmt::format(
+        "{} is a Go program, whose memory is its own runtime's: nothing of it can be "
+        "seen, but by Go's pprof; --mmap traces what it maps",
+        name);
   }
-  return fmt::format("{} asked neither malloc nor operator new for anything: the snapshot is empty; "
-                     "--mmap traces what it maps",
-                     name);
+  return fmt::format(
+      "{} asked neither malloc nor operator new for anything: the snapshot is empty; "
+      "--mmap traces what it maps",
+      name);
 }
 
 }  // namespace memtrace

@@ -103,13 +103,15 @@ std::string why_nothing(const RunOptions& options, const std::string& name, cons
                        why.empty() ? "the tracer did not start in it" : why);
   }
   if (end.signal == 0 && is_go_program(name)) {
-    return fmt::format("{} wrote no snapshot: it is a Go program, which ends without telling the C "
-                       "library; --interval and mtrace snapshot write them while it runs",
-                       name);
+    return fmt::format(
+        "{} wrote no snapshot: it is a Go program, which ends without telling the C "
+        "library; --interval and mtrace snapshot write them while it runs",
+        name);
   }
   std::string why = "it ended in a way that the tracer cannot see";
   if (end.signal == SIGKILL) why = "it was killed";
-  if (end.signal != 0 && end.signal != SIGKILL) why = "it crashed where none can be written, as when its stack is full";
+  if (end.signal != 0 && end.signal != SIGKILL)
+    why = "it crashed where none can be written, as when its stack is full";
   if (end.signal == 0 && !options.follow_fork) {
     why += ", or went on in another process (--follow-fork traces those too)";
   }

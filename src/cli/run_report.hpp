@@ -27,7 +27,7 @@ class RunReport {
     int error = 0;  // 0: it was written
   };
   struct Content {
-    std::vector<pid_t> processes;       // that were traced
+    std::vector<pid_t> processes;  // that were traced
     // Files that define malloc and stand before the tracer; empty: the program itself.
     std::vector<std::string> other_mallocs;
     std::vector<Snapshot> snapshots;    // oldest first

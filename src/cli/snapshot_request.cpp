@@ -96,7 +96,8 @@ class Request {
     const auto network_of = [](const std::string& process) {
       return fmt::format("/proc/{}/ns/net", process);
     };
-    struct stat own {}, its {};
+    struct stat own {
+    }, its{};
     const std::string its_network = network_of(std::to_string(process_));
     const bool is_same = stat(network_of("self").c_str(), &own) != 0 ||
                          stat(its_network.c_str(), &its) != 0 || own.st_ino == its.st_ino;
@@ -116,7 +117,8 @@ class Request {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     door.name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + door.name.size());
+    const auto size =
+        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + door.name.size());
     const timeval patience{.tv_sec = timeout_.count(), .tv_usec = 0};
     static_cast<void>(
         setsockopt(channel.number(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)));

@@ -96,7 +96,8 @@ TEST_CASE("MTRACE for a program that is executed") {
   const runtime::StartValue value =
       runtime::start_value_for("32,mmap,run=0/0,report=/x,output=/a,run=b", 12, 3);
   std::string written(runtime::size_of(value), '\0');
-  written.resize(static_cast<std::size_t>(write_start_value(value, written.data()) - written.data()));
+  written.resize(
+      static_cast<std::size_t>(write_start_value(value, written.data()) - written.data()));
   CHECK(written == "32,mmap,run=12/3,report=/x,output=/a,run=b");
 }
 

@@ -75,9 +75,8 @@ int take_next_snapshot() {
 void schedule_next() {
   next_time = options.interval == 0 ? kNever : monotonic_time() + options.interval;
   // Without a thread of its own the tracer looks at the clock now and then in the program's.
-  attention_due = options.interval == 0 || is_service_running()
-                      ? kNever
-                      : coarse_time() + options.interval;
+  attention_due =
+      options.interval == 0 || is_service_running() ? kNever : coarse_time() + options.interval;
 }
 
 bool wants_last_snapshot() {

@@ -15,10 +15,9 @@ namespace {
 
 // Those whose default action ends the process, but for SIGKILL and debuggers' SIGTRAP. The kernel's
 // own real-time signals below SIGRTMIN are libc's.
-constexpr int kFatalSignals[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGILL,    SIGABRT, SIGBUS,  SIGFPE,
-                                 SIGUSR1, SIGSEGV,   SIGUSR2, SIGPIPE,   SIGALRM, SIGTERM, SIGXCPU,
-                                 SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,     SIGPWR,  SIGSTKFLT,
-                                 SIGSYS};
+constexpr int kFatalSignals[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGILL,  SIGABRT, SIGBUS,    SIGFPE,
+                                 SIGUSR1, SIGSEGV,   SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,   SIGXCPU,
+                                 SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT, SIGSYS};
 constexpr int kFirstRealTimeSignal = 34;
 
 [[gnu::destructor(101)]] void at_end() {

@@ -11,7 +11,8 @@ namespace memtrace::runtime {
 // namespace, "-" and the password.
 inline constexpr std::string_view kRequestMapping = "mtrace-requests-";
 
-// On the service's thread: a socket that becomes readable when somebody asks; -1 where there is none.
+// On the service's thread: a socket that becomes readable when somebody asks; -1 where there is
+// none.
 int open_request_socket();
 
 // What a request asks for, and whom to tell.

@@ -66,8 +66,8 @@ void before_strict_mode() {
 
 // By the function below, which stands in front of libc's.
 extern "C" {
-[[gnu::used]] static long memtrace_first_syscall(long number, long a, long b, long c, long d, long e,
-                                                 long f);
+[[gnu::used]] static long memtrace_first_syscall(long number, long a, long b, long c, long d,
+                                                 long e, long f);
 using SyscallFunction = long (*)(long, long, long, long, long, long, long);
 [[gnu::used]] constinit SyscallFunction memtrace_real_syscall = memtrace_first_syscall;
 
@@ -110,8 +110,7 @@ MTRACE_EXPORT int prctl(int option, ...) noexcept {
       runtime::before_filter(false);
     }
   }
-  return runtime::real.prctl(option, arguments[0], arguments[1], arguments[2],
-                                         arguments[3]);
+  return runtime::real.prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
 }
 
 MTRACE_EXPORT int unshare(int flags) noexcept {

@@ -24,8 +24,8 @@
 namespace memtrace::runtime {
 namespace {
 
-// What wakes the thread: nobody handles it there, a descriptor of its own reads it. Linux sends it to
-// nobody.
+// What wakes the thread: nobody handles it there, a descriptor of its own reads it. Linux sends it
+// to nobody.
 constexpr int kWakeSignal = SIGSTKFLT;
 
 // Counted up by those who ask, and after it by the service.
@@ -85,7 +85,8 @@ bool is_dismissed() {
 // anything to do).
 std::int64_t longest_sleep() {
   constexpr std::int64_t kUnasked = kSecond, kUnwoken = 5 * kMillisecond;
-  const std::int64_t longest = few_system_calls.load(std::memory_order_relaxed) ? kUnwoken : kUnasked;
+  const std::int64_t longest =
+      few_system_calls.load(std::memory_order_relaxed) ? kUnwoken : kUnasked;
   const std::int64_t due = present_work->due();
   return due == kNever ? longest : std::clamp<std::int64_t>(due - monotonic_time(), 0, longest);
 }
@@ -93,8 +94,7 @@ std::int64_t longest_sleep() {
 void sleep_and_serve(int waker, int door) {
   std::array<pollfd, 2> watched = {{{waker, POLLIN, 0}, {door, POLLIN, 0}}};
   const timespec longest = as_timespec(longest_sleep());
-  const long ready =
-      system_call(SYS_ppoll, watched.data(), watched.size(), &longest, nullptr, 0);
+  const long ready = system_call(SYS_ppoll, watched.data(), watched.size(), &longest, nullptr, 0);
   if (is_error(ready) || ready == 0) return;
   signalfd_siginfo ignored;
   if ((watched[0].revents & POLLIN) != 0) {

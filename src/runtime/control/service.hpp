@@ -1,5 +1,5 @@
-// The thread that works for the tracer: it takes the snapshots, at their times and for whoever asks,
-// so that none of the program's threads is interrupted, borrowed or waited for.
+// The thread that works for the tracer: it takes the snapshots, at their times and for whoever
+// asks, so that none of the program's threads is interrupted, borrowed or waited for.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ inline constexpr unsigned kDuties = 5;
 
 // How the duties are done: on the service's thread, all signals blocked, one after the other.
 struct ServiceWork {
-  void (*begin)();              // first
-  void (*perform)(Duty duty);   // credentials and forget are the service's own
-  std::int64_t (*due)();        // when at_time() is to be called; CLOCK_MONOTONIC
+  void (*begin)();             // first
+  void (*perform)(Duty duty);  // credentials and forget are the service's own
+  std::int64_t (*due)();       // when at_time() is to be called; CLOCK_MONOTONIC
   void (*at_time)();
   void (*serve)(int listener);  // somebody is at the door
   int (*open_door)();           // a descriptor that becomes readable then, or -1

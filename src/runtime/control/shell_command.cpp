@@ -1,5 +1,5 @@
-// system(), in front of libc's: libc would give the shell the environment that the program sees. All
-// else is as there: calls that overlap ignore SIGINT and SIGQUIT together, and a thread that is
+// system(), in front of libc's: libc would give the shell the environment that the program sees.
+// All else is as there: calls that overlap ignore SIGINT and SIGQUIT together, and a thread that is
 // cancelled in the middle of it takes its shell with it.
 #include <pthread.h>
 #include <spawn.h>

@@ -86,15 +86,29 @@ bool is_ours(const Cover& cover, const Action& action) {
           action.sa_sigaction == handle_once || action.sa_sigaction == handle_abort);
 }
 
+// libc adds it to what is set, and shows it.
+constexpr int kHasRestorer = 0x04000000;
+
+void show_later(Cover& cover, const Action& wanted) {
+  cover.shown = wanted;
+  cover.shown.sa_flags |= kHasRestorer;
+}
+
+Action shown_action(const Action& shown, const Action& in_kernel) {
+  Action action = shown;
+  if ((shown.sa_flags & kHasRestorer) != 0) action.sa_restorer = in_kernel.sa_restorer;
+  return action;
+}
+
 // What stands in the kernel for what the program wants, which is what it will be shown.
 Action cover_action(int signal, Cover& cover, const Action& wanted) {
   if (is_default(wanted)) {
-    cover.shown = wanted;
+    show_later(cover, wanted);
     return covering(cover);
   }
   const bool is_for_once = (wanted.sa_flags & kOnce) != 0;
   if (!has_handler(wanted) || (!is_for_once && signal != SIGABRT)) return wanted;
-  cover.shown = wanted;
+  show_later(cover, wanted);
   Action action = wanted;
   action.sa_flags = (wanted.sa_flags & ~kOnce) | SA_SIGINFO;
   action.sa_sigaction = is_for_once ? handle_once : handle_abort;
@@ -113,7 +127,8 @@ int change_action(int signal, const Action* action, Action* old) {
   Action before{};
   const int result = real.sigaction(signal, action == nullptr ? nullptr : &wanted, &before);
   if (result != 0) cover->shown = shown;
-  if (result == 0 && old != nullptr) *old = is_ours(*cover, before) ? shown : before;
+  if (result == 0 && old != nullptr)
+    *old = is_ours(*cover, before) ? shown_action(shown, before) : before;
   return result;
 }
 
@@ -216,7 +231,8 @@ MTRACE_EXPORT runtime::OldHandler ssignal(int signal_number, runtime::OldHandler
 
 // An action for one signal only, during which the signal may come again.
 MTRACE_EXPORT runtime::OldHandler __sysv_signal(int signal, runtime::OldHandler handler) noexcept {
-  struct sigaction action {}, old{};
+  struct sigaction action {
+  }, old{};
   action.sa_handler = handler;
   action.sa_flags = runtime::kOnce | SA_NODEFER;
   return handler == SIG_ERR || sigaction(signal, &action, &old) != 0 ? SIG_ERR : old.sa_handler;

@@ -14,7 +14,8 @@ using SignalHandler = void (*)(int, siginfo_t*, void*);
 // handler is there.
 bool handle_by_default(int signal, SignalHandler handler);
 
-// Called, for a SIGABRT that the process has sent to itself, when the program's own handler returns.
+// Called, for a SIGABRT that the process has sent to itself, when the program's own handler
+// returns.
 void call_after_abort_handler(void (*function)());
 
 // The program's own actions again, for all signals: the tracer ends here.

@@ -2,10 +2,10 @@
 //
 //   MTRACE=[FRAMES][,OPTION]...
 //
-// FRAMES is the traceback limit. The options are: interval=DURATION (seconds, or with a unit: 500ms,
-// 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no,
-// sample=BYTES, follow-fork, mmap, native, and, last, since it may hold commas, output=PATTERN.
-// `mtrace run` adds what only it knows: run=PID/NUMBER, report=PATH.
+// FRAMES is the traceback limit. The options are: interval=DURATION (seconds, or with a unit:
+// 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, mmap,
+// native, and, last, since it may hold commas, output=PATTERN. `mtrace run` adds what only it
+// knows: run=PID/NUMBER, report=PATH.
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ extern "C" {
       ".cfi_adjust_cfa_offset 8\n\t"          \
       "push %rdx\n\t"                         \
       ".cfi_adjust_cfa_offset 8\n\t"          \
-      "call " find "\n\t"                     \
+      "call " find                            \
+      "\n\t"                                  \
       "pop %rdx\n\t"                          \
       ".cfi_adjust_cfa_offset -8\n\t"         \
       "pop %rsi\n\t"                          \

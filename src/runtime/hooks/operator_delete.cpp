@@ -68,18 +68,26 @@ MTRACE_HOOK void operator delete[](void* pointer, std::align_val_t alignment) no
   release<kArray, &RealOperators::destroy_aligned, std::align_val_t>(pointer, alignment);
 }
 
-MTRACE_HOOK void operator delete(void* pointer, std::size_t size, std::align_val_t alignment) noexcept {
-  release<kObject, &RealOperators::destroy_sized_aligned, std::size_t, std::align_val_t>(pointer, size, alignment);
+MTRACE_HOOK void operator delete(void* pointer, std::size_t size,
+                                 std::align_val_t alignment) noexcept {
+  release<kObject, &RealOperators::destroy_sized_aligned, std::size_t, std::align_val_t>(
+      pointer, size, alignment);
 }
 
-MTRACE_HOOK void operator delete[](void* pointer, std::size_t size, std::align_val_t alignment) noexcept {
-  release<kArray, &RealOperators::destroy_sized_aligned, std::size_t, std::align_val_t>(pointer, size, alignment);
+MTRACE_HOOK void operator delete[](void* pointer, std::size_t size,
+                                   std::align_val_t alignment) noexcept {
+  release<kArray, &RealOperators::destroy_sized_aligned, std::size_t, std::align_val_t>(
+      pointer, size, alignment);
 }
 
-MTRACE_HOOK void operator delete(void* pointer, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
-  release<kObject, &RealOperators::destroy_aligned_nothrow, std::align_val_t, const std::nothrow_t&>(pointer, alignment, tag);
+MTRACE_HOOK void operator delete(void* pointer, std::align_val_t alignment,
+                                 const std::nothrow_t& tag) noexcept {
+  release<kObject, &RealOperators::destroy_aligned_nothrow, std::align_val_t,
+          const std::nothrow_t&>(pointer, alignment, tag);
 }
 
-MTRACE_HOOK void operator delete[](void* pointer, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
-  release<kArray, &RealOperators::destroy_aligned_nothrow, std::align_val_t, const std::nothrow_t&>(pointer, alignment, tag);
+MTRACE_HOOK void operator delete[](void* pointer, std::align_val_t alignment,
+                                   const std::nothrow_t& tag) noexcept {
+  release<kArray, &RealOperators::destroy_aligned_nothrow, std::align_val_t, const std::nothrow_t&>(
+      pointer, alignment, tag);
 }

@@ -108,8 +108,7 @@ template <Operators operators>
                                                         const std::nothrow_t& tag) {
   const auto make = (real.*operators).make_aligned_nothrow;
   if (operators_are_malloc()) [[likely]] {
-    void* const made =
-        traced_allocation(size, [=] { return make_aligned_plain(size, alignment); });
+    void* const made = traced_allocation(size, [=] { return make_aligned_plain(size, alignment); });
     return made != nullptr || make == nullptr ? made : make(size, alignment, tag);
   }
   return foreign_allocation(size, [&] {

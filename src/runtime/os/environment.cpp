@@ -133,8 +133,8 @@ TracedEnvironment::TracedEnvironment(char* const* given, const StartValue& start
       other_libraries_(given == nullptr ? std::string_view() : value_of(given, kPreload)) {}
 
 std::size_t TracedEnvironment::text_size() const {
-  return kPreload.size() + library.text().size() + 1 + other_libraries_.size() + 1 +
-         kStart.size() + size_of(start_) + 1;
+  return kPreload.size() + library.text().size() + 1 + other_libraries_.size() + 1 + kStart.size() +
+         size_of(start_) + 1;
 }
 
 void TracedEnvironment::write(char** entries, char* text) const {

@@ -9,8 +9,8 @@
 
 namespace memtrace::runtime {
 
-constinit thread_local const Lock* volatile Lock::changing_lock
-    [[gnu::tls_model("initial-exec")]] = nullptr;
+constinit thread_local const Lock* volatile Lock::changing_lock [[gnu::tls_model("initial-exec")]] =
+    nullptr;
 
 void Lock::wait() {
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {

@@ -57,9 +57,7 @@ class Lock {
     if (state_.exchange(kFree, std::memory_order_release) == kContended) wake_one();
   }
   // By the calling thread; also true where it was interrupted while it took it or gave it back.
-  [[nodiscard]] bool is_held_here() const {
-    return is_owned_here() || changing_lock == this;
-  }
+  [[nodiscard]] bool is_held_here() const { return is_owned_here() || changing_lock == this; }
   [[nodiscard]] bool is_owned_here() const {
     return (owner_.load(std::memory_order_relaxed) & ~kForFork) == this_thread();
   }

@@ -117,7 +117,8 @@ const ProcessIdentity& process_identity() {
     find_identity();
     known.store(Known::yes, std::memory_order_release);
   }
-  // Another thread finds it out. It is never waited for in vain: a signal handler does not ask first.
+  // Another thread finds it out. It is never waited for in vain: a signal handler does not ask
+  // first.
   while (known.load(std::memory_order_acquire) != Known::yes) __builtin_ia32_pause();
   return identity;
 }

@@ -26,38 +26,32 @@ struct Place {
   std::size_t offset;  // of the pointer in RealFunctions
 };
 
-#define MTRACE_PLACE(name) {#name, offsetof(RealFunctions, name)}
+#define MTRACE_PLACE(name) \
+  { #name, offsetof(RealFunctions, name) }
 
 constexpr std::array kFunctions = {
-    Place MTRACE_PLACE(malloc),          Place MTRACE_PLACE(calloc),
-    Place MTRACE_PLACE(realloc),         Place MTRACE_PLACE(free),
-    Place MTRACE_PLACE(posix_memalign),  Place MTRACE_PLACE(aligned_alloc),
-    Place MTRACE_PLACE(memalign),        Place MTRACE_PLACE(valloc),
-    Place MTRACE_PLACE(pvalloc),         Place MTRACE_PLACE(malloc_usable_size),
-    Place MTRACE_PLACE(mmap),            Place MTRACE_PLACE(munmap),
-    Place MTRACE_PLACE(mremap),          Place MTRACE_PLACE(dlopen),
-    Place MTRACE_PLACE(dlmopen),         Place MTRACE_PLACE(dlclose),
-    Place MTRACE_PLACE(execve),          Place MTRACE_PLACE(execvpe),
-    Place MTRACE_PLACE(fexecve),         Place MTRACE_PLACE(execveat),
-    Place MTRACE_PLACE(posix_spawn),     Place MTRACE_PLACE(posix_spawnp),
-    Place MTRACE_PLACE(system),          Place MTRACE_PLACE(popen),
-    Place MTRACE_PLACE(pclose), Place MTRACE_PLACE(fclose),
-    Place MTRACE_PLACE(sigaction), Place MTRACE_PLACE(signal), Place MTRACE_PLACE(sigset),
-    Place MTRACE_PLACE(setuid),
-    Place MTRACE_PLACE(seteuid),
-    Place MTRACE_PLACE(setreuid),
-    Place MTRACE_PLACE(setresuid),
-    Place MTRACE_PLACE(setgid),
-    Place MTRACE_PLACE(setegid),
-    Place MTRACE_PLACE(setregid),
-    Place MTRACE_PLACE(setresgid),
-    Place MTRACE_PLACE(setgroups),
-    Place MTRACE_PLACE(initgroups),
-    Place MTRACE_PLACE(capset),
-    Place MTRACE_PLACE(umask),
-    Place MTRACE_PLACE(prctl),
-    Place MTRACE_PLACE(unshare),
-    Place MTRACE_PLACE(setns),
+    Place MTRACE_PLACE(malloc),         Place MTRACE_PLACE(calloc),
+    Place MTRACE_PLACE(realloc),        Place MTRACE_PLACE(free),
+    Place MTRACE_PLACE(posix_memalign), Place MTRACE_PLACE(aligned_alloc),
+    Place MTRACE_PLACE(memalign),       Place MTRACE_PLACE(valloc),
+    Place MTRACE_PLACE(pvalloc),        Place MTRACE_PLACE(malloc_usable_size),
+    Place MTRACE_PLACE(mmap),           Place MTRACE_PLACE(munmap),
+    Place MTRACE_PLACE(mremap),         Place MTRACE_PLACE(dlopen),
+    Place MTRACE_PLACE(dlmopen),        Place MTRACE_PLACE(dlclose),
+    Place MTRACE_PLACE(execve),         Place MTRACE_PLACE(execvpe),
+    Place MTRACE_PLACE(fexecve),        Place MTRACE_PLACE(execveat),
+    Place MTRACE_PLACE(posix_spawn),    Place MTRACE_PLACE(posix_spawnp),
+    Place MTRACE_PLACE(system),         Place MTRACE_PLACE(popen),
+    Place MTRACE_PLACE(pclose),         Place MTRACE_PLACE(fclose),
+    Place MTRACE_PLACE(sigaction),      Place MTRACE_PLACE(signal),
+    Place MTRACE_PLACE(sigset),         Place MTRACE_PLACE(setuid),
+    Place MTRACE_PLACE(seteuid),        Place MTRACE_PLACE(setreuid),
+    Place MTRACE_PLACE(setresuid),      Place MTRACE_PLACE(setgid),
+    Place MTRACE_PLACE(setegid),        Place MTRACE_PLACE(setregid),
+    Place MTRACE_PLACE(setresgid),      Place MTRACE_PLACE(setgroups),
+    Place MTRACE_PLACE(initgroups),     Place MTRACE_PLACE(capset),
+    Place MTRACE_PLACE(umask),          Place MTRACE_PLACE(prctl),
+    Place MTRACE_PLACE(unshare),        Place MTRACE_PLACE(setns),
     Place MTRACE_PLACE(syscall),
 };
 
@@ -128,8 +122,8 @@ bool is_malloc_hooked(const link_map* c_library) {
 }
 
 struct OperatorsFound {
-  bool are_first = true;         // all forms that somebody calls are the hooks
-  bool are_cpp_library = true;   // or nobody's
+  bool are_first = true;        // all forms that somebody calls are the hooks
+  bool are_cpp_library = true;  // or nobody's
 };
 
 void find_operator(const char* name, std::size_t offset, OperatorsFound& found) {
@@ -149,7 +143,7 @@ OperatorKind find_operators(const link_map* c_library) {
   const bool malloc_is_hooked = is_malloc_hooked(c_library);
   if (!found.are_first) return OperatorKind::replaced;
   return malloc_is_hooked && found.are_cpp_library ? OperatorKind::malloc_and_free
-                                                     : OperatorKind::foreign;
+                                                   : OperatorKind::foreign;
 }
 
 constinit std::atomic<bool> are_found{false};

@@ -7,12 +7,12 @@ namespace memtrace::runtime {
 
 // Kinds of lines. Each line is "KIND PID NUMBER PATH\n"; the number is an error's, or 0.
 enum class ReportKind : char {
-  started = 's',    // tracing has begun; PATH is the program
-  temporary = 't',  // a file of this name may exist until the next line of this process
-  written = 'w',    // a snapshot has its name
-  failed = 'f',     // a snapshot could not be written
+  started = 's',       // tracing has begun; PATH is the program
+  temporary = 't',     // a file of this name may exist until the next line of this process
+  written = 'w',       // a snapshot has its name
+  failed = 'f',        // a snapshot could not be written
   other_malloc = 'm',  // PATH, "" for the program, defines malloc and stands before the hooks
-  given_up = 'g',   // tracing has ended, or did not begin, for want of memory; PATH says why
+  given_up = 'g',      // tracing has ended, or did not begin, for want of memory; PATH says why
 };
 
 // `descriptor_path` names a file that lines are appended to ("/proc/PID/fd/N" of `mtrace run`);

@@ -56,7 +56,8 @@ class SymbolTable {
 
 // The objects of the namespace that this library was loaded into, in the order in which they are
 // asked: of those that were there at the start, the program's first. Calls visit(object) until that
-// says true. The list must not change meanwhile: in a constructor, or where nobody loads or unloads.
+// says true. The list must not change meanwhile: in a constructor, or where nobody loads or
+// unloads.
 const link_map* own_object();
 const link_map* first_object();
 template <class Visit>

@@ -30,7 +30,8 @@ bool look_at(const char* path, int flags, struct stat& status) {
 // In a folder where everybody may make files, a link or a pipe that somebody else has put there is
 // not followed, as the kernel does not open it (fs.protected_symlinks, fs.protected_fifos).
 bool is_planted(const char* path) {
-  struct stat status {}, folder {};
+  struct stat status {
+  }, folder{};
   if (!look_at(path, AT_SYMLINK_NOFOLLOW, status)) return false;
   if (!S_ISLNK(status.st_mode) && !S_ISFIFO(status.st_mode)) return false;
   if (status.st_uid == static_cast<uid_t>(system_call(SYS_geteuid))) return false;
@@ -54,8 +55,8 @@ TextBuffer<40> path_of_descriptor(int file) {
   return path;
 }
 
-// Whether the kernel lets this process give the file a name by its descriptor alone, which newer ones
-// do, and all do for root: what exists already shows it.
+// Whether the kernel lets this process give the file a name by its descriptor alone, which newer
+// ones do, and all do for root: what exists already shows it.
 bool may_link_descriptor(long file) {
   return system_call(SYS_linkat, file, "", AT_FDCWD, "/", AT_EMPTY_PATH) == -EEXIST;
 }

@@ -13,7 +13,7 @@ struct TracerState {
   Lock lock{LockRank::tracing};  // of starting and stopping; before the program is held
   Settings settings;
   bool is_abandoned = false;  // what was traced is still there
-  std::int64_t started = 0;  // nanoseconds since the Unix epoch
+  std::int64_t started = 0;   // nanoseconds since the Unix epoch
   // Tracing has ended for want of memory; the counters are as they were then.
   std::atomic<bool> gave_up{false};
 };

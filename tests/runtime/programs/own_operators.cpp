@@ -12,7 +12,8 @@ constexpr std::size_t kFront = 16;
 constexpr std::uint64_t kMark = 0x600DB10C;
 
 REPLACEMENT void* operator new(std::size_t size) {
-  auto* const block = size > PTRDIFF_MAX - kFront ? nullptr : static_cast<char*>(std::malloc(size + kFront));
+  auto* const block =
+      size > PTRDIFF_MAX - kFront ? nullptr : static_cast<char*>(std::malloc(size + kFront));
   if (block == nullptr) throw std::bad_alloc();
   *reinterpret_cast<std::uint64_t*>(block) = kMark;
   return block + kFront;
