@@ -1,18 +1,32 @@
 // mmap and its relatives. Where mappings are not traced, which is the default, they only pass
 // through.
 #include <sys/mman.h>
+#include <sys/shm.h>
 
+#include <cerrno>
 #include <cstdarg>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/mapping_events.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
+// Those that headers may not have yet.
+constexpr int kPopulateRead = 22, kPopulateWrite = 23, kDontNeedLocked = 24;
+constexpr int kGuardInstall = 102, kGuardRemove = 103;
+
 std::uintptr_t address_of(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
+}
+AddressRange range_of(const void* begin, std::size_t size) {
+  return {address_of(begin), size};
+}
+
+// Otherwise the kernel refuses it.
+bool is_range(const void* begin, std::size_t size) {
+  constexpr std::size_t kPage = 4096, kMost = std::size_t{1} << 47;
+  return address_of(begin) % kPage == 0 && size > 0 && size <= kMost;
 }
 
 // Inside of another hook it is the allocator that maps: its blocks are counted, not its arenas.
@@ -22,19 +36,66 @@ std::uintptr_t address_of(const void* pointer) {
   return is_tracing() && enter_traced_hook(thread) == HookEntry::traced;
 }
 
+// The program's mapping has failed. Inside of an allocator's hook, that one asks when all fails.
+bool makes_room(std::size_t size, bool is_hook) {
+  if (errno != ENOMEM || (local.guard && !is_hook)) return false;
+  return make_room(size);
+}
+
+void* map_really(void* address, std::size_t size, int protection, int flags, int file, off_t offset,
+                 bool is_hook) {
+  void* const mapped = real.mmap(address, size, protection, flags, file, offset);
+  if (mapped != MAP_FAILED || !makes_room(size, is_hook)) return mapped;
+  return real.mmap(address, size, protection, flags, file, offset);
+}
+
 [[gnu::always_inline]] inline void* map(void* address, std::size_t size, int protection, int flags,
                                         int file, off_t offset) {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) {
-    return real.mmap(address, size, protection, flags, file, offset);
+    return map_really(address, size, protection, flags, file, offset, false);
   }
-  void* const mapped = real.mmap(address, size, protection, flags, file, offset);
+  void* const mapped = map_really(address, size, protection, flags, file, offset, true);
   if (mapped != MAP_FAILED) {
-    const bool anonymous = (flags & MAP_ANONYMOUS) != 0;
-    on_mapped(*thread, address_of(mapped), size, anonymous, caller_registers());
+    const MappingKind kind{.is_anonymous = (flags & MAP_ANONYMOUS) != 0,
+                           .is_touchable = protection != PROT_NONE,
+                           .is_shared = (flags & MAP_TYPE) != MAP_PRIVATE};
+    on_mapped(*thread, range_of(mapped, size), kind, caller_registers());
   }
   leave_hook(*thread);
   return mapped;
+}
+
+[[gnu::always_inline]] inline int protect(void* address, std::size_t size, int protection,
+                                          int error, ThreadState& thread) {
+  if (error != 0) return error;
+  if (protection == PROT_NONE) {
+    on_made_untouchable(thread, range_of(address, size));
+  } else {
+    on_made_touchable(thread, range_of(address, size), caller_registers());
+  }
+  return error;
+}
+
+[[gnu::always_inline]] inline void advise(void* address, std::size_t size, int advice,
+                                          ThreadState& thread) {
+  const AddressRange range = range_of(address, size);
+  switch (advice) {
+    case MADV_DONTNEED:
+    case kDontNeedLocked:
+    case MADV_FREE:
+      return on_given_back(thread, range, false);
+    case MADV_REMOVE:
+      return on_given_back(thread, range, true);
+    case kGuardInstall:
+      return on_made_untouchable(thread, range);
+    case kGuardRemove:
+    case kPopulateRead:
+    case kPopulateWrite:
+      return on_made_touchable(thread, range, caller_registers());
+    default:
+      return;
+  }
 }
 
 }  // namespace
@@ -57,28 +118,88 @@ MTRACE_HOOK void* mmap64(void* address, std::size_t size, int protection, int fl
 MTRACE_HOOK int munmap(void* address, std::size_t size) noexcept {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) return real.munmap(address, size);
-  // Before: another thread may be given the addresses at once.
-  on_unmapped(*thread, address_of(address), size);
+  if (!is_range(address, size)) {
+    leave_hook(*thread);
+    return real.munmap(address, size);
+  }
+  begin_unmap(*thread, range_of(address, size));
   const int error = real.munmap(address, size);
+  end_unmap(*thread, range_of(address, size), error == 0);
   leave_hook(*thread);
   return error;
 }
 
 MTRACE_HOOK void* mremap(void* old, std::size_t old_size, std::size_t size, int flags,
                          ...) noexcept {
+  constexpr int kDontUnmap = 4;
   void* wanted = nullptr;
-  if ((flags & MREMAP_FIXED) != 0) {
+  if ((flags & (MREMAP_FIXED | kDontUnmap)) != 0) {
     va_list more;
     va_start(more, flags);
     wanted = va_arg(more, void*);
     va_end(more);
   }
   ThreadState* thread = nullptr;
-  if (!enter_mapping_hook(thread)) return real.mremap(old, old_size, size, flags, wanted);
-  void* const moved = real.mremap(old, old_size, size, flags, wanted);
-  if (moved != MAP_FAILED) {
-    on_remapped(*thread, address_of(old), old_size, address_of(moved), size, caller_registers());
+  const bool is_hook = enter_mapping_hook(thread);
+  const bool is_known = is_hook && is_range(old, old_size);
+  if (is_known) begin_unmap(*thread, range_of(old, old_size));
+  void* moved = real.mremap(old, old_size, size, flags, wanted);
+  const std::size_t more = size > old_size ? size - old_size : 0;
+  if (moved == MAP_FAILED && makes_room(more, is_hook)) {
+    moved = real.mremap(old, old_size, size, flags, wanted);
   }
+  if (!is_hook) return moved;
+  if (is_known && moved != MAP_FAILED) {
+    on_remapped(*thread,
+                {.from = range_of(old, old_size),
+                 .to = range_of(moved, size),
+                 .stays = (flags & kDontUnmap) != 0},
+                caller_registers());
+  }
+  if (is_known) end_unmap(*thread, range_of(old, old_size), moved != MAP_FAILED);
   leave_hook(*thread);
   return moved;
+}
+
+MTRACE_HOOK int mprotect(void* address, std::size_t size, int protection) noexcept {
+  ThreadState* thread = nullptr;
+  if (!enter_mapping_hook(thread)) return real.mprotect(address, size, protection);
+  const int error =
+      protect(address, size, protection, real.mprotect(address, size, protection), *thread);
+  leave_hook(*thread);
+  return error;
+}
+
+MTRACE_HOOK int pkey_mprotect(void* address, std::size_t size, int protection, int key) noexcept {
+  ThreadState* thread = nullptr;
+  if (!enter_mapping_hook(thread)) return real.pkey_mprotect(address, size, protection, key);
+  const int error = protect(address, size, protection,
+                            real.pkey_mprotect(address, size, protection, key), *thread);
+  leave_hook(*thread);
+  return error;
+}
+
+// Where a part of the range is not mapped, the rest has been given back all the same.
+MTRACE_HOOK int madvise(void* address, std::size_t size, int advice) noexcept {
+  ThreadState* thread = nullptr;
+  if (!enter_mapping_hook(thread)) return real.madvise(address, size, advice);
+  const int error = real.madvise(address, size, advice);
+  const int number = errno;
+  if (error == 0 || number == ENOMEM) advise(address, size, advice, *thread);
+  leave_hook(*thread);
+  errno = number;
+  return error;
+}
+
+// It is no anonymous memory, but may take the place of some.
+MTRACE_HOOK void* shmat(int segment, const void* address, int flags) noexcept {
+  ThreadState* thread = nullptr;
+  if (!enter_mapping_hook(thread)) return real.shmat(segment, address, flags);
+  void* const attached = real.shmat(segment, address, flags);
+  shmid_ds description;
+  if (address_of(attached) != UINTPTR_MAX && shmctl(segment, IPC_STAT, &description) == 0) {
+    on_mapped(*thread, range_of(attached, description.shm_segsz), {}, caller_registers());
+  }
+  leave_hook(*thread);
+  return attached;
 }

@@ -1,21 +1,13 @@
 // pthread_create(): a thread's stack is memory that the program asks for, and libc maps.
-#include <dlfcn.h>
 #include <pthread.h>
 
 #include <cerrno>
 
+#include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/giving_up.hpp"
 
 namespace memtrace::runtime {
 namespace {
-
-using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-constinit Create real_create = nullptr;
-
-// Libraries that are initialised before this one may make threads, too.
-[[gnu::constructor(102)]] void find_real_create() {
-  real_create = reinterpret_cast<Create>(dlsym(RTLD_NEXT, "pthread_create"));
-}
 
 // 0 where the program brings the stack itself.
 std::size_t stack_size(const pthread_attr_t* attributes) {
@@ -39,8 +31,7 @@ using namespace memtrace::runtime;  // NOLINT: the function that stands here is 
 extern "C" __attribute__((visibility("default"))) int pthread_create(
     pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
     void* argument) noexcept {
-  if (real_create == nullptr) find_real_create();
-  const int error = real_create(thread, attributes, function, argument);
+  const int error = real.pthread_create(thread, attributes, function, argument);
   if (error != EAGAIN || !make_room(stack_size(attributes))) return error;
-  return real_create(thread, attributes, function, argument);
+  return real.pthread_create(thread, attributes, function, argument);
 }

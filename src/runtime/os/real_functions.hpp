@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ using SpawnFunction = int(pid_t*, const char*, const posix_spawn_file_actions_t*
                           const posix_spawnattr_t*, Strings, Strings);
 using SignalAction = struct sigaction;
 using OldHandler = void (*)(int);
+using CreateThread = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 using SetHandler = OldHandler(int, OldHandler);
 using CapabilityHeader = __user_cap_header_struct;
 using CapabilityData = __user_cap_data_struct;
@@ -57,6 +59,13 @@ struct RealFunctions {
   int (*munmap)(void*, std::size_t);
   // The last one is there for some flags only.
   void* (*mremap)(void*, std::size_t, std::size_t, int, void*);
+  int (*mprotect)(void*, std::size_t, int);
+  int (*pkey_mprotect)(void*, std::size_t, int, int);
+  int (*madvise)(void*, std::size_t, int);
+  void* (*shmat)(int, const void*, int);
+  int (*mlockall)(int);
+  int (*munlockall)();
+  CreateThread* pthread_create;
 
   void* (*dlopen)(const char*, int);
   void* (*dlmopen)(Lmid_t, const char*, int);

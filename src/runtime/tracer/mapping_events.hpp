@@ -1,4 +1,4 @@
-// The events of anonymous mappings, a domain of its own.
+// The events of anonymous mappings, a domain of its own: what of them can be touched.
 #pragma once
 
 #include <atomic>
@@ -12,12 +12,39 @@ namespace memtrace::runtime {
 // Whether mappings are traced; set when tracing starts.
 extern constinit std::atomic<bool> traces_mappings;
 
-// Something was mapped at [begin, begin + size): anonymous memory, or what takes its place.
-void on_mapped(ThreadState& thread, std::uintptr_t begin, std::size_t size, bool anonymous,
+struct AddressRange {
+  std::uintptr_t begin = 0;
+  std::size_t size = 0;  // rounded up to pages
+};
+
+// What a mapping is.
+struct MappingKind {
+  bool is_anonymous = false;  // otherwise it only takes the place of what was there
+  bool is_touchable = false;
+  bool is_shared = false;
+};
+void on_mapped(ThreadState& thread, const AddressRange& range, MappingKind kind,
                const Registers& caller);
-void on_unmapped(ThreadState& thread, std::uintptr_t begin, std::size_t size);
-// A mapping was moved, grown or shrunk: in one step, and only where it was traced before.
-void on_remapped(ThreadState& thread, std::uintptr_t from, std::size_t old_size, std::uintptr_t to,
-                 std::size_t size, const Registers& caller);
+
+// What was reserved can be touched: it belongs to whoever made it so. What could be before stays.
+void on_made_touchable(ThreadState& thread, const AddressRange& range, const Registers& caller);
+// It cannot be touched any more.
+void on_made_untouchable(ThreadState& thread, const AddressRange& range);
+// What was in it has been given back: of private mappings, or of shared ones.
+void on_given_back(ThreadState& thread, const AddressRange& range, bool of_shared);
+
+// munmap() begins, and has ended: first, because another thread may be given the addresses at once.
+void begin_unmap(ThreadState& thread, const AddressRange& range);
+void end_unmap(ThreadState& thread, const AddressRange& range, bool is_done);
+
+// A mapping was moved, grown or shrunk, in one step; what of it can be touched belongs to whoever
+// moved it. Between begin_unmap() and end_unmap() of the old range, unless it `stays`: then it is
+// empty, and reserved.
+struct Remapping {
+  AddressRange from;
+  AddressRange to;
+  bool stays = false;
+};
+void on_remapped(ThreadState& thread, const Remapping& remapping, const Registers& caller);
 
 }  // namespace memtrace::runtime
