@@ -7,7 +7,9 @@
 #include <cstdarg>
 
 #include "runtime/hooks/hook.hpp"
+#include "runtime/tracer/code_generation.hpp"
 #include "runtime/tracer/mapping_events.hpp"
+#include "runtime/unwind/text_copies.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -49,8 +51,19 @@ void* map_really(void* address, std::size_t size, int protection, int flags, int
   return real.mmap(address, size, protection, flags, file, offset);
 }
 
-[[gnu::always_inline]] inline void* map(void* address, std::size_t size, int protection, int flags,
-                                        int file, off_t offset) {
+// Whether tracing is on or not: what is mapped now may be called then.
+[[gnu::noinline]] void note_code(const void* mapped, std::size_t size, int flags, int file,
+                                 off_t offset, const void* caller) {
+  bool has_changed = forget_copied_code(address_of(mapped), size);
+  if ((flags & MAP_ANONYMOUS) == 0) {
+    has_changed |= note_mapped_code(address_of(mapped), size, file,
+                                    static_cast<std::uint64_t>(offset), address_of(caller));
+  }
+  if (has_changed) code_may_be_unloaded();
+}
+
+[[gnu::always_inline]] inline void* map_counted(void* address, std::size_t size, int protection,
+                                                int flags, int file, off_t offset) {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) {
     return map_really(address, size, protection, flags, file, offset, false);
@@ -64,6 +77,22 @@ void* map_really(void* address, std::size_t size, int protection, int flags, int
   }
   leave_hook(*thread);
   return mapped;
+}
+
+[[gnu::always_inline]] inline void* map(void* address, std::size_t size, int protection, int flags,
+                                        int file, off_t offset) {
+  void* const mapped = map_counted(address, size, protection, flags, file, offset);
+  if (mapped != MAP_FAILED && (flags & (MAP_ANONYMOUS | MAP_FIXED)) != MAP_ANONYMOUS) {
+    note_code(mapped, size, flags, file, offset, __builtin_return_address(0));
+  }
+  return mapped;
+}
+
+void note_move(const void* from, const void* to, std::size_t size) {
+  bool has_changed = from != to && forget_copied_code(address_of(to), size);
+  has_changed |= note_moved_code(address_of(from), address_of(to), size);
+  if (from != to) has_changed |= forget_copied_code(address_of(from), size);
+  if (has_changed) code_may_be_unloaded();
 }
 
 [[gnu::always_inline]] inline int protect(void* address, std::size_t size, int protection,
@@ -117,6 +146,7 @@ MTRACE_HOOK void* mmap64(void* address, std::size_t size, int protection, int fl
 
 MTRACE_HOOK int munmap(void* address, std::size_t size) noexcept {
   ThreadState* thread = nullptr;
+  if (forget_copied_code(address_of(address), size)) code_may_be_unloaded();
   if (!enter_mapping_hook(thread)) return real.munmap(address, size);
   if (!is_range(address, size)) {
     leave_hook(*thread);
@@ -148,6 +178,7 @@ MTRACE_HOOK void* mremap(void* old, std::size_t old_size, std::size_t size, int 
   if (moved == MAP_FAILED && makes_room(more, is_hook)) {
     moved = real.mremap(old, old_size, size, flags, wanted);
   }
+  if (moved != MAP_FAILED) note_move(old, moved, size);
   if (!is_hook) return moved;
   if (is_known && moved != MAP_FAILED) {
     on_remapped(*thread,

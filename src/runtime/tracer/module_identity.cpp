@@ -13,8 +13,6 @@
 namespace memtrace::runtime {
 namespace {
 
-constexpr std::size_t kPage = 4096;
-
 // The program's own path; "" where /proc does not say.
 void read_program_path(char (&path)[PATH_MAX]) {
   const long size = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, PATH_MAX - 1);
@@ -69,16 +67,13 @@ void read_module_path(const LoadedModule& module, char (&path)[PATH_MAX]) {
 }
 
 void read_build_id(const LoadedModule& module, ModuleRecord& record) {
-  // The first page holds the file's header and its program headers, wherever a linker is sane.
-  const auto* const header = reinterpret_cast<const ElfW(Ehdr)*>(module.begin);
-  if (!is_readable(header) || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return;
-  if (header->e_phoff + std::size_t{header->e_phnum} * sizeof(ElfW(Phdr)) > kPage) return;
-  const auto* const segments = reinterpret_cast<const ElfW(Phdr)*>(module.begin + header->e_phoff);
-  for (const ElfW(Phdr) & segment : std::span(segments, header->e_phnum)) {
-    if (segment.p_type != PT_NOTE) continue;
+  for (const ElfW(Phdr) & segment : program_headers(module)) {
+    if (segment.p_type != PT_NOTE || segment.p_filesz == 0) continue;
     const std::uintptr_t begin = module.map->l_addr + segment.p_vaddr;
-    if (begin < module.begin || begin + segment.p_filesz > module.end) continue;
-    if (!is_readable(reinterpret_cast<const void*>(begin))) continue;
+    if (!is_readable(reinterpret_cast<const void*>(begin)) ||
+        !is_readable(reinterpret_cast<const void*>(begin + segment.p_filesz - 1))) {
+      continue;
+    }
     const auto* const notes = reinterpret_cast<const std::uint8_t*>(begin);
     if (read_build_id_from({notes, segment.p_filesz}, record)) return;
   }

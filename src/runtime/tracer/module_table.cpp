@@ -42,7 +42,7 @@ CodeLocation ModuleTable::locate(std::uintptr_t pc, bool exact, std::uint32_t ge
   if (!find_module(exact ? pc : pc - 1, found)) return {pc, kNoModule, kind};
   const std::uint32_t module = module_of(found, generation);
   if (module == kNoModule) return {pc, kNoModule, kind};
-  return {pc - found.map->l_addr, module, kind};
+  return {pc + found.shift - found.map->l_addr, module, kind};
 }
 
 std::uint32_t ModuleTable::module_of(const LoadedModule& found, std::uint32_t generation) {

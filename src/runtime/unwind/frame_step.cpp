@@ -162,12 +162,14 @@ bool is_entry_or_jump(std::uintptr_t pc) {
                      [code](const Opcode& known) { return (code & known.mask) == known.value; });
 }
 
-// Where a module's tables are, and their entry for `address`.
-bool find_entry(std::uintptr_t address, CallFrameTables& tables, FrameEntry& entry) {
+// Where a module's tables are, and their entry for `address`, which becomes the module's own where
+// it lies in a copy.
+bool find_entry(std::uintptr_t& address, CallFrameTables& tables, FrameEntry& entry) {
   LoadedModule module;
   if (!find_module(address, module) || module.eh_frame_header == nullptr) return false;
   tables.segment = call_frame_segment(module);
   tables.header = static_cast<const std::uint8_t*>(module.eh_frame_header);
+  address += module.shift;
   return find_frame_entry(tables, address, entry);
 }
 
@@ -180,14 +182,15 @@ FrameRules outermost_rules() {
 bool find_table_rules(std::uintptr_t pc, bool exact, LocatedRules& located) {
   CallFrameTables tables;
   FrameEntry entry;
-  const std::uintptr_t address = lookup_address(pc, exact);
+  std::uintptr_t address = lookup_address(pc, exact);
   if (find_entry(address, tables, entry)) {
     located.segment = tables.segment;
     return evaluate_rules(entry, tables.segment, address, located.rules);
   }
   // "Returning" to the start of a function: nobody called from there. makecontext() lays such a
   // return address below a coroutine's first frame.
-  if (exact || !find_entry(pc, tables, entry) || entry.begin != pc) return false;
+  std::uintptr_t begin = pc;
+  if (exact || !find_entry(begin, tables, entry) || entry.begin != begin) return false;
   located.rules = outermost_rules();
   return true;
 }
