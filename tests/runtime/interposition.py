@@ -47,9 +47,9 @@ class Combinations:
         self.tracer.expect(done.returncode == 0, f"{name} cannot be built: {done.stderr.decode()}")
         return self.folder / name
 
-    def kept(self):
+    def kept(self, metric="live"):
         kept = {}
-        for statistic in self.tracer.top("--group-by", "traceback")["statistics"]:
+        for statistic in self.tracer.top("--group-by", "traceback", "--metric", metric)["statistics"]:
             for frame in statistic["traceback"]:
                 if frame["function"] in ALL:
                     count, size = kept.get(frame["function"], (0, 0))
@@ -77,7 +77,7 @@ class Combinations:
         losses = self.tracer.top()["snapshot"]["losses"]
         self.tracer.expect(losses["dropped_blocks"] == 0, f"{what}: {losses}")
         # What is thrown inside of somebody else's operator is not seen, but its release is.
-        self.tracer.expect(losses["unknown_frees"] in (0, 3 if what.startswith("lib") else 0), f"{what}: {losses}")
+        self.tracer.expect(losses["unknown_frees"] in (0, 3 if what.startswith(("lib", "wrapped")) else 0), f"{what}: {losses}")
         self.tracer.snapshot.unlink()
 
     # --- the program ---
@@ -108,6 +108,25 @@ class Combinations:
 
     def own_malloc_object(self):
         return self.build("own_malloc.o", "-c", "-fPIC", "own_malloc.c", language="c")
+
+    def wrappers(self):
+        """A program that passes on what it is asked for is seen all the same."""
+        for pie in ("-pie", "-no-pie"):
+            wrapper = self.build("wrapper.o", "-c", "-fPIC", "wrapped_malloc.c", language="c")
+            program = self.build("wrapped" + pie, "-DPROGRAM", pie, FORMS, wrapper)
+            self.check("wrapped" + pie, [program], ALL)
+
+    def allocators_that_call_back(self):
+        """Each block is counted once, also while blocks are sampled: so often that all of them are."""
+        self.build("libback.so", *SHARED, "-DCALLS_BACK", "own_malloc.c", language="c")
+        program = self.build("back", "-DPROGRAM", FORMS, "-Wl,--no-as-needed", "-lback")
+        usual = self.tracer.execute(program)
+        exact = self.tracer.run([program])
+        totals = self.kept("total")
+        self.compare("calls back", usual, exact, ALL)
+        sampled = self.tracer.run([program], "--sample", "1")
+        self.tracer.expect(self.kept("total") == totals, f"calls back: {self.kept('total')}, not {totals}")
+        self.compare("calls back, sampled", usual, sampled, ALL)
 
     def static_allocators(self):
         for archive, more in STATIC_ALLOCATORS.items():
@@ -199,6 +218,7 @@ def main():
         combinations = Combinations(tracer, arguments.runtime)
         checks = (
             combinations.kinds_of_programs, combinations.allocators_in_the_program, combinations.static_allocators,
+            combinations.wrappers, combinations.allocators_that_call_back,
             combinations.allocators_in_libraries, combinations.operators_in_libraries, combinations.symbolic_libraries,
             combinations.loaded_libraries, combinations.constructors,
         )  # fmt: skip

@@ -92,6 +92,8 @@ void* note_nested_allocation(void* pointer);
   if (mode == HookMode::exact) [[likely]]
     return false;
   if (mode != HookMode::sampling) return mode == HookMode::off;
+  if (real_may_lead_back.load(std::memory_order_relaxed)) [[unlikely]]
+    return false;
   const auto bytes = static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   // Nobody is given more than PTRDIFF_MAX: what fails must not move the next sample away.
   if (bytes < 0 || local.until_sample < bytes) return false;
@@ -112,12 +114,43 @@ void* note_nested_allocation(void* pointer);
   leave_hook(*thread);
 }
 
+// What lies behind a hook while it samples, where that may lead to another hook: the bytes are
+// taken from the distance once. With the guard set; `allocate` does not throw.
+template <class Allocate>
+void* allocate_sampled_once(Allocate allocate) {
+  const std::int64_t until_sample = local.until_sample;
+  const std::uint64_t rate = local.sampler_rate;
+  local.guard = true;
+  void* const pointer = allocate();
+  local.guard = false;
+  local.nested_allocations = 0;
+  // A thread's first distance is drawn by whoever comes first.
+  if (local.sampler_rate == rate) local.until_sample = until_sample;
+  return pointer;
+}
+
+// The same for the real functions, of which most do not.
+template <class Allocate>
+[[gnu::always_inline]] inline void* allocate_while_sampling(Allocate allocate) {
+  if (!real_may_lead_back.load(std::memory_order_relaxed)) [[likely]]
+    return allocate();
+  return allocate_sampled_once(allocate);
+}
+
 // The whole of a hook that allocates `size` bytes by calling `allocate`. It must be part of the
 // hook, or of a function that the hook ends with a jump to: the caller's registers are looked at.
 template <class Allocate>
 [[gnu::always_inline]] inline void* traced_allocation(std::size_t size, Allocate allocate) {
   ThreadState* thread = nullptr;
   const HookEntry entry = enter_hook(thread);
+  if (entry == HookEntry::sampling) {
+    // Called by another hook's function, which counts what it returns.
+    if (local.guard) return allocate();
+    void* sampled = allocate_while_sampling(allocate);
+    if (sampled == nullptr && make_room(size)) sampled = allocate_while_sampling(allocate);
+    sample_allocation(sampled, size);
+    return sampled;
+  }
   void* pointer = allocate();
   if (pointer == nullptr && entry != HookEntry::nested && make_room(size)) [[unlikely]]
     pointer = allocate();
@@ -125,8 +158,6 @@ template <class Allocate>
     count_nested_allocations(*thread, pointer);
     if (pointer != nullptr) on_allocation(*thread, pointer, size, caller_registers());
     leave_hook(*thread);
-  } else if (entry == HookEntry::sampling) {
-    sample_allocation(pointer, size);
   } else if (entry == HookEntry::nested) {
     note_nested_allocation(pointer);
   }

@@ -45,19 +45,6 @@ template <class Call>
 // something in front of its blocks, or cut several out of one.
 void count_nested_foreign(ThreadState& thread, void* pointer);
 
-// While another hook samples. The malloc behind it has taken its own bytes from the distance.
-template <class Make>
-void* sampled_foreign_allocation(Make& make) {
-  const std::int64_t until_sample = local.until_sample;
-  const std::uint64_t rate = local.sampler_rate;
-  local.guard = true;
-  void* const pointer = call_guarded(make);
-  local.guard = false;
-  local.nested_allocations = 0;
-  if (local.sampler_rate == rate) local.until_sample = until_sample;
-  return pointer;
-}
-
 // The whole of a hook whose block comes from somebody else's form: the very same form is called, as
 // every other one may lead back to a hook. It may throw.
 template <class Make>
@@ -69,7 +56,7 @@ template <class Make>
   const HookEntry entry = enter_hook(thread);
   if (entry == HookEntry::off) return make();
   if (entry == HookEntry::sampling) {
-    void* const pointer = sampled_foreign_allocation(make);
+    void* const pointer = allocate_sampled_once([&] { return call_guarded(make); });
     sample_allocation(pointer, size);
     return pointer;
   }

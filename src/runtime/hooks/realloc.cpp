@@ -32,7 +32,9 @@ void* move_sampled(void* pointer, std::size_t size) {
 
 // What a block is after it has moved is sampled as if it were new.
 [[gnu::always_inline]] inline void* move_sampling(void* pointer, std::size_t size) {
-  void* moved = may_be_sampled(pointer) ? move_sampled(pointer, size) : real.realloc(pointer, size);
+  void* moved = may_be_sampled(pointer)
+                    ? move_sampled(pointer, size)
+                    : allocate_while_sampling([=] { return real.realloc(pointer, size); });
   if (moved == nullptr && size != 0 && make_room(size)) moved = real.realloc(pointer, size);
   sample_allocation(moved, size);
   return moved;

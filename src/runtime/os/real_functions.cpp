@@ -211,6 +211,7 @@ constinit RealFunctions real = {
 };
 
 constinit std::atomic<OperatorKind> operator_kind{OperatorKind::unknown};
+constinit std::atomic<bool> real_may_lead_back{true};
 
 void find_real_functions() {
   if (are_found.load(std::memory_order_acquire)) return;
@@ -218,6 +219,8 @@ void find_real_functions() {
   for (const Place& place : kFunctions) {
     put(place.offset, find_next_definition(symbol_name(place.name, c_library)).address);
   }
+  const Definition allocator = find_next_definition(symbol_name("malloc", c_library));
+  real_may_lead_back.store(allocator.object != c_library, std::memory_order_relaxed);
   operator_kind.store(find_operators(c_library), std::memory_order_release);
   are_found.store(true, std::memory_order_release);
 }

@@ -125,6 +125,9 @@ enum class OperatorKind : std::uint8_t {
 // handler in the middle of it: all find the same.
 void find_real_functions();
 
+// Whether the real functions may call each other by way of the hooks, as the C library's do not.
+[[gnu::visibility("hidden")]] extern constinit std::atomic<bool> real_may_lead_back;
+
 // The file of whoever stands in front of the hooks with a malloc of its own, so that calls of it
 // are not seen: "" is the program. nullptr: nobody does.
 const char* other_malloc();
