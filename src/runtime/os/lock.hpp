@@ -23,7 +23,6 @@ enum class LockRank : std::uint8_t {
   mappings,
   shadow_map,
   timeline,
-  real_functions,  // finding them: not around a fork, it may wait for the loader
 };
 // Those that fork() takes.
 inline constexpr unsigned kForkLockRanks = 14;

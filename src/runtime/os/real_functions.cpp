@@ -58,6 +58,9 @@ constexpr std::array kFunctions = {
     Place MTRACE_PLACE(setns),          Place MTRACE_PLACE(syscall),
 };
 
+// What had no place would lead to itself for ever.
+static_assert(kFunctions.size() * sizeof(void*) == offsetof(RealFunctions, object_operators));
+
 // The mangled names of the forms for one object and for an array, and where both have their place
 // in RealOperators.
 struct OperatorPlace {
