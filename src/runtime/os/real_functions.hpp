@@ -67,10 +67,6 @@ struct RealFunctions {
   int (*munlockall)();
   CreateThread* pthread_create;
 
-  int (*mlockall)(int);
-  int (*munlockall)();
-  int (*pthread_create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-
   void* (*dlopen)(const char*, int);
   void* (*dlmopen)(Lmid_t, const char*, int);
   int (*dlclose)(void*);
