@@ -13,4 +13,8 @@ namespace memtrace {
 // "-" is standard output. Throws Error, headed by the path.
 MTRACE_API void write_snapshot(const Snapshot& snapshot, const std::string& path);
 
+// The same in place of a file that is there, of which the new one tells the same moment: the time
+// of the last change stays, and the owner where that is allowed. A series stays in its order.
+MTRACE_API void replace_snapshot(const Snapshot& snapshot, const std::string& path);
+
 }  // namespace memtrace

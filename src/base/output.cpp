@@ -111,6 +111,15 @@ Output::~Output() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
+void Output::take_over_time_and_owner() {
+  struct stat status {};
+  if (temporary_.empty() || stat(path_.c_str(), &status) != 0) return;
+  modified_ = status.st_mtim;
+  // Only root may give a file away. That takes bits off the permissions.
+  const bool given = fchown(file_, status.st_uid, status.st_gid) == 0;
+  if (given) fchmod(file_, status.st_mode & 07777);
+}
+
 void Output::write(std::string_view bytes) {
   buffer_.append(bytes);
   if (buffer_.size() >= kBufferSize) flush();
@@ -134,6 +143,11 @@ void Output::flush() {
 void Output::commit() {
   flush();
   if (!owned_) return;
+  if (modified_) {
+    // A file whose time is not kept is no reason to lose it.
+    const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, *modified_};
+    static_cast<void>(futimens(file_, times));
+  }
   if (!temporary_.empty() && fsync(file_) != 0) fail(errno);
   if (close(std::exchange(file_, -1)) != 0) fail(errno);
   if (temporary_.empty()) return;

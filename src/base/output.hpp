@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,10 @@ class Output {
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
+
+  // The file will have the time of its last change, and, where that is allowed, the owner of the
+  // one that it replaces.
+  void take_over_time_and_owner();
 
   void write(std::string_view bytes);
   // Flushes, syncs and renames. Nothing may be written afterwards.
@@ -38,6 +44,7 @@ class Output {
   int file_ = -1;
   bool owned_ = false;
   bool reader_gone_ = false;
+  std::optional<timespec> modified_;  // of the file that is replaced
 };
 
 }  // namespace memtrace

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "cli/suggestion.hpp"
+#include "base/suggestion.hpp"
 
 namespace memtrace {
 namespace {

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/own_input.hpp"
 #include "cli/progress.hpp"
 #include "mtrace/write.hpp"
 
@@ -20,8 +21,10 @@ void add_convert(CLI::App& app) {
   app.add_option("-o,--output", options->output, "The file to write; - is standard output")
       ->type_name("FILE")
       ->required();
-  app.callback(
-      [options] { write_snapshot(read_with_progress(options->input, {}), options->output); });
+  app.callback([options] {
+    refuse_own_input(options->output, std::span(&options->input, 1));
+    write_snapshot(read_with_progress(options->input, {}), options->output);
+  });
 }
 
 }  // namespace memtrace

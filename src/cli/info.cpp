@@ -3,6 +3,7 @@
 #include "cli/command.hpp"
 #include "cli/input_hint.hpp"
 #include "cli/output_options.hpp"
+#include "cli/own_input.hpp"
 #include "cli/progress.hpp"
 #include "mtrace/error.hpp"
 #include "write/text_dump.hpp"
@@ -25,6 +26,7 @@ SnapshotInfo info_of(const std::string& path) {
 }
 
 void run_info(const InfoOptions& options) {
+  refuse_own_input(options.output.output, std::span(&options.snapshot, 1));
   if (options.dump) {
     const Snapshot snapshot = read_with_progress(options.snapshot, {});
     print(options.output, [&](const Style&, Sink& sink) {

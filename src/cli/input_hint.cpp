@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/suggestion.hpp"
+#include "base/suggestion.hpp"
 
 namespace memtrace {
 namespace {

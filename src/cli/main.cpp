@@ -24,6 +24,14 @@ void refuse_truth_values(CLI::App& app) {
   for (CLI::Option* const option : app.get_options()) option->disable_flag_override();
 }
 
+// "-n 5 -n 3" is "-n 3", as an alias and what is added to it want it.
+void let_the_last_win(CLI::App& app) {
+  for (CLI::Option* const option : app.get_options()) {
+    const bool is_single = option->get_items_expected_max() == 1 && !option->get_positional();
+    if (is_single) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+}
+
 void add_commands(CLI::App& program) {
   program.set_version_flag("-V,--version", "mtrace " MTRACE_VERSION, "Print the version");
   program.set_help_flag("-h,--help", "Print this help");
@@ -31,6 +39,7 @@ void add_commands(CLI::App& program) {
     CLI::App* const app = program.add_subcommand(command.name, command.summary);
     command.add_to(*app);
     refuse_truth_values(*app);
+    let_the_last_win(*app);
   }
   refuse_truth_values(program);
 }
@@ -74,6 +83,8 @@ int run(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   join_traced_command(program, words);
   std::vector<std::string> arguments = arguments_of(words);
+  const std::string wrong_letters = letters_error(program, arguments);
+  if (!wrong_letters.empty()) return fail(wrong_letters);
   // As the parser takes them.
   std::reverse(arguments.begin(), arguments.end());
   try {
@@ -83,6 +94,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     const std::string unknown = unknown_command(program);
     if (!unknown.empty()) return fail(unknown_command_error(program, unknown));
+    const std::string option = unknown_option(program);
+    if (!option.empty()) return fail(unknown_option_error(program, option));
     return print_text(program.help());
   } catch (const CLI::CallForVersion&) {
     return print_text("mtrace " MTRACE_VERSION "\n");

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/own_input.hpp"
 #include "cli/resolved_input.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/write.hpp"
@@ -16,6 +17,7 @@ struct MergeOptions {
 };
 
 void run_merge(const MergeOptions& options) {
+  refuse_own_input(options.output, options.inputs);
   Merger merger;
   for (const std::string& path : options.inputs) {
     const Snapshot snapshot = read_resolved(path, {});

@@ -36,9 +36,12 @@ Snapshot read_resolved(const std::string& path, const ReadOptions& options) {
   Snapshot snapshot = read_with_progress(path, options);
   if (!has_addresses(snapshot)) return snapshot;
   const auto start = std::chrono::steady_clock::now();
-  warn_in_one_line(symbolize_with_progress(snapshot, path, {}).warnings);
+  const SymbolizeResult result = symbolize_with_progress(snapshot, path, {});
+  warn_in_one_line(result.warnings);
   const auto elapsed = std::chrono::steady_clock::now() - start;
-  if (elapsed > kLong && isatty(STDERR_FILENO) == 1) {
+  // What nothing is known of stays as it is, also in a snapshot that was symbolized already.
+  const bool is_worth_keeping = result.with_lines + result.with_names > 0;
+  if (is_worth_keeping && elapsed > kLong && isatty(STDERR_FILENO) == 1) {
     complain(
         fmt::format("looking up addresses took {:.1f} s: mtrace symbolize {} -o FILE keeps "
                     "the result",

@@ -1,24 +1,28 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
-#include <optional>
 
 #include "cli/child_process.hpp"
 #include "cli/choice.hpp"
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
 #include "cli/duration_argument.hpp"
+#include "cli/earlier_runs.hpp"
+#include "cli/kept_snapshots.hpp"
 #include "cli/nothing_seen.hpp"
+#include "cli/output_pattern.hpp"
 #include "cli/parsed_argument.hpp"
+#include "cli/run_advice.hpp"
 #include "cli/run_report.hpp"
 #include "cli/run_symbols.hpp"
 #include "cli/runtime_library.hpp"
+#include "cli/selection_options.hpp"
 #include "cli/signal_argument.hpp"
 #include "cli/size_argument.hpp"
 #include "cli/traced_command.hpp"
@@ -28,7 +32,6 @@
 namespace memtrace {
 namespace {
 
-constexpr const char* kDefaultPattern = "mtrace.%e.%p.zst";
 constexpr std::uint32_t kDefaultFrames = 32, kMostFrames = 1024;
 
 struct RunOptions {
@@ -36,25 +39,28 @@ struct RunOptions {
   std::string output = kDefaultPattern;
   std::uint32_t frames = kDefaultFrames;
   std::string interval, signal, sample;
-  std::uint32_t keep = 0;
+  std::uint32_t keep = 0;  // 0: all
+  std::vector<std::string> only;
   bool at_exit = false, not_at_exit = false, follow_fork = false, mmap = false, verbose = false;
   bool native = false, not_symbolized = false;
 };
 
-// The program may change its folder. What is certain to fail fails before hours have been spent.
-std::string absolute_pattern(const std::string& output) {
-  std::filesystem::path path = std::filesystem::absolute(output);
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) path /= kDefaultPattern;
-  const std::string folder = path.parent_path();
-  if (folder.find('%') == std::string::npos && access(folder.c_str(), W_OK | X_OK) != 0) {
-    throw Error(std::strerror(errno)).in(folder);
-  }
-  return path;
+std::int64_t parse_sampling(std::string_view text) {
+  const std::int64_t size = parse_size(text);
+  if (size < 1)
+    throw Error("'" + std::string(text) + "' is no distance between samples: write 512KiB");
+  return size;
+}
+
+// The tracer is told of them behind commas.
+std::string complaint_about_program(const std::string& glob) {
+  if (!glob.empty() && glob.find(',') == std::string::npos) return {};
+  return fmt::format("'{}' is no program's name", glob);
 }
 
 // The runtime's start_options.hpp says what it means.
-std::string start_value(const RunOptions& options, const RunReport& report) {
+std::string start_value(const RunOptions& options, const RunReport& report,
+                        const std::string& pattern, std::uint64_t numbers_before) {
   if (options.frames < 1 || options.frames > kMostFrames) {
     throw Error(fmt::format("--nframe is from 1 to {}", kMostFrames));
   }
@@ -62,17 +68,20 @@ std::string start_value(const RunOptions& options, const RunReport& report) {
   const auto add = [&](std::string_view name, const auto& number) {
     value += fmt::format(",{}={}", name, number);
   };
-  if (!options.interval.empty()) add("interval", parse_duration(options.interval).count());
+  if (!options.interval.empty()) {
+    add("interval", fmt::format("{}ms", parse_duration(options.interval).count()));
+  }
   if (options.keep > 0) add("keep", options.keep);
   if (!options.signal.empty()) add("signal", parse_signal(options.signal));
-  if (!options.sample.empty()) add("sample", std::max<std::int64_t>(parse_size(options.sample), 1));
+  if (!options.sample.empty()) add("sample", parse_sampling(options.sample));
   if (options.not_at_exit) value += ",exit=no";
   if (options.follow_fork) value += ",follow-fork";
   if (options.mmap) value += ",mmap";
   if (options.native) value += ",native";
-  value += ",run=0/0";
+  for (const std::string& glob : options.only) add("only", glob);
+  value += fmt::format(",run=0/{}", numbers_before);
   add("report", report.path());
-  add("output", absolute_pattern(options.output));
+  add("output", pattern);
   return value;
 }
 
@@ -88,15 +97,22 @@ std::vector<std::string> traced_environment(const std::string& library, const st
   return variables;
 }
 
-// As somebody would type it here.
-std::string shown_path(const std::string& path) {
-  std::error_code error;
-  const std::string folder = std::filesystem::current_path(error).string() + "/";
-  return path.starts_with(folder) ? path.substr(folder.size()) : path;
+// "sh, gcc, as": each once, in the order of their first starts.
+std::string names_of(const std::vector<std::string>& programs) {
+  std::vector<std::string> names;
+  for (const std::string& program : programs) {
+    std::string name = program.substr(program.rfind('/') + 1);
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 std::string why_nothing(const RunOptions& options, const std::string& name, const ProgramEnd& end,
                         const RunReport::Content& content) {
+  if (content.processes.empty() && !content.others.empty()) {
+    return fmt::format("no program that was started is one of --only {}: there were {}",
+                       fmt::join(options.only, ", "), names_of(content.others));
+  }
   if (content.processes.empty()) {
     const std::string why = why_untraceable(name);
     return fmt::format("{} was not traced: {}", name,
@@ -118,23 +134,16 @@ std::string why_nothing(const RunOptions& options, const std::string& name, cons
   return fmt::format("{} wrote no snapshot: {}", name, why);
 }
 
-// The newest of those that were written, or of those that failed.
-std::optional<RunReport::Snapshot> newest(const RunReport::Content& content, bool written) {
-  const auto& snapshots = content.snapshots;
-  const auto found = std::find_if(snapshots.rbegin(), snapshots.rend(), [&](const auto& snapshot) {
-    return (snapshot.error == 0) == written;
-  });
-  if (found == snapshots.rend()) return std::nullopt;
-  return *found;
+std::size_t count_written(const RunReport::Content& content) {
+  const auto is_written = [](const auto& snapshot) { return snapshot.error == 0; };
+  return static_cast<std::size_t>(std::ranges::count_if(content.snapshots, is_written));
 }
 
-void say_what_was_written(const RunReport::Content& content, const RunReport::Snapshot& last) {
-  const auto written = std::count_if(content.snapshots.begin(), content.snapshots.end(),
-                                     [](const auto& snapshot) { return snapshot.error == 0; });
-  const std::string path = shown_path(last.path);
-  complain(written == 1 ? fmt::format("wrote {}; next: mtrace top {}", path, path)
-                        : fmt::format("wrote {} snapshots, the last is {}; next: mtrace top {}",
-                                      written, path, path));
+const RunReport::Snapshot* last_failed(const RunReport::Content& content) {
+  const auto& snapshots = content.snapshots;
+  const auto found = std::find_if(snapshots.rbegin(), snapshots.rend(),
+                                  [](const auto& snapshot) { return snapshot.error != 0; });
+  return found == snapshots.rend() ? nullptr : &*found;
 }
 
 // One line for each process whose memory did not suffice for being traced.
@@ -149,15 +158,18 @@ void say_who_gave_up(const std::string& program, const RunReport::Content& conte
 
 // One line, where there is somebody to read it or something went wrong.
 void say_how_it_went(const RunOptions& options, const std::string& program, const ProgramEnd& end,
-                     const RunReport::Content& content) {
+                     const RunReport::Content& content, const std::vector<KeptSnapshot>& kept) {
   say_who_gave_up(program, content);
-  const auto failed = newest(content, false), written = newest(content, true);
-  if (failed) {
+  const RunReport::Snapshot* const failed = last_failed(content);
+  const std::size_t written = count_written(content);
+  if (failed != nullptr) {
     complain(fmt::format("{}: {}", failed->path, std::strerror(failed->error)));
   } else if (const std::string unseen = why_nothing_was_seen(program, content); !unseen.empty()) {
     complain(unseen);
-  } else if (written) {
-    if (options.verbose || isatty(STDERR_FILENO) == 1) say_what_was_written(content, *written);
+  } else if (written > 0) {
+    if (!options.verbose && isatty(STDERR_FILENO) != 1) return;
+    const bool traces_all = options.follow_fork && options.only.empty();
+    complain(what_was_written(kept, written, traces_all));
   } else if (content.given_up.empty() && (!options.not_at_exit || content.processes.empty())) {
     complain(why_nothing(options, program, end, content));
   }
@@ -167,7 +179,11 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
   int status = 0;
   {
     const RunReport report;
-    const auto environment = traced_environment(runtime_library(), start_value(options, report));
+    const std::string pattern = absolute_pattern(options.output);
+    // The next one of a series makes the newest an earlier one, also one that another run left.
+    const std::uint64_t numbers_before = number_of_last_snapshot(pattern);
+    const auto environment = traced_environment(
+        runtime_library(), start_value(options, report, pattern, numbers_before));
     const std::vector<std::string> command = split_traced_command(options.command);
     const ProgramEnd end = run_program(command, environment);
     status = end.status();
@@ -176,10 +192,11 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
     } else {
       const RunReport::Content content = report.read();
       remove_leftovers(content);
-      if (!options.not_symbolized) symbolize_written(content, status);
-      say_how_it_went(options, command.front(), end, content);
+      const auto kept = kept_snapshots(content, end.process, numbers_before);
+      if (!options.not_symbolized) symbolize_written(kept, status);
+      say_how_it_went(options, command.front(), end, content, kept);
       // What the program says of itself comes first.
-      if (status == 0 && newest(content, false)) status = kExitError;
+      if (status == 0 && last_failed(content) != nullptr) status = kExitError;
     }
   }
   // The program's, whatever it is: no status of ours.
@@ -199,10 +216,14 @@ void add_run(CLI::App& app) {
       ->type_name("PATTERN");
   app.add_option("--nframe", options->frames, "Most frames to keep of a traceback; 32 unless given")
       ->type_name("N");
-  app.add_option("--interval", options->interval, "Write a snapshot every so often, such as 5m")
+  app.add_option("--interval", options->interval,
+                 "Write a snapshot every so often, such as 5m or 500ms")
       ->check(complaint_about<parse_duration>)
       ->type_name("DURATION");
   app.add_option("--keep", options->keep, "Keep only the newest N snapshots of a process")
+      ->check([](const std::string& text) {
+        return text.find_first_not_of('0') == std::string::npos ? "none is no number to keep" : "";
+      })
       ->type_name("N");
   offer(app.add_option("--on-signal", options->signal,
                        "Write a snapshot on this signal, such as USR2"),
@@ -214,9 +235,13 @@ void add_run(CLI::App& app) {
       ->excludes("--on-exit");
   app.add_option("--sample", options->sample,
                  "Record one block about every SIZE bytes and estimate the rest")
-      ->check(complaint_about<parse_size>)
+      ->check(complaint_about<parse_sampling>)
       ->type_name("SIZE");
   app.add_flag("--follow-fork", options->follow_fork, "Trace the processes that it starts, too");
+  add_repeatable(app, "--only", options->only,
+                 "Trace only programs with such a name, of all that are started")
+      ->check(complaint_about_program)
+      ->type_name("GLOB");
   app.add_flag("--mmap", options->mmap, "Trace anonymous mappings, too, as the domain mmap");
   app.add_flag("--native", options->native,
                "In Python programs, keep the frames of C functions between Python's");
@@ -224,7 +249,10 @@ void add_run(CLI::App& app) {
                "Leave addresses in the snapshots: do not look up their lines at the end");
   app.add_flag("-v,--verbose", options->verbose,
                "Say what was written even where standard error is no terminal");
-  app.callback([options] { run_traced(*options); });
+  app.callback([options] {
+    if (!options->only.empty()) options->follow_fork = true;
+    run_traced(*options);
+  });
 }
 
 }  // namespace memtrace

@@ -1,15 +1,11 @@
 #include "cli/run_symbols.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <exception>
-#include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,41 +59,11 @@ class EarlyEnd {
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 
-// A pipe or a device has passed it on already, and older ones may have been removed.
-bool is_kept(const std::string& path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
-
-// Where the tracer keeps the snapshot of this number once there is a newer one with its name.
-std::string earlier_path(const std::string& path, std::size_t number) {
-  constexpr std::string_view kSuffix = ".zst";
-  const std::size_t end = path.size() - (path.ends_with(kSuffix) ? kSuffix.size() : 0);
-  return path.substr(0, end) + fmt::format(".{}", number) + path.substr(end);
-}
-
-// The newest of each name first: it has nearly all addresses that the others have.
-std::vector<std::string> kept_files(const RunReport::Content& content) {
-  std::vector<std::string> files;
-  std::set<std::string> seen;
-  const auto keep = [&](const std::string& path) {
-    if (seen.insert(path).second && is_kept(path)) files.push_back(path);
-  };
-  std::map<std::string, std::size_t> counts;
-  for (const auto& snapshot : content.snapshots) ++counts[snapshot.path];
-  std::for_each(content.snapshots.rbegin(), content.snapshots.rend(), [&](const auto& snapshot) {
-    if (snapshot.error == 0) keep(snapshot.path);
-  });
-  for (const auto& [path, count] : counts) {
-    for (std::size_t number = count - 1; number > 0; --number) keep(earlier_path(path, number));
-  }
-  return files;
-}
-
-// Replaces the file, whatever signals come meanwhile.
+// Replaces the file, whatever signals come meanwhile. It keeps its time: the newest of a series is
+// the one that was taken last, in whatever order they are looked up.
 void replace(const std::string& path, const Snapshot& snapshot) {
   is_writing = 1;
-  write_snapshot(snapshot, path);
+  replace_snapshot(snapshot, path);
   is_writing = 0;
   if (is_interrupted != 0) end_early(0);
 }
@@ -113,20 +79,20 @@ void symbolize_file(const std::string& path, Symbolizer& symbolizer,
 
 }  // namespace
 
-void symbolize_written(const RunReport::Content& content, int status) {
-  const std::vector<std::string> files = kept_files(content);
-  if (files.empty()) return;
+void symbolize_written(const std::vector<KeptSnapshot>& kept, int status) {
+  if (kept.empty()) return;
   const EarlyEnd early_end(status);
-  ProgressBar bar(files.front(), kLookingUpAddresses);
+  ProgressBar bar(kept.back().path, kLookingUpAddresses);
   Symbolizer symbolizer(
       {.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
   std::vector<std::string> warnings;
-  for (const std::string& file : files) {
+  // The newest first: it has nearly all addresses that the others have.
+  for (auto snapshot = kept.rbegin(); snapshot != kept.rend(); ++snapshot) {
     try {
-      symbolize_file(file, symbolizer, warnings);
+      symbolize_file(snapshot->path, symbolizer, warnings);
     } catch (const std::exception& error) {
       is_writing = 0;
-      warnings.push_back(fmt::format("{}: its addresses stay: {}", file, error.what()));
+      warnings.push_back(fmt::format("{}: its addresses stay: {}", snapshot->path, error.what()));
     }
   }
   warn_in_one_line(warnings);

@@ -49,7 +49,7 @@ struct Door {
 // One for a snapshot of a process.
 class Request {
  public:
-  Request(pid_t process, std::chrono::seconds timeout)
+  Request(pid_t process, std::chrono::milliseconds timeout)
       : process_(process), timeout_(timeout), end_(Clock::now() + timeout) {}
 
   std::string run() {
@@ -119,7 +119,8 @@ class Request {
     door.name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
     const auto size =
         static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + door.name.size());
-    const timeval patience{.tv_sec = timeout_.count(), .tv_usec = 0};
+    const timeval patience{.tv_sec = timeout_.count() / 1000,
+                           .tv_usec = timeout_.count() % 1000 * 1000};
     static_cast<void>(
         setsockopt(channel.number(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)));
     if (connect(channel.number(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
@@ -129,7 +130,7 @@ class Request {
 
   [[nodiscard]] std::string no_answer() const {
     return fmt::format("no answer within {} s: it is stopped, or its disk is slow",
-                       timeout_.count());
+                       std::chrono::duration<double>(timeout_).count());
   }
 
   [[nodiscard]] int milliseconds_left() const {
@@ -160,13 +161,13 @@ class Request {
   }
 
   pid_t process_;
-  std::chrono::seconds timeout_;
+  std::chrono::milliseconds timeout_;
   Clock::time_point end_;
 };
 
 }  // namespace
 
-std::string request_snapshot(pid_t process, std::chrono::seconds timeout) {
+std::string request_snapshot(pid_t process, std::chrono::milliseconds timeout) {
   return Request(process, timeout).run();
 }
 

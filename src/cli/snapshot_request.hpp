@@ -11,6 +11,6 @@ namespace memtrace {
 // Has the process write a snapshot now, waits until it is there, and returns its path. Throws Error
 // where there is no such process, it is not traced, we may not ask it, or it does not answer in
 // time.
-std::string request_snapshot(pid_t process, std::chrono::seconds timeout);
+std::string request_snapshot(pid_t process, std::chrono::milliseconds timeout);
 
 }  // namespace memtrace

@@ -4,6 +4,7 @@
 
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
+#include "cli/own_input.hpp"
 #include "cli/progress.hpp"
 #include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
@@ -19,6 +20,7 @@ struct SymbolizeCommandOptions {
 };
 
 void run_symbolize(const SymbolizeCommandOptions& options) {
+  refuse_own_input(options.output, std::span(&options.input, 1));
   Snapshot snapshot = read_with_progress(options.input, {});
   const SymbolizeResult result =
       symbolize_with_progress(snapshot, options.input,

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/suggestion.hpp"
+#include "base/suggestion.hpp"
 
 namespace memtrace {
 namespace {
@@ -162,7 +162,32 @@ std::string value_error(const std::string& message) {
                      rest.substr(0, rest.find(' ')));
 }
 
+// The first letter behind flags of the command that is no option of it; '\0' where there is none.
+char unknown_letter(const CLI::App& command, const std::string& word) {
+  if (word.size() < 3 || word[0] != '-' || word[1] == '-') return '\0';
+  for (std::size_t i = 1; i < word.size(); ++i) {
+    const CLI::Option* const option = command.get_option_no_throw(std::string("-") + word[i]);
+    if (option == nullptr) return i == 1 ? '\0' : word[i];
+    if (option->get_items_expected_max() > 0) return '\0';
+  }
+  return '\0';
+}
+
 }  // namespace
+
+std::string letters_error(const CLI::App& program, const std::vector<std::string>& words) {
+  for (const CLI::App* const command : program.get_subcommands({})) {
+    if (words.empty() || command->get_name() != words.front()) continue;
+    for (const std::string& word : words) {
+      if (word == "--") break;
+      const char letter = unknown_letter(*command, word);
+      if (letter == '\0') continue;
+      return fmt::format("unknown option '-{}' in '{}' (see {} --help)", letter, word,
+                         shown_name(program, *command));
+    }
+  }
+  return {};
+}
 
 const CLI::App& given_command(const CLI::App& program) {
   const auto given = program.get_subcommands();
@@ -173,6 +198,18 @@ std::string unknown_command(const CLI::App& program) {
   const std::string word = unused_word(program);
   const bool is_option = word.starts_with('-');
   return program.get_subcommands().empty() && !is_option ? word : std::string();
+}
+
+std::string unknown_option(const CLI::App& program) {
+  for (const std::string& word : program.remaining(true)) {
+    if (word.size() > 1 && word.starts_with('-')) return word.substr(0, word.find('='));
+  }
+  return {};
+}
+
+std::string unknown_option_error(const CLI::App& program, const std::string& word) {
+  return fmt::format("{} (see {} --help)", unused_word_error(program, word),
+                     shown_name(program, given_command(program)));
 }
 
 std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {

@@ -251,4 +251,11 @@ void write_snapshot(const Snapshot& snapshot, const std::string& path) {
   output.commit();
 }
 
+void replace_snapshot(const Snapshot& snapshot, const std::string& path) {
+  Output output(path);
+  output.take_over_time_and_owner();
+  SnapshotWriter(canonical(snapshot), output).run();
+  output.commit();
+}
+
 }  // namespace memtrace

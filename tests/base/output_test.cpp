@@ -95,6 +95,25 @@ TEST_CASE("a link to what is not there yet leads there, one that leads in a circ
   CHECK_THROWS_AS(Output(folder.file("circle")), Error);
 }
 
+TEST_CASE("time and permissions are taken over where that is asked for") {
+  const TemporaryFolder folder;
+  folder.write("old", "addresses");
+  const std::string path = folder.file("old");
+  CHECK(chmod(path.c_str(), 0604) == 0);
+  const timespec times[] = {{.tv_sec = 1000, .tv_nsec = 1}, {.tv_sec = 2000, .tv_nsec = 7}};
+  CHECK(utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+  Output output(path);
+  output.take_over_time_and_owner();
+  output.write("lines");
+  output.commit();
+  CHECK(folder.read("old") == "lines");
+  struct stat status {};
+  CHECK(stat(path.c_str(), &status) == 0);
+  CHECK(status.st_mtim.tv_sec == 2000);
+  CHECK(status.st_mtim.tv_nsec == 7);
+  CHECK((status.st_mode & 07777) == 0604);
+}
+
 TEST_CASE("what cannot be written is an error that names the file") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH_AS(Output(folder.file("no/where")),

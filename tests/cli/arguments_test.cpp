@@ -1,11 +1,12 @@
-// Sizes and suggestions.
+// Sizes, durations and suggestions.
 #include <doctest/doctest.h>
 
 #include <array>
 #include <string>
 
+#include "base/suggestion.hpp"
+#include "cli/duration_argument.hpp"
 #include "cli/size_argument.hpp"
-#include "cli/suggestion.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace::test {
@@ -23,6 +24,22 @@ TEST_CASE("sizes as people write them") {
   for (const char* const wrong :
        {"", "x", "-1", "5Q", "1e30", "nan", "inf", "KiB", "9223372036854775808"}) {
     CHECK_THROWS_AS_MESSAGE(parse_size(wrong), Error, wrong);
+  }
+}
+
+TEST_CASE("durations as people write them") {
+  const auto milliseconds = [](std::string_view text) { return parse_duration(text).count(); };
+  CHECK(milliseconds("90") == 90000);
+  CHECK(milliseconds("500ms") == 500);
+  CHECK(milliseconds("0.5s") == 500);
+  CHECK(milliseconds(".5") == 500);
+  CHECK(milliseconds("1.5 min") == 90000);
+  CHECK(milliseconds("5m") == 300000);
+  CHECK(milliseconds("2h") == 7200000);
+  CHECK(milliseconds("1d") == 86400000);
+  for (const char* const wrong : {"", "0", "0.0001s", "-1s", "ms", "5x", "1e3", "nan", "inf", "1 2",
+                                  "999999999999999999999d"}) {
+    CHECK_THROWS_AS_MESSAGE(parse_duration(wrong), Error, wrong);
   }
 }
 

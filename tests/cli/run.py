@@ -149,7 +149,7 @@ class Tests:
         except OSError:
             pass
         check(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, rest)
-        check(re.search(rb"mtrace: wrote (mtrace\.cat\.\d+\.zst); next: mtrace top \1\r\n$", rest), rest)
+        check(re.search(rb"mtrace: wrote (mtrace\.cat\.\d+\.zst); next: mtrace top \1 --metric peak\r\n$", rest), rest)
         os.close(terminal)
 
     def test_stop_and_continue(self):
@@ -202,16 +202,20 @@ class Tests:
 
     def test_names(self):
         self.run("--", "true")
-        self.run("-o", "%e-%n-%%-%p-%x", "--", "true")
+        self.run("-o", "%e-%n-%%-%p", "--", "true")
         self.run("-o", self.folder, "--", "true")
         names = self.files()
-        check(len(names) == 3 and re.fullmatch(r"true-1-%-\d+-%x", names[2]), names)
+        check(len(names) == 3 and re.fullmatch(r"true-0001-%-\d+", names[2]), names)
         check(all(re.fullmatch(r"mtrace\.true\.\d+\.zst", name) for name in names[:2]), names)
 
-    def test_output_replaced(self):
+    def test_output_is_there(self):
+        """Whatever it was, it is kept; unless only the newest is wanted."""
         Path(self.path("a.zst")).write_bytes(b"old")
         self.run("-o", "a.zst", "--", "true")
-        check(self.files() == ["a.zst"] and self.info("a.zst")["kind"] == "mtrace", self.files())
+        check(self.files() == ["a.1.zst", "a.zst"] and self.info("a.zst")["kind"] == "mtrace", self.files())
+        check(Path(self.path("a.1.zst")).read_bytes() == b"old", "a.1.zst")
+        self.run("-o", "a.zst", "--keep=1", "--", "true")
+        check(self.files() == ["a.1.zst", "a.zst"], self.files())
 
     def test_another_folder(self):
         self.run("-o", "a.zst", "--", "sh", "-c", "cd /; exec true")
@@ -239,10 +243,108 @@ class Tests:
         script = "import os; p = os.fork(); p and os.waitpid(p, 0); os._exit(0)"
         self.run("-o", "a.zst", "--", sys.executable, "-c", script)
         check(self.files() == ["a.zst"], self.files())
+        os.unlink(self.path("a.zst"))
         self.run("--follow-fork", "-o", "a.zst", "--", sys.executable, "-c", script)
         check(len(self.files()) == 2, self.files())
         pids = {self.info(name)["pid"] for name in self.files()}
         check(len(pids) == 2, pids)
+
+    def test_what_cannot_be_written_is_known_before(self):
+        """The program is not started; the line names what is wrong."""
+        Path(self.path("file")).touch()
+        os.mkdir(self.path("folder"))
+        refused = [("nowhere/a.zst", "nowhere: No such file"), ("nowhere/%e/a.zst", "nowhere: No such file"),
+                   ("file/a.zst", "file: Not a directory"), ("a" * 300 + ".zst", "File name too long"),
+                   ("%q.zst", "'%q' means nothing"), ("a.zst%", "'%' means nothing")]  # fmt: skip
+        if os.path.isdir("/proc/self"):
+            refused.append(("/proc/self/a.zst", "/proc/"))
+        for pattern, words in refused:
+            done = self.run("-o", pattern, "--", "touch", "started")
+            check(done.returncode == 2 and done.stdout == b"", done)
+            check(done.stderr.startswith(b"mtrace: ") and words.encode() in done.stderr, done)
+            check(done.stderr.count(b"\n") == 1, done)
+        check(self.files() == ["file", "folder"], self.files())
+        for pattern, name in (("folder", "mtrace.true."), ("folder/%e.zst", "true.zst"), ("folder/100%%.zst", "100%.zst")):
+            check(self.run("-o", pattern, "--", "true").returncode == 0, pattern)
+            names = os.listdir(self.path("folder"))
+            check(any(each.startswith(name) for each in names), names)
+
+    def test_folder_with_a_percent_sign(self):
+        """What the working folder is called is no pattern."""
+        os.mkdir(self.path("50%n"))
+        check(self.run("-o", "a.zst", "--", "true", cwd=self.path("50%n")).returncode == 0, "50%n")
+        check(os.listdir(self.path("50%n")) == ["a.zst"], os.listdir(self.path("50%n")))
+
+    def test_no_run_replaces_another_ones_snapshots(self):
+        """The old one gets a number, and numbers go on behind those that are there."""
+        def programs(names):
+            return [self.info(name)["program"].strip('"').rpartition("/")[2] for name in names]
+
+        for program in ("true", "ls", "sort"):
+            check(self.run("-o", "a.zst", "--", program, stdin=subprocess.DEVNULL).returncode == 0, program)
+        check(self.files() == ["a.1.zst", "a.2.zst", "a.zst"], self.files())
+        check(programs(self.files()) == ["true", "ls", "sort"], programs(self.files()))
+        for name in self.files():
+            os.unlink(self.path(name))
+        script = "kill -USR2 $$; kill -USR2 $$"
+        for _ in range(2):
+            self.run("--on-signal=USR2", "-o", "n.%n.zst", "--", "sh", "-c", script)
+        check(self.files() == [f"n.000{number}.zst" for number in range(1, 7)], self.files())
+        created = [int(self.info(name)["created"]) for name in self.files()]
+        check(created == sorted(created), created)
+
+    def test_the_newest_file_is_the_newest_snapshot(self):
+        """Looking up lines rewrites the files, in another order than they were written in."""
+        script = "kill -USR2 $$; sleep 0.02; " * 3
+        for pattern in ("n.%n.zst", "a.zst"):
+            done = self.run("--on-signal=USR2", "--keep=3", "-o", pattern, "--", "sh", "-c", script)
+            check(done.returncode == 0, done)
+            names = self.files()
+            check(len(names) == 3, names)
+            times = {name: os.stat(self.path(name)).st_mtime_ns for name in names}
+            created = {name: int(self.info(name)["created"]) for name in names}
+            check(sorted(names, key=times.get) == sorted(names, key=created.get), (times, created))
+            check(len(set(times.values())) == 3, times)
+            check(all(b" at 0x" not in self.mtrace.run("info", "--dump", self.path(name)).stdout for name in names), names)
+            for name in names:
+                os.unlink(self.path(name))
+
+    def test_only(self):
+        """Other programs pass it on: through exec, fork, vfork and a shell."""
+        script = "ls / >/dev/null; sh -c 'sort </dev/null; true'; env -u NOTHING sort </dev/null"
+        done = self.run("--only", "so[q-s]t", "-v", "-o", "%e.%p.zst", "--", "sh", "-c", script)
+        check(done.returncode == 0 and done.stdout == b"", done)
+        names = self.files()
+        check(len(names) == 2 and all(name.startswith("sort.") for name in names), names)
+        check(b"wrote 2 snapshots of 2 processes; sort " in done.stderr, done)
+        done = self.run("--only", "true", "-o", "a.zst", "--", "sh", "-c", "exec true")
+        check("a.zst" in self.files(), self.files())
+        done = self.run("--only", "trve", "--only=x*", "-o", "b.zst", "--", "sh", "-c", "ls / >/dev/null; true")
+        check(done.returncode == 0 and "b.zst" not in self.files(), done)
+        check(done.stderr == b"mtrace: no program that was started is one of --only trve, x*: there were sh, ls\n", done)
+
+    # --- what it says in the end ---
+
+    def advice(self, *arguments):
+        done = self.run("-v", *arguments)
+        line = done.stderr.decode().splitlines()[-1]  # a shell tells of those that were killed
+        check(line.startswith("mtrace: wrote "), done)
+        return line.rpartition("next: ")[2]
+
+    def test_advice(self):
+        """The command that answers."""
+        perl = ["perl", "-e"]
+        much = "my $much = 'x' x 40000000; "
+        check(self.advice("-o", "a.zst", "--", *perl, much + "kill 'TERM', $$") == "mtrace top a.zst", "alive")
+        check(self.advice("-o", "b.zst", "--", *perl, much + "undef $much") == "mtrace top b.zst --metric peak", "freed")
+        series = "kill -USR2 $$; kill -USR2 $$; kill -USR2 $$"
+        advice = self.advice("--on-signal=USR2", "-o", "c.%n.zst", "--", "sh", "-c", series)
+        check(advice == "mtrace diff c.0001.zst c.0004.zst", advice)
+        advice = self.advice("--on-signal=USR2", "--keep=2", "-o", "d e.zst", "--", "sh", "-c", series)
+        check(advice == "mtrace diff 'd e.3.zst' 'd e.zst'", advice)
+        script = f'ls / >/dev/null; perl -e "my \\$much = q(x) x 40000000; kill q(TERM), \\$\\$"; true'
+        advice = self.advice("--follow-fork", "-o", "f.%e.zst", "--", "sh", "-c", script)
+        check(re.fullmatch(r"mtrace top f\.perl(\.\d+)?\.zst \(--only perl traces no other program\)", advice), advice)
 
     # --- several ---
 
@@ -258,7 +360,7 @@ class Tests:
             check(run.wait(SECONDS) == 0, run.stderr.read())
             os.unlink(self.path("end"))
             expected = ["a.1.zst", "a.2.zst", "a.3.zst", "a.zst"] if pattern == "a.zst" else [
-                "n1.zst", "n2.zst", "n3.zst", "n4.zst"]  # fmt: skip
+                "n0001.zst", "n0002.zst", "n0003.zst", "n0004.zst"]  # fmt: skip
             check(self.files() == expected, self.files())
             order = expected if pattern != "a.zst" else ["a.1.zst", "a.2.zst", "a.3.zst", "a.zst"]
             times = [int(self.info(name)["created"]) for name in order]
@@ -428,7 +530,7 @@ int main(int argc, char** argv) {
         refused(b"'9' is no signal that a program can handle", "--on-signal=9", "--", "true")
         refused(b"--sample: 'much' is no size", "--sample=much", "--", "true")
         refused(b"--native takes no value", "--native=3", "--", "true")
-        refused(b"'true' is one argument too many", "-v3", "true", "false")
+        refused(b"unknown option '-3' in '-v3'", "-v3", "true", "false")
         check(self.files() == [], self.files())
 
     def test_killed_by_mtrace_itself_not(self):

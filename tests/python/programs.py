@@ -160,7 +160,7 @@ class Run(InFolder):
         self.assertEqual([self.kept(n, "app.py", 4) // 100 for n in self.names()], [3, 4, 4])
         self.mtrace("run", "-o", "n%n.zst", "--on-signal", "10", "--no-on-exit", "app.py")
         numbered = [name for name in self.names() if name[0] == "n"]
-        self.assertEqual(numbered, ["n1.zst", "n2.zst", "n3.zst", "n4.zst"])
+        self.assertEqual(numbered, [f"n{number:04}.zst" for number in (1, 2, 3, 4)])
 
     def test_interval(self):
         self.write("app.py", "import time; time.sleep(2.5)")
@@ -210,7 +210,7 @@ class Options(unittest.TestCase):
                 names = [Path(series.write(lambda path: None)).name for _ in range(count)]
                 return [re.sub(r"\d{3,}", "PID", name) for name in names]
 
-            self.assertEqual(written("a%n.zst", True), ["a1.zst", "a2.zst"])
+            self.assertEqual(written("a%n.zst", True), ["a0001.zst", "a0002.zst"])
             self.assertEqual(written("a%%%p.zst", False), ["a%PID.zst"] * 2)
             self.assertEqual(written("a.zst", False), ["a.PID.zst"] * 2)
             self.assertEqual(written("a", False), ["a.PID"] * 2)

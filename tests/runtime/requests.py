@@ -75,9 +75,9 @@ class Tests:
     def test_environment(self):
         with self.start(MTRACE="7,output=%n.zst") as program:
             assert program.do("handled") == 0  # it runs
-            self.expect_answer(program.pid, "1.zst")
+            self.expect_answer(program.pid, "0001.zst")
             assert program.do("start") == 1
-            self.expect_answer(program.pid, "2.zst")
+            self.expect_answer(program.pid, "0002.zst")
 
     def test_signals_are_the_programs(self):
         """Handled, ignored, blocked or with their default action: they are what they are untraced."""

@@ -33,9 +33,24 @@ TEST_CASE("patterns") {
   CHECK(names("a.zst", false).earlier == "a.42.7.zst");
   CHECK(names("/x/%e.%p.zst", false).newest == "/x/server.42.zst");
   CHECK(names("/x/%e.%p.zst", false).earlier == "/x/server.42.7.zst");
-  CHECK(names("%n-%%n-%x-%", false).newest == "7-%n-%x-%.42");
-  CHECK(names("%n.zst").earlier == "7.zst");
+  CHECK(names("%n-%%n-%x-%", false).newest == "0007-%n-%x-%.42");
+  CHECK(names("%n.zst").earlier == "0007.zst");
   CHECK(names("%%n.zst").earlier == "%n.7.zst");
+}
+
+TEST_CASE("numbers in a pattern sort as they count") {
+  const SnapshotName name("night.%n.zst", "server", 42, true);
+  std::string last;
+  for (const std::uint64_t number : {1, 2, 9, 10, 99, 100, 999, 1000, 9999}) {
+    runtime::PathBuffer path;
+    name.write(path, number);
+    CHECK(last < path.c_str());
+    last = path.c_str();
+  }
+  CHECK(last == "night.9999.zst");
+  runtime::PathBuffer path;
+  name.write(path, 10000);
+  CHECK(path.text() == "night.10000.zst");
 }
 
 TEST_CASE("MTRACE") {

@@ -28,7 +28,7 @@ class Series:
     """Writes snapshots under names that are made from *pattern*.
 
     In it ``%e`` is the interpreter's name, ``%p`` the process id and ``%n`` the number of the
-    snapshot. Without ``%n`` the newest snapshot has the name and earlier ones get their number;
+    snapshot, in four digits or more. Without ``%n`` the newest snapshot has the name and earlier ones get their number;
     without ``%p``, processes but the first one get their process id. A folder means the usual name
     in it. With *keep*, only so many are kept.
     """
@@ -51,7 +51,7 @@ class Series:
         self.number = 0
 
     def _name(self, number: int) -> str:
-        words = {"%e": _program(), "%p": str(os.getpid()), "%n": str(number), "%%": "%"}
+        words = {"%e": _program(), "%p": str(os.getpid()), "%n": f"{number:04}", "%%": "%"}
         path = re.sub("%.", lambda match: words.get(match[0], match[0]), self.pattern)
         if not self._is_first_process and not self._has("%p"):
             path = _with_number(path, os.getpid())

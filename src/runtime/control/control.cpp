@@ -38,6 +38,8 @@ bool by_environment = false;
 
 // --- one snapshot: on the service's thread, or on its stack ---
 
+// This program is not to be traced, but those that it executes may be.
+bool only_passes_on = false;
 bool last_is_taken = false;
 std::int64_t next_time = kNever;  // CLOCK_MONOTONIC
 constinit PathBuffer path;
@@ -241,6 +243,11 @@ void start_from_environment() {
   }
   report_to(options.report);
   process_identity();
+  if (!options.only.includes_this()) {
+    set_traced_process(false);
+    only_passes_on = true;
+    return report(ReportKind::passed_on, process_identity().program);
+  }
   if (!start_tracing(options.settings)) return report(ReportKind::given_up, why_refused());
   if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
   if (options.at_exit && !options.output.empty()) watch_exits();
@@ -296,13 +303,15 @@ int write_snapshot_now(const SnapshotData& of, const char* to) {
 // --- programs that the process executes ---
 
 bool follows_execution(bool is_other_process) {
-  if (traced_process() == 0 || !options.by_run) return false;
+  if (!options.by_run || (traced_process() == 0 && !only_passes_on)) return false;
   return options.follow_fork || !is_other_process;
 }
 
 StartValue start_value_for_program(bool is_other_process) {
+  const bool is_first =
+      only_passes_on && options.first_process == static_cast<std::uint64_t>(process_id());
   return start_value_for(start_text.text(), options.first_process,
-                         is_other_process ? 0 : options.snapshots_so_far);
+                         is_first || !is_other_process ? options.snapshots_so_far : 0);
 }
 
 }  // namespace memtrace::runtime

@@ -83,6 +83,7 @@ bool parse_option(std::string_view name, std::string_view value, StartOptions& o
   if (name == "keep") return parse_number(value, options.keep);
   if (name == "signal") return parse_number(value, options.signal) && options.signal < NSIG;
   if (name == "sample") return parse_number(value, options.settings.sampling_rate);
+  if (name == "only") return options.only.add(value);
   if (name == "run") return parse_run(value, options);
   if (name == "report") {
     options.report = value;

@@ -3,15 +3,16 @@
 //   MTRACE=[FRAMES][,OPTION]...
 //
 // FRAMES is the traceback limit. The options are: interval=DURATION (seconds, or with a unit:
-// 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, mmap,
-// native, and, last, since it may hold commas, output=PATTERN. `mtrace run` adds what only it
-// knows: run=PID/NUMBER, report=PATH.
+// 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, only=GLOB
+// (again and again), mmap, native, and, last, since it may hold commas, output=PATTERN. `mtrace
+// run` adds what only it knows: run=PID/NUMBER, report=PATH.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 #include "runtime/os/environment.hpp"
+#include "runtime/control/program_choice.hpp"
 #include "runtime/snapshot/snapshot_name.hpp"
 #include "runtime/tracer/tracer.hpp"
 
@@ -27,6 +28,7 @@ struct StartOptions {
   bool by_run = false;                 // `mtrace run` started the first process
   std::uint64_t first_process = 0;     // the one that `mtrace run` started; 0: this one
   std::uint64_t snapshots_so_far = 0;  // that this process wrote before it executed this program
+  ProgramChoice only;                  // other programs only pass it on
   std::string_view report;             // see report_to()
   std::string_view output;             // empty: no snapshot but on request
   std::string_view wrong;              // what was not understood

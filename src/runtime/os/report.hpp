@@ -8,6 +8,7 @@ namespace memtrace::runtime {
 // Kinds of lines. Each line is "KIND PID NUMBER PATH\n"; the number is an error's, or 0.
 enum class ReportKind : char {
   started = 's',       // tracing has begun; PATH is the program
+  passed_on = 'o',     // this program is none of those to be traced; PATH is the program
   temporary = 't',     // a file of this name may exist until the next line of this process
   written = 'w',       // a snapshot has its name
   failed = 'f',        // a snapshot could not be written

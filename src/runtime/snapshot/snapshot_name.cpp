@@ -12,6 +12,12 @@ void insert_number(PathBuffer& path, std::uint64_t number) {
   path << '.' << number << (has_suffix ? kSuffix : std::string_view());
 }
 
+// Names sort in the order of their numbers, up to 9999.
+void append_padded(PathBuffer& path, std::uint64_t number) {
+  for (std::uint64_t least = 1000; least > 1 && number < least; least /= 10) path << '0';
+  path << number;
+}
+
 }  // namespace
 
 bool SnapshotName::contains(char conversion) const {
@@ -39,7 +45,7 @@ void SnapshotName::expand(PathBuffer& path, std::uint64_t number) const {
         path << static_cast<std::uint64_t>(process_);
         break;
       case 'n':
-        path << number;
+        append_padded(path, number);
         break;
       case '%':
         path << '%';

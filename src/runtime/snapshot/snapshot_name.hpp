@@ -14,8 +14,9 @@ inline constexpr std::string_view kDefaultPattern = "mtrace.%e.%p.zst";
 
 using PathBuffer = TextBuffer<PATH_MAX>;
 
-// A pattern, in which %e is the program's name, %p the process id, %n the snapshot's number, and %%
-// a percent sign.
+// A pattern, in which %e is the program's name, %p the process id, %n the snapshot's number in four
+// digits or more, and %% a percent sign. Where a number is put in front of ".zst" instead, it is
+// only that: "app.7.zst".
 class SnapshotName {
  public:
   // `pattern` must live on. `is_first`: of all processes that write by this pattern.
