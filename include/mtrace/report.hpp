@@ -72,6 +72,19 @@ struct Ranking {
   bool changed_only = false;  // diff: leaves out groups that are the same before and after
 };
 
+// Something of the selection that had no effect: most often a typing error.
+struct UnmatchedFilter {
+  enum class Reason : std::uint8_t {
+    nothing,  // no frame of the snapshots matches
+    hidden,   // only frames that are not visible do
+    callers,  // only frames that are not the most recent ones do, which are not looked at
+  };
+  std::string option;  // "--include"
+  std::string value;   // "app.py"
+  std::string meant;   // what would match ("*/app.py"); empty where nothing is like it
+  Reason reason = Reason::nothing;
+};
+
 // What both kinds of report tell of the groups.
 class MTRACE_API Report {
  public:
@@ -84,6 +97,13 @@ class MTRACE_API Report {
   [[nodiscard]] std::uint64_t machinery_frames() const { return machinery_frames_; }
   // Whether amounts are estimates from samples, which have a variance.
   [[nodiscard]] bool is_estimate() const { return is_estimate_; }
+
+  // Each once. What matches in either snapshot of a diff is matched.
+  [[nodiscard]] const std::vector<UnmatchedFilter>& unmatched() const { return unmatched_; }
+  // A folder to strip from what is printed that no file (or shared object) is in.
+  [[nodiscard]] std::optional<UnmatchedFilter> unmatched_prefix(const std::string& folder) const;
+  // Bytes of selected blocks of which no frame is visible; of both snapshots together.
+  [[nodiscard]] std::int64_t hidden_size() const { return hidden_size_; }
 
   // The group's traceback, oldest frame first; one frame unless grouped by traceback, none for a
   // domain. Clears and fills `frames`, so that a loop over a million groups allocates once.
@@ -99,6 +119,8 @@ class MTRACE_API Report {
   std::uint64_t groups_ = 0;
   std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
   bool is_estimate_ = false;
+  std::int64_t hidden_size_ = 0;
+  std::vector<UnmatchedFilter> unmatched_;
   std::shared_ptr<const Grouping> grouping_;
 };
 

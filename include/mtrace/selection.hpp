@@ -45,13 +45,17 @@ class MTRACE_API Glob {
   std::vector<Range> ranges_;
 };
 
-// `GLOB` or `GLOB:LINE`, on file names. A trailing ".pyc" reads as ".py", in both.
+// `GLOB` or `GLOB:LINE`, on file names. A trailing ".pyc" reads as ".py", in both. A folder, which
+// ends in "/" and has no "*", stands for everything below it, wherever it is unless it begins with
+// "/": "proj/" is "proj/*" or "*/proj/*".
 class MTRACE_API Pattern {
  public:
   explicit Pattern(std::string_view text);
   [[nodiscard]] bool matches_filename(std::string_view filename) const;
   [[nodiscard]] std::optional<std::uint32_t> lineno() const { return lineno_; }
   [[nodiscard]] const std::string& text() const { return text_; }
+  // Without the line.
+  [[nodiscard]] const std::string& glob() const { return glob_.pattern(); }
 
  private:
   static std::string_view split_lineno(std::string_view text, std::optional<std::uint32_t>& lineno);
@@ -59,6 +63,7 @@ class MTRACE_API Pattern {
   std::string text_;
   std::optional<std::uint32_t> lineno_;
   Glob glob_;
+  std::vector<Glob> below_;  // of a folder
 };
 
 // "FROM=TO": files in the folder FROM are in TO instead.
@@ -84,6 +89,8 @@ struct Selection {
 
   // Which frames are visible. Hidden frames drop no block: it belongs to its next visible caller.
   std::vector<Pattern> hide{};
+  std::vector<Glob> hide_function{};
+  std::vector<Glob> hide_module{};
   bool mine = false;        // hide what is nobody's own code: system, standard library, packages
   bool raw_frames = false;  // show the allocation machinery's frames (malloc, operator new)
 

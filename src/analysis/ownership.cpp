@@ -22,58 +22,6 @@ constexpr std::array<std::string_view, 3> kSystemFolderParts = {"/.cargo/registr
 constexpr std::array<std::string_view, 4> kInterpreterLibraries = {"libpython3", "libffi.so",
                                                                    "_ctypes.", "_cffi_backend."};
 
-// Allocation functions by their whole name.
-constexpr std::array kAllocationFunctions = std::to_array<std::string_view>({"malloc",
-                                                                             "calloc",
-                                                                             "realloc",
-                                                                             "reallocarray",
-                                                                             "posix_memalign",
-                                                                             "aligned_alloc",
-                                                                             "memalign",
-                                                                             "valloc",
-                                                                             "pvalloc",
-                                                                             "strdup",
-                                                                             "strndup",
-                                                                             "__libc_malloc",
-                                                                             "__libc_calloc",
-                                                                             "__libc_realloc",
-                                                                             "__libc_memalign",
-                                                                             "__libc_valloc",
-                                                                             "__libc_pvalloc",
-                                                                             "__posix_memalign",
-                                                                             "__strdup",
-                                                                             "__strndup",
-                                                                             "_int_malloc",
-                                                                             "_int_memalign",
-                                                                             "_int_realloc",
-                                                                             "sysmalloc",
-                                                                             "tcache_init",
-                                                                             "malloc_hook_ini",
-                                                                             "operator new",
-                                                                             "operator new[]",
-                                                                             "__rust_alloc",
-                                                                             "__rust_realloc",
-                                                                             "__rdl_alloc",
-                                                                             "__rdl_realloc",
-                                                                             "__rg_alloc",
-                                                                             "__rg_realloc",
-                                                                             "exchange_malloc",
-                                                                             "__rust_alloc_zeroed",
-                                                                             "__rdl_alloc_zeroed"});
-
-// … and by what their name begins with.
-constexpr std::array kAllocationPrefixes = std::to_array<std::string_view>(
-    {"operator new(", "operator new[](",
-     // C++
-     "std::allocator<", "std::allocator_traits<", "std::__allocate", "std::__new_allocator<",
-     "std::pmr::", "__gnu_cxx::new_allocator<", "__gnu_cxx::malloc_allocator<",
-     "__gnu_cxx::__alloc_traits<", "__gnu_cxx::__mt_alloc<", "__gnu_cxx::__pool_alloc<",
-     "std::__1::allocator<", "std::__1::allocator_traits<", "std::__1::__allocate",
-     "std::__1::__libcpp_", "std::__1::pmr::",
-     // Rust
-     "alloc::alloc::", "<alloc::alloc::Global as ", "<std::alloc::System as ",
-     "std::alloc::", "std::sys::alloc::", "__rustc::"});
-
 // The containers of C++ and what is built like them, in namespace std: their code runs on behalf of
 // the line that calls it.
 constexpr std::array kContainers = std::to_array<std::string_view>({"vector",
@@ -225,12 +173,6 @@ bool is_interpreter_module(std::string_view module) {
   if (!name.starts_with(kPython)) return false;
   name.remove_prefix(kPython.size());
   return name.find_first_not_of("0123456789.") == std::string_view::npos || name.ends_with("-dbg");
-}
-
-bool is_allocation_machinery(std::string_view function) {
-  return std::find(kAllocationFunctions.begin(), kAllocationFunctions.end(), function) !=
-             kAllocationFunctions.end() ||
-         begins_with_any(function, kAllocationPrefixes);
 }
 
 bool is_container_source(std::string_view filename) {

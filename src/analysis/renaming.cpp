@@ -3,15 +3,11 @@
 #include <algorithm>
 
 namespace memtrace {
-namespace {
 
-// Whether `path` is the folder or in it.
 bool is_below(std::string_view path, std::string_view folder) {
   if (!path.starts_with(folder)) return false;
   return path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/';
 }
-
-}  // namespace
 
 std::string mapped_filename(std::string_view filename, std::span<const PrefixMap> rules) {
   const auto rule = std::find_if(rules.rbegin(), rules.rend(), [&](const PrefixMap& each) {

@@ -11,6 +11,9 @@
 
 namespace memtrace {
 
+// Whether the path is the folder or in it.
+bool is_below(std::string_view path, std::string_view folder);
+
 // The file name with its leading folder replaced, by the last rule that fits.
 std::string mapped_filename(std::string_view filename, std::span<const PrefixMap> rules);
 

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "analysis/frame_match.hpp"
 #include "analysis/keep.hpp"
+#include "analysis/renaming.hpp"
+#include "analysis/unmatched.hpp"
 #include "analysis/visible.hpp"
 #include "model/domain_builder.hpp"
 #include "model/traceback_builder.hpp"
@@ -64,14 +69,48 @@ ReportBuilder::ReportBuilder(std::span<const Snapshot* const> snapshots, const S
     sources_.push_back(source_of(*snapshot, selection.metric));
   }
   IdVector<DomainId, Domain> domains = join_domains(snapshots, sources_);
-  VisibleTracebacks visible = hide_frames(join_tables(snapshots, sources_), selection);
+  const std::shared_ptr<const Tracebacks> tables = join_tables(snapshots, sources_);
+  VisibleTracebacks visible = hide_frames(tables, selection);
   for (RowSource& source : sources_) translate(source.node_of, visible.node_of);
   hidden_frames_ = visible.hidden_frames;
   machinery_frames_ = visible.machinery_frames;
   kept_nodes_ = kept_nodes(*visible.tables, selection);
   kept_domains_ = kept_domains(domains, selection);
+  hidden_size_ = size_of(visible.all_hidden);
+  if (has_filters(selection)) {
+    unmatched_ = unmatched_filters(*tables, *visible.named, *visible.tables,
+                                   most_recent_frames(*visible.tables), selection);
+  }
   grouping_ = std::make_shared<const Grouping>(selection.group_by, std::move(visible.tables),
                                                std::move(domains));
+}
+
+// A sum that does not fit is of a snapshot that somebody made up.
+std::int64_t ReportBuilder::size_of(NodeId node) const {
+  std::int64_t sum = 0;
+  if (node == kRoot || kept_nodes_[node] == 0) return sum;
+  for (const RowSource& source : sources_) {
+    for (std::size_t row = 0; row < source.rows->node.size(); ++row) {
+      const NodeId own = source.rows->node[row];
+      const NodeId as_seen = source.node_of.empty() ? own : source.node_of[own];
+      const DomainId domain = source.domain_of[source.rows->domain[row]];
+      if (as_seen != node || kept_domains_[domain] == 0) continue;
+      if (__builtin_add_overflow(sum, source.column->size[row], &sum)) return 0;
+    }
+  }
+  return sum;
+}
+
+// Visible frame -> whether it is the most recent one of some block.
+IdVector<FrameId, char> ReportBuilder::most_recent_frames(const Tracebacks& visible) const {
+  IdVector<FrameId, char> marks(visible.frames.size());
+  for (const RowSource& source : sources_) {
+    for (const NodeId own : source.rows->node) {
+      const NodeId node = source.node_of.empty() ? own : source.node_of[own];
+      if (node != kRoot) marks[visible.nodes[node].frame] = 1;
+    }
+  }
+  return marks;
 }
 
 Accumulated<Amount> ReportBuilder::accumulate(std::size_t index) const {
@@ -91,8 +130,20 @@ void ReportBuilder::describe(Report& report, const Ranking& ranking, std::uint64
   report.groups_ = groups;
   report.hidden_frames_ = hidden_frames_;
   report.machinery_frames_ = machinery_frames_;
+  report.hidden_size_ = hidden_size_;
+  report.unmatched_ = unmatched_;
   report.grouping_ = grouping_;
   for (const RowSource& source : sources_) report.is_estimate_ |= source.column->is_estimate();
+}
+
+std::optional<UnmatchedFilter> Report::unmatched_prefix(const std::string& folder) const {
+  const Tracebacks& tables = grouping_->tables();
+  const bool is_found = std::ranges::any_of(tables.frames, [&](const Frame& frame) {
+    return is_below(filename_or_module(tables, frame), folder) ||
+           is_below(module_or_package(tables, frame), folder);
+  });
+  if (is_found) return std::nullopt;
+  return UnmatchedFilter{"--strip-prefix", folder, folder_called(tables, folder)};
 }
 
 void Report::traceback(GroupId group, std::vector<FrameView>& frames) const {

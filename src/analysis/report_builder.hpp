@@ -26,11 +26,16 @@ class ReportBuilder {
   void describe(Report& report, const Ranking& ranking, std::uint64_t groups) const;
 
  private:
+  [[nodiscard]] std::int64_t size_of(NodeId node) const;
+  [[nodiscard]] IdVector<FrameId, char> most_recent_frames(const Tracebacks& visible) const;
+
   Selection selection_;
   std::vector<RowSource> sources_;
   std::shared_ptr<const Grouping> grouping_;
   IdVector<NodeId, char> kept_nodes_;
   IdVector<DomainId, char> kept_domains_;
+  std::vector<UnmatchedFilter> unmatched_;
+  std::int64_t hidden_size_ = 0;
   std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
 };
 

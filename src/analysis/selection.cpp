@@ -34,7 +34,13 @@ std::string_view name_of(GroupBy group_by) {
 }
 
 Pattern::Pattern(std::string_view text)
-    : text_(text), glob_(without_c_of_pyc(split_lineno(text, lineno_))) {}
+    : text_(text), glob_(without_c_of_pyc(split_lineno(text, lineno_))) {
+  std::string folder = glob_.pattern();
+  if (!folder.ends_with('/') || folder.find('*') != std::string::npos) return;
+  while (folder.starts_with("./")) folder.erase(0, 2);
+  below_.emplace_back(folder + "*");
+  if (!folder.starts_with('/')) below_.emplace_back("*/" + folder + "*");
+}
 
 // What does not end in a colon and a number that can be a line is all glob.
 std::string_view Pattern::split_lineno(std::string_view text,
@@ -50,7 +56,9 @@ std::string_view Pattern::split_lineno(std::string_view text,
 }
 
 bool Pattern::matches_filename(std::string_view filename) const {
-  return glob_.matches(without_c_of_pyc(filename));
+  const std::string_view name = without_c_of_pyc(filename);
+  return glob_.matches(name) ||
+         std::ranges::any_of(below_, [&](const Glob& below) { return below.matches(name); });
 }
 
 PrefixMap::PrefixMap(std::string_view text)

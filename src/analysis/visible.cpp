@@ -97,6 +97,7 @@ void rebuild(VisibleTracebacks& visible, const HiddenFrames& hidden, FrameRenami
   for (NodeId& node : node_of) {
     if (node == kRoot) node = all_hidden;
   }
+  visible.all_hidden = all_hidden;
   compose(visible.node_of, std::move(node_of));
   visible.tables = std::make_shared<const Tracebacks>(builder.take());
 }
@@ -144,7 +145,14 @@ VisibleTracebacks hide_frames(std::shared_ptr<const Tracebacks> tables,
                               const Selection& selection) {
   VisibleTracebacks visible{.tables = std::move(tables)};
   map_prefixes(visible, selection);
+  visible.named = visible.tables;
   HiddenFrames hidden{match_patterns(*visible.tables, selection.hide)};
+  if (!selection.hide_function.empty()) {
+    mark_also(hidden.always, match_functions(*visible.tables, selection.hide_function));
+  }
+  if (!selection.hide_module.empty()) {
+    mark_also(hidden.always, match_modules(*visible.tables, selection.hide_module));
+  }
   if (selection.mine) mark_also(hidden.always, match_system(*visible.tables));
   visible.hidden_frames = count_marked(hidden.always);
   if (!selection.raw_frames) {

@@ -14,8 +14,11 @@ inline constexpr std::string_view kHiddenFilename = "<hidden>";
 struct VisibleTracebacks {
   // The tables to go on with. Where nothing is hidden or renamed they are the ones that came in.
   std::shared_ptr<const Tracebacks> tables;
+  // The same before anything was hidden, by the names that frames are hidden by.
+  std::shared_ptr<const Tracebacks> named{};
   // Node that came in -> visible node. Empty where ids stay.
   IdVector<NodeId, NodeId> node_of{};
+  NodeId all_hidden = kRoot;           // blocks of which no frame is visible; kRoot: there are none
   std::uint64_t hidden_frames = 0;     // distinct frames, by --hide and --mine
   std::uint64_t machinery_frames = 0;  // distinct frames of the allocation machinery
 };

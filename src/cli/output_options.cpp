@@ -102,6 +102,9 @@ void add_ranking_options(CLI::App& app, OutputOptions& options, std::vector<Sort
                  "Look here, too, for the source lines of a traceback's frames")
       ->type_name("DIR")
       ->group(kGroup);
+  app.add_flag("--full-names", options.full_names,
+               "Print whole names of functions, also long ones of C++, in table and markdown")
+      ->group(kGroup);
   app.add_flag("--most-recent-first", options.most_recent_first,
                "Print a traceback's most recent frame first")
       ->group(kGroup);
@@ -131,6 +134,7 @@ Style OutputOptions::style(const Output& output_to) const {
   style.terminal = output_to.is_terminal();
   style.color = color == "always" || (color == "auto" && style.terminal && !color_is_refused());
   style.plain_bytes = plain_bytes;
+  style.full_names = full_names;
   style.most_recent_first = most_recent_first;
   style.width = style.terminal ? terminal_width() : 0;
   style.strip_prefixes = strip_prefixes;

@@ -21,7 +21,7 @@ struct SortName {
 struct OutputOptions {
   std::string format, color, output = "-";
   std::string limit, sort, min_size;
-  bool reverse = false, most_recent_first = false, plain_bytes = false;
+  bool reverse = false, most_recent_first = false, full_names = false, plain_bytes = false;
   std::vector<std::string> strip_prefixes, source_folders;
   std::vector<SortName> sort_names;
 

@@ -42,6 +42,14 @@ static void add_frame_options(CLI::App& app, SelectionOptions& options) {
                  "Hide matching frames: their blocks go to the nearest visible caller")
       ->type_name("PATTERN")
       ->group(kGroup);
+  add_repeatable(app, "--hide-function", options.hide_functions,
+                 "The same for the frames of matching functions")
+      ->type_name("GLOB")
+      ->group(kGroup);
+  add_repeatable(app, "--hide-module", options.hide_modules,
+                 "The same for the frames of matching shared objects or packages")
+      ->type_name("GLOB")
+      ->group(kGroup);
   app.add_flag("--mine", options.mine,
                "Hide the frames of system code, standard libraries and installed packages")
       ->group(kGroup);
@@ -67,11 +75,11 @@ void add_selection_options(CLI::App& app, SelectionOptions& options) {
                "Count a block for every group on its traceback, once each")
       ->group(kGroup);
   add_repeatable(app, "-i,--include", options.include,
-                 "Keep blocks whose file name matches: GLOB or GLOB:LINE")
+                 "Keep blocks whose file name matches: GLOB, GLOB:LINE, or a folder/")
       ->type_name("PATTERN")
       ->group(kGroup);
   add_repeatable(app, "-x,--exclude", options.exclude,
-                 "Drop blocks whose file name matches: GLOB or GLOB:LINE")
+                 "Drop blocks whose file name matches: GLOB, GLOB:LINE, or a folder/")
       ->type_name("PATTERN")
       ->group(kGroup);
   app.add_flag("--all-frames", options.all_frames,
@@ -106,6 +114,8 @@ Selection SelectionOptions::selection() const {
   selection.metric = by_name(kMetrics, metric);
   selection.cumulative = cumulative;
   selection.hide = compile<Pattern>(hide);
+  selection.hide_function = compile<Glob>(hide_functions);
+  selection.hide_module = compile<Glob>(hide_modules);
   selection.mine = mine;
   selection.raw_frames = raw_frames;
   selection.map_prefixes = compile<PrefixMap>(map_prefixes);

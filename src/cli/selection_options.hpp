@@ -14,7 +14,8 @@ namespace memtrace {
 // Holds what the parser fills in; must live until the command has run.
 struct SelectionOptions {
   std::string group_by, metric, domain;
-  std::vector<std::string> include, exclude, hide, functions, modules, map_prefixes;
+  std::vector<std::string> include, exclude, hide, hide_functions, hide_modules;
+  std::vector<std::string> functions, modules, map_prefixes;
   bool cumulative = false, all_frames = false, mine = false, raw_frames = false;
   bool strip_template_args = false;
 

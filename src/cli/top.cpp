@@ -2,6 +2,8 @@
 
 #include "cli/command.hpp"
 #include "cli/output_options.hpp"
+#include "cli/own_input.hpp"
+#include "cli/report_warnings.hpp"
 #include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
 
@@ -15,10 +17,12 @@ struct TopOptions {
 };
 
 void run_top(const TopOptions& options) {
+  refuse_own_input(options.output.output, std::span(&options.snapshot, 1));
   const Selection selection = options.selection.selection();
   const Ranking ranking = options.output.ranking();
   const Snapshot snapshot = read_resolved(options.snapshot, read_options_for(selection));
   const TopReport report = top(snapshot, selection, ranking);
+  warn_of_selection(report, options.output);
   print(options.output, [&](const Style& style, Sink& sink) {
     options.output.renderer().top(report, options.snapshot, style, sink);
   });

@@ -1,8 +1,10 @@
 #include "read/snapshot_metadata.hpp"
 
 #include <limits>
+#include <string>
 
 #include "base/byte_cursor.hpp"
+#include "mtrace/error.hpp"
 #include "wire/format.hpp"
 
 namespace memtrace {
@@ -23,12 +25,25 @@ std::int64_t signed_number_in(std::string_view value) {
   return static_cast<std::int64_t>(number);
 }
 
+// What blocks of another kind mean is not known.
+SnapshotKind kind_in(std::string_view value) {
+  switch (const std::uint64_t kind = number_in(value)) {
+    case 0:
+      return SnapshotKind::mtrace;
+    case 1:
+      return SnapshotKind::tracemalloc;
+    default:
+      throw Error("it is of an unknown kind, " + std::to_string(kind) +
+                  ": a newer mtrace may be able to read it");
+  }
+}
+
 // True where the key was one of the process'. A list of keys, long but flat.
 // NOLINTNEXTLINE(readability-function-size)
 bool decode_process(Metadata& metadata, Key key, std::string_view value) {
   switch (key) {
     case Key::kind:
-      metadata.kind = number_in(value) == 1 ? SnapshotKind::tracemalloc : SnapshotKind::mtrace;
+      metadata.kind = kind_in(value);
       return true;
     case Key::program:
       metadata.program = value;

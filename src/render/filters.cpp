@@ -18,6 +18,8 @@ std::vector<std::string> filters_of(const Selection& selection) {
   if (selection.all_frames) out.emplace_back("--all-frames");
   if (selection.domain) append(out, "--domain", *selection.domain);
   for (const Pattern& pattern : selection.hide) append(out, "--hide", pattern.text());
+  for (const Glob& glob : selection.hide_function) append(out, "--hide-function", glob.pattern());
+  for (const Glob& glob : selection.hide_module) append(out, "--hide-module", glob.pattern());
   if (selection.mine) out.emplace_back("--mine");
   if (selection.raw_frames) out.emplace_back("--raw-frames");
   for (const PrefixMap& rule : selection.map_prefixes) append(out, "--map-prefix", rule.text());

@@ -31,8 +31,15 @@ std::string size_of(std::uint64_t size, const Style& style) {
 }
 
 std::string hidden_by(const Selection& selection) {
-  if (selection.hide.empty()) return "--mine";
-  return selection.mine ? "--hide and --mine" : "--hide";
+  std::string options;
+  const auto add = [&](bool given, std::string_view option) {
+    if (given) append_part(options, " and ", option);
+  };
+  add(!selection.hide.empty(), "--hide");
+  add(!selection.hide_function.empty(), "--hide-function");
+  add(!selection.hide_module.empty(), "--hide-module");
+  add(selection.mine, "--mine");
+  return options;
 }
 
 std::string grouping_words(const Report& report) {

@@ -6,6 +6,7 @@
 
 #include "render/columns.hpp"
 #include "render/escape.hpp"
+#include "render/readable_name.hpp"
 
 namespace memtrace {
 namespace {
@@ -44,11 +45,20 @@ std::string shortened_path(const std::string& path, const std::string& position,
   return fmt::format("{}{}{}{}", front, kEllipsis, back, last);
 }
 
-std::string trail_of(const Location& location) {
-  std::string trail;
-  if (!location.function.empty()) trail += " in " + escaped(location.function);
-  if (location.inlined) trail += " (inlined)";
-  return trail;
+constexpr std::string_view kIn = " in ", kInlined = " (inlined)";
+
+// " in FUNCTION (inlined)", in so many columns unless the style asks for the whole name.
+std::string trail_of(const Location& location, std::size_t width, const Style& style) {
+  const std::string_view behind = location.inlined ? kInlined : std::string_view();
+  if (location.function.empty()) return std::string(behind);
+  const std::size_t others = kIn.size() + behind.size();
+  std::string name = escaped(location.function);
+  if (!style.full_names) {
+    const std::size_t room = width - std::min(width, others);
+    if (room < kShortestFunction) return {};
+    name = readable_name(name, std::min(room, kWidestName));
+  }
+  return fmt::format("{}{}{}", kIn, name, behind);
 }
 
 std::string text_or(const std::optional<std::string_view>& text, std::string_view otherwise) {
@@ -122,14 +132,13 @@ std::string tracemalloc_name(const FrameView& frame, GroupBy group_by, const Sty
   return location.path + location.position;
 }
 
-std::string printed(const Location& location, std::size_t width) {
+std::string printed(const Location& location, std::size_t width, const Style& style) {
   const std::string path = escaped(location.path);
-  std::string trail = trail_of(location);
-  if (width == 0) return path + location.position + trail;
+  std::string trail = trail_of(location, std::string::npos, style);
+  if (width == 0 || style.full_names) return path + location.position + trail;
   const std::size_t path_width = display_width(path) + location.position.size();
   if (path_width + display_width(trail) > width) {
-    const std::size_t room = std::max(width / 2, width - std::min(width, path_width));
-    trail = room < kShortestFunction ? "" : shortened_end(trail, room);
+    trail = trail_of(location, std::max(width / 2, width - std::min(width, path_width)), style);
   }
   const std::size_t last_width = path_width - display_width(path.substr(0, path.rfind('/') + 1));
   const std::size_t trail_width = display_width(trail);

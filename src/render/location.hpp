@@ -34,8 +34,9 @@ Location location_of(const Report& report, GroupId group, const Style& style,
 // by file. "FILE:FUNCTION" by function, "MODULE+0x1f3a" for an address.
 std::string tracemalloc_name(const FrameView& frame, GroupBy group_by, const Style& style);
 
-// For people, escaped: "FILE:LINE in FUNCTION". Where that is wider than `width` (0: unlimited),
-// the folders lose their middle first, then a long function name its end. The line number stays.
-std::string printed(const Location& location, std::size_t width);
+// For people, escaped: "FILE:LINE in FUNCTION", the function by its readable name unless the style
+// asks for full ones. Where that is wider than `width` (0: unlimited), the folders lose their
+// middle first, then a long function name does. The line number stays.
+std::string printed(const Location& location, std::size_t width, const Style& style = {});
 
 }  // namespace memtrace

@@ -10,6 +10,7 @@
 #include "render/formats.hpp"
 #include "render/heading.hpp"
 #include "render/location.hpp"
+#include "render/readable_name.hpp"
 #include "render/sink_buffer.hpp"
 #include "render/size_format.hpp"
 
@@ -40,9 +41,12 @@ class MarkdownLines {
   SinkBuffer buffer_;
 };
 
-std::string code_of(const Location& location, Quote quote) {
+std::string code_of(const Location& location, Quote quote, const Style& style) {
   std::string out = quote(location.path + location.position);
-  if (!location.function.empty()) out += " in " + quote(location.function);
+  if (!location.function.empty()) {
+    out += " in " + quote(style.full_names ? location.function
+                                           : readable_name(location.function, kWidestName));
+  }
   if (location.inlined) out += " (inlined)";
   return out;
 }
@@ -71,7 +75,7 @@ void append_folded(MarkdownLines& out, const std::string& summary, std::vector<F
   out.line();
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const Location location = location_of(frames[i], GroupBy::traceback, style);
-    out.line(fmt::format("{}. {}", i + 1, code_of(location, markdown_code)));
+    out.line(fmt::format("{}. {}", i + 1, code_of(location, markdown_code, style)));
   }
   out.line();
   out.line("</details>");
@@ -86,7 +90,7 @@ void append_tracebacks(MarkdownLines& out, const TopReport& report, const Style&
         fmt::format("<b>{}</b> ({}) in {}: {}", human_size(amount.size, style),
                     percent_of(amount.size, report.total.size),
                     counted(static_cast<std::uint64_t>(amount.count), "block", "blocks"),
-                    code_of(location, html_code));
+                    code_of(location, html_code, style));
     append_folded(out, summary, frames, style);
   }
 }
@@ -103,7 +107,7 @@ void append_tracebacks(MarkdownLines& out, const DiffReport& report, const Style
         human_size(statistic.after.size, style),
         grouped_digits(statistic.count_diff(), Sign::always),
         counted(static_cast<std::uint64_t>(statistic.after.count), "block", "blocks"), marker,
-        code_of(location, html_code));
+        code_of(location, html_code, style));
     append_folded(out, summary, frames, style);
   }
 }
@@ -124,7 +128,7 @@ void append_table(MarkdownLines& out, const TopReport& report, const Style& styl
                          error_of(report, statistic.variance, style),
                          percent_of(amount.size, report.total.size), grouped_digits(amount.count),
                          human_size(rounded_average_of(amount), style),
-                         code_of(location, markdown_code)));
+                         code_of(location, markdown_code, style)));
   }
 }
 
@@ -138,7 +142,7 @@ void append_table(MarkdownLines& out, const DiffReport& report, const Style& sty
         "| {}{} | {} | {} | {} | {}{} |", human_size(statistic.size_diff(), style, Sign::always),
         error_of(report, statistic.variance, style), human_size(statistic.after.size, style),
         grouped_digits(statistic.count_diff(), Sign::always), grouped_digits(statistic.after.count),
-        marker_of(statistic), code_of(location, markdown_code)));
+        marker_of(statistic), code_of(location, markdown_code, style)));
   }
 }
 

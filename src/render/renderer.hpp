@@ -23,6 +23,7 @@ struct Style {
   bool color = false;
   bool terminal = false;           // a person's terminal: no control character may reach it
   bool plain_bytes = false;        // bytes instead of KiB, MiB (--bytes)
+  bool full_names = false;         // of functions, where they are long (--full-names)
   bool most_recent_first = false;  // a traceback's frames; default: oldest first
   std::size_t width = 0;           // columns of the terminal; 0: unlimited
   std::vector<std::string> strip_prefixes = {};

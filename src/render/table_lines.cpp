@@ -65,7 +65,7 @@ void TableLines::group(const NumberColumns& columns, std::span<const Cell> numbe
     buffer_.text() += kGap;
     used += marker.text.size() + kGap.size();
   }
-  line(printed(location_of(report, group, style_, frames_), room(used)));
+  line(printed(location_of(report, group, style_, frames_), room(used), style_));
   if (with_frames) frames();
 }
 
@@ -92,7 +92,7 @@ void TableLines::frames() {
 
 void TableLines::frame(const FrameView& view) {
   const Location location = location_of(view, GroupBy::traceback, style_);
-  line(std::string(kFrameIndent) + printed(location, room(kFrameIndent.size())));
+  line(std::string(kFrameIndent) + printed(location, room(kFrameIndent.size()), style_));
   source_line(view);
 }
 

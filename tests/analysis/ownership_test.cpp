@@ -100,5 +100,21 @@ TEST_CASE("the insides of containers") {
   }
 }
 
+TEST_CASE("functions that only pass a size on") {
+  for (const char* const wrapper :
+       {"xmalloc", "xstrdup", "g_malloc0", "g_strdup", "av_mallocz", "PyMem_Malloc",
+        "PyObject_Realloc", "CRYPTO_zalloc", "sqlite3DbMallocRaw", "apr_palloc", "palloc0",
+        "MemoryContextAlloc", "ruby_xmalloc2", "_objalloc_alloc", "xmallocz", "zmalloc",
+        "ggc_internal_alloc(unsigned long, void (*)(void*), unsigned long, unsigned long)",
+        "operator new", "operator new(unsigned long)"}) {
+    CHECK_MESSAGE(is_allocation_machinery(wrapper), wrapper);
+  }
+  for (const char* const other :
+       {"", "xmalloc_report", "Pool::xmalloc(int)", "main", "g_object_new",
+        "(anonymous namespace)::malloc(int)", "PyList_New", "sqlite3_prepare_v2"}) {
+    CHECK_MESSAGE(!is_allocation_machinery(other), other);
+  }
+}
+
 }  // namespace
 }  // namespace memtrace::test

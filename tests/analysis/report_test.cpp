@@ -241,5 +241,115 @@ TEST_CASE("diff") {
   CHECK(diff_text(kBefore, kBefore, {}, {.sort = SortKey::size_diff, .changed_only = true}) == "");
 }
 
+// "OPTION VALUE" a line; behind an arrow, what is meant or why it matches nothing.
+std::string unmatched_text(const Report& report) {
+  std::string lines;
+  for (const UnmatchedFilter& filter : report.unmatched()) {
+    lines += filter.option + " " + filter.value;
+    if (!filter.meant.empty()) lines += " -> " + filter.meant;
+    if (filter.reason == UnmatchedFilter::Reason::hidden) lines += " (hidden)";
+    if (filter.reason == UnmatchedFilter::Reason::callers) lines += " (callers)";
+    lines += "\n";
+  }
+  return lines;
+}
+
+std::string unmatched_text(std::string_view text, const Selection& selection) {
+  const Snapshot snapshot = snapshot_of(text);
+  return unmatched_text(top(snapshot, selection));
+}
+
+constexpr std::string_view kShop = R"(
+  0 100 1 /srv/shop/main.py:1@main /srv/shop/orders/service.py:10@find_order
+  0 200 2 /srv/shop/main.py:2@main /usr/lib/python3.11/json/decoder.py:353@decode
+  0 300 3 native.c:5@start native.c:9@g_malloc
+)";
+
+TEST_CASE("a filter that matches nothing is known, with what would match") {
+  const auto include = [](const char* text) {
+    Selection selection;
+    selection.include = {Pattern(text)};
+    selection.all_frames = true;
+    return unmatched_text(kShop, selection);
+  };
+  CHECK(include("*/service.py") == "");
+  CHECK(include("service.py") == "--include service.py -> */service.py\n");
+  CHECK(include("service.py:10") == "--include service.py:10 -> */service.py:10\n");
+  CHECK(include("*/service.py:11") == "--include */service.py:11 -> */service.py\n");
+  CHECK(include("/srv/shop") == "--include /srv/shop -> /srv/shop/\n");
+  CHECK(include("orders") == "--include orders -> orders/\n");
+  CHECK(include("*/serivce.py") == "--include */serivce.py -> */service.py\n");
+  CHECK(include("/other/place/main.py") == "--include /other/place/main.py -> */main.py\n");
+  CHECK(include("nothing like it") == "--include nothing like it\n");
+}
+
+TEST_CASE("each filter is named once, and those of every kind") {
+  Selection selection;
+  selection.include = {Pattern("*")};
+  selection.exclude = {Pattern("decoder.py"), Pattern("decoder.py")};
+  selection.function = {Glob("*"), Glob("order")};
+  selection.hide = {Pattern("json/decoder")};
+  selection.hide_function = {Glob("decod")};
+  selection.map_prefixes = {PrefixMap("/build/shop=/src"), PrefixMap("/srv/shop=/srv/shop")};
+  CHECK(unmatched_text(kShop, selection) ==
+        "--map-prefix /build/shop=/src -> /srv/shop=/src\n"
+        "--exclude decoder.py -> */decoder.py\n"
+        "--function order -> *order*\n"
+        "--hide json/decoder -> *json/decoder*\n"
+        "--hide-function decod -> *decod*\n");
+}
+
+TEST_CASE("why a filter has no effect although it matches") {
+  Selection selection;
+  selection.include = {Pattern("*/main.py"), Pattern("*/decoder.py")};
+  selection.function = {Glob("g_malloc"), Glob("*")};
+  CHECK(unmatched_text(kShop, selection) ==
+        "--include */main.py (callers)\n--function g_malloc (hidden)\n");
+  selection.all_frames = true;
+  selection.raw_frames = true;
+  CHECK(unmatched_text(kShop, selection) == "");
+}
+
+TEST_CASE("what matches in either snapshot of a diff is matched") {
+  const Snapshot before = snapshot_of("0 1 1 a/old.py:1"), after = snapshot_of("0 1 1 a/new.py:1");
+  Selection selection;
+  selection.include = {Pattern("*/old.py"), Pattern("*/new.py"), Pattern("old.py")};
+  CHECK(unmatched_text(diff(before, after, selection)) == "--include old.py -> */old.py\n");
+}
+
+TEST_CASE("a folder stands for what is below it") {
+  const auto kept = [](const char* pattern, const char* name) {
+    return Pattern(pattern).matches_filename(name);
+  };
+  CHECK(kept("shop/", "shop/a.py"));
+  CHECK(kept("./shop/", "shop/b/c.py"));
+  CHECK(kept("shop/", "/srv/shop/b/c.pyc"));
+  CHECK(kept("/srv/", "/srv/shop/a.py"));
+  CHECK_FALSE(kept("/srv/", "/data/srv/a.py"));
+  CHECK_FALSE(kept("shop/", "/srv/workshop/a.py"));
+  CHECK_FALSE(kept("shop", "/srv/shop/a.py"));
+  CHECK_FALSE(kept("*shop/", "/srv/shop/a.py"));
+}
+
+TEST_CASE("frames are hidden by function and by module") {
+  Selection selection{.group_by = GroupBy::function};
+  selection.hide_function = {Glob("find_*"), Glob("decode")};
+  CHECK(top_text(kShop, selection) == "native.c@start 300/3\n/srv/shop/main.py@main 300/3\n");
+  selection.hide_function.clear();
+  selection.hide_module = {Glob("json")};
+  CHECK(top_text(kShop, selection) ==
+        "native.c@start 300/3\n/srv/shop/main.py@main 200/2\n"
+        "/srv/shop/orders/service.py@find_order 100/1\n");
+}
+
+TEST_CASE("memory without a visible frame is counted") {
+  const Snapshot snapshot = snapshot_of("0 30 1 a.py:1\n0 70 1 b.py:1\n");
+  Selection selection;
+  selection.hide = {Pattern("b.py")};
+  CHECK(top(snapshot, selection).hidden_size() == 70);
+  selection.hide.clear();
+  CHECK(top(snapshot, selection).hidden_size() == 0);
+}
+
 }  // namespace
 }  // namespace memtrace::test

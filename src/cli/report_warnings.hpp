@@ -1,0 +1,17 @@
+// What may mislead in a report, said on standard error.
+#pragma once
+
+#include "cli/output_options.hpp"
+#include "mtrace/report.hpp"
+
+namespace memtrace {
+
+// Filters that match nothing, with what would, and memory of which no frame is visible.
+void warn_of_selection(const TopReport& report, const OutputOptions& output);
+void warn_of_selection(const DiffReport& report, const OutputOptions& output);
+
+// Two snapshots in the wrong order, of different programs, or taken in different ways.
+void warn_of_differences(const DiffReport& report, const std::string& before_path,
+                         const std::string& after_path);
+
+}  // namespace memtrace
