@@ -138,7 +138,7 @@ std::string printed(const Location& location, std::size_t width, const Style& st
   if (width == 0 || style.full_names) return path + location.position + trail;
   const std::size_t path_width = display_width(path) + location.position.size();
   if (path_width + display_width(trail) > width) {
-    trail = trail_of(location, std::max(width / 2, width - std::min(width, path_width)), style);
+    trail = trail_of(location, std::max(width * 3 / 5, width - std::min(width, path_width)), style);
   }
   const std::size_t last_width = path_width - display_width(path.substr(0, path.rfind('/') + 1));
   const std::size_t trail_width = display_width(trail);

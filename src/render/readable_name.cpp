@@ -179,8 +179,9 @@ std::string readable_name(std::string_view function, std::size_t width) {
   const auto pieces = parse_name(name);
   if (!pieces) return shortened_end(name, width);
   constexpr int kAll = 1 << 20;
-  for (const Brevity brevity : {Brevity{kAll, true}, Brevity{2, true}, Brevity{1, true},
-                                Brevity{1, false}, Brevity{0, false}}) {
+  constexpr std::array kBrevities = {Brevity{kAll, true}, Brevity{2, true},  Brevity{kAll, false},
+                                     Brevity{2, false},   Brevity{1, false}, Brevity{0, false}};
+  for (const Brevity brevity : kBrevities) {
     name = Writer(brevity).write(*pieces);
     if (display_width(name) <= width) return name;
   }

@@ -71,9 +71,11 @@ TEST_CASE("a long name loses arguments within arguments first, the last componen
   CHECK(readable_name(name, 200) ==
         "shop::Index<shop::Key<std::pair<int, long>>, shop::Row<double>>::"
         "insert(shop::Key<std::pair<int, long>> const&, shop::Row<double>&&)");
-  CHECK(readable_name(name, 120) ==
-        "shop::Index<shop::Key<…>, shop::Row<…>>::"
-        "insert(shop::Key<std::pair<…>> const&, shop::Row<double>&&)");
+  CHECK(readable_name(name, 128) ==
+        "shop::Index<shop::Key<std::pair<…>>, shop::Row<double>>::"
+        "insert(shop::Key<std::pair<int, long>> const&, shop::Row<double>&&)");
+  CHECK(readable_name(name, 100) ==
+        "shop::Index<shop::Key<std::pair<int, long>>, shop::Row<double>>::insert(…)");
   CHECK(readable_name(name, 60) == "shop::Index<shop::Key<…>, shop::Row<…>>::insert(…)");
   CHECK(readable_name(name, 30) == "shop::Index<…>::insert(…)");
   CHECK(readable_name(name, 18) == "shop…::insert(…)");
