@@ -123,7 +123,6 @@ void warn_of_programs(const Metadata& before, const Metadata& after) {
 
 void warn_of_selection(const TopReport& report, const OutputOptions& output) {
   warn_of_filters(report, output);
-  warn_of_hidden(report, report.metadata, report.total.size);
 }
 
 void warn_of_selection(const DiffReport& report, const OutputOptions& output) {

@@ -6,7 +6,8 @@
 
 namespace memtrace {
 
-// Filters that match nothing, with what would, and memory of which no frame is visible.
+// Filters that match nothing, with what would; of a diff, also memory of which no frame is visible:
+// what is above a table says so, but what changed there may be anything.
 void warn_of_selection(const TopReport& report, const OutputOptions& output);
 void warn_of_selection(const DiffReport& report, const OutputOptions& output);
 

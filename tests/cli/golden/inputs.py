@@ -3,6 +3,7 @@
 import gzip
 import pickle
 import tracemalloc
+from dataclasses import replace
 
 from dump_files import with_three_fields
 from snapshot_bytes import native_file
@@ -56,6 +57,12 @@ def write_inputs(folder):
     (folder / "numpy.pickle").write_bytes(pickle.dumps(both))
     (folder / "native.zst").write_bytes(native_file().encoded())
     (folder / "later-version.zst").write_bytes(native_file().changed(2, major=2).encoded())
+    for name, changes in (
+        ("later.zst", {7: 1_700_000_062_500_000_000}),
+        ("other-program.zst", {2: b"/app/tool", 7: 1_700_000_062_500_000_000}),
+        ("unknown-kind.zst", {1: 7}),
+    ):
+        (folder / name).write_bytes(replace(native_file(), forged=changes).encoded())
     (folder / "notes.txt").write_text("no snapshot\n")
     (folder / "cut.pickle").write_bytes(pickle.dumps(before)[:-50])
     (folder / "evil.pickle").write_bytes(pickle.dumps(Evil()))
