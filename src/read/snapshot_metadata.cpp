@@ -33,7 +33,7 @@ SnapshotKind kind_in(std::string_view value) {
     case 1:
       return SnapshotKind::tracemalloc;
     default:
-      throw Error("it is of an unknown kind, " + std::to_string(kind) +
+      throw Error("a snapshot of an unknown kind, " + std::to_string(kind) +
                   ": a newer mtrace may be able to read it");
   }
 }

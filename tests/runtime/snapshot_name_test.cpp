@@ -41,7 +41,7 @@ TEST_CASE("patterns") {
 TEST_CASE("numbers in a pattern sort as they count") {
   const SnapshotName name("night.%n.zst", "server", 42, true);
   std::string last;
-  for (const std::uint64_t number : {1, 2, 9, 10, 99, 100, 999, 1000, 9999}) {
+  for (const unsigned number : {1U, 2U, 9U, 10U, 99U, 100U, 999U, 1000U, 9999U}) {
     runtime::PathBuffer path;
     name.write(path, number);
     CHECK(last < path.c_str());

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/os/environment.hpp"
 #include "runtime/control/program_choice.hpp"
+#include "runtime/os/environment.hpp"
 #include "runtime/snapshot/snapshot_name.hpp"
 #include "runtime/tracer/tracer.hpp"
 
