@@ -287,9 +287,14 @@ class Tests:
         for name in self.files():
             os.unlink(self.path(name))
         script = "kill -USR2 $$; kill -USR2 $$"
+        first = []
         for _ in range(2):
             self.run("--on-signal=USR2", "-o", "n.%n.zst", "--", "sh", "-c", script)
-        check(self.files() == [f"n.000{number}.zst" for number in range(1, 7)], self.files())
+            first = first or [(name, os.stat(self.path(name)).st_ino) for name in self.files()]
+        names = self.files()  # signals that come together may have one snapshot
+        check(len(first) > 1 and len(names) > len(first) + 1, names)
+        check(names == [f"n.000{number}.zst" for number in range(1, len(names) + 1)], names)
+        check(first == [(name, os.stat(self.path(name)).st_ino) for name, _ in first], names)
         created = [int(self.info(name)["created"]) for name in self.files()]
         check(created == sorted(created), created)
 
@@ -339,9 +344,11 @@ class Tests:
         check(self.advice("-o", "b.zst", "--", *perl, much + "undef $much") == "mtrace top b.zst --metric peak", "freed")
         series = "kill -USR2 $$; kill -USR2 $$; kill -USR2 $$"
         advice = self.advice("--on-signal=USR2", "-o", "c.%n.zst", "--", "sh", "-c", series)
-        check(advice == "mtrace diff c.0001.zst c.0004.zst", advice)
+        names = [name for name in self.files() if name.startswith("c.")]
+        check(advice == f"mtrace diff {names[0]} {names[-1]}", advice)
         advice = self.advice("--on-signal=USR2", "--keep=2", "-o", "d e.zst", "--", "sh", "-c", series)
-        check(advice == "mtrace diff 'd e.3.zst' 'd e.zst'", advice)
+        names = [name for name in self.files() if name.startswith("d e")]
+        check(len(names) == 2 and advice == f"mtrace diff '{names[0]}' '{names[1]}'", advice)
         script = f'ls / >/dev/null; perl -e "my \\$much = q(x) x 40000000; kill q(TERM), \\$\\$"; true'
         advice = self.advice("--follow-fork", "-o", "f.%e.zst", "--", "sh", "-c", script)
         check(re.fullmatch(r"mtrace top f\.perl(\.\d+)?\.zst \(--only perl traces no other program\)", advice), advice)
