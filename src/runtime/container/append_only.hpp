@@ -1,13 +1,11 @@
 // A table that only grows and never moves, so that its readers need no lock.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 
 #include "runtime/os/memory.hpp"
 
@@ -43,25 +41,17 @@ class TableItems {
 
   class Iterator {
    public:
-    using iterator_category = std::forward_iterator_tag;
-    using value_type = T;
-    using difference_type = std::ptrdiff_t;
-    using pointer = const T*;
-    using reference = const T&;
-
-    Iterator() = default;
     Iterator(const TableItems& items, std::uint32_t index) : items_(&items), index_(index) {}
-    reference operator*() const { return (*items_)[index_]; }
+    const T& operator*() const { return (*items_)[index_]; }
     Iterator& operator++() {
       ++index_;
       return *this;
     }
-    Iterator operator++(int) { return {*items_, index_++}; }
     bool operator==(const Iterator& other) const { return index_ == other.index_; }
 
    private:
-    const TableItems* items_ = nullptr;
-    std::uint32_t index_ = 0;
+    const TableItems* items_;
+    std::uint32_t index_;
   };
   [[nodiscard]] Iterator begin() const { return {*this, 0}; }
   [[nodiscard]] Iterator end() const { return {*this, size_}; }

@@ -44,6 +44,7 @@ bool makes_room(std::size_t size, bool is_hook) {
   return make_room(size);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters of mmap, and where from
 void* map_really(void* address, std::size_t size, int protection, int flags, int file, off_t offset,
                  bool is_hook) {
   void* const mapped = real.mmap(address, size, protection, flags, file, offset);

@@ -119,7 +119,7 @@ class ShadowMap {
       return find_far(address);
     return reinterpret_cast<std::uint32_t*>(chunk) + slot_index(address);
   }
-  [[gnu::noinline, gnu::cold]] std::uint32_t* find_far(std::uintptr_t address) const;
+  [[nodiscard, gnu::noinline, gnu::cold]] std::uint32_t* find_far(std::uintptr_t address) const;
   std::uint32_t* find_or_add(std::uintptr_t address) {
     std::uint32_t* const slot = find(address);
     return slot != nullptr ? slot : add(address);
