@@ -195,10 +195,7 @@ class Tests:
             plain = subprocess.run([sys.executable, "-c", script]).returncode
             done = self.run("-o", f"{number}.zst", "--", sys.executable, "-c", script)
             check(done.returncode == (plain if plain >= 0 else 128 - plain), f"{call}\n{done}")
-            if "syscall" in call:  # nobody can see it coming
-                check(f"{number}.zst" not in self.files() and b"wrote no snapshot" in done.stderr, done)
-            else:
-                check(int(self.info(f"{number}.zst")["current"]) > 10000, call)
+            check(int(self.info(f"{number}.zst")["current"]) > 10000, call)
 
     def test_names(self):
         self.run("--", "true")
