@@ -8,7 +8,7 @@
 namespace memtrace::runtime {
 
 // Any thread, also inside a signal handler: no locks. Adding costs a look at a few places, removing
-// one at half of all, which are hundreds, or a thousand for each 4 GiB of a heap of small blocks.
+// one at half of all, which are hundreds, or a thousand for each 2 GiB of a heap of small blocks.
 // Where there is no room, false.
 bool add_own_mapping(std::uintptr_t begin, std::size_t size);
 void remove_own_mapping(std::uintptr_t begin, std::size_t size);

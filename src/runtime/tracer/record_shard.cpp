@@ -24,7 +24,7 @@ bool Shard<Item>::make_room(std::size_t chunk) {
 
 template <class Item>
 Item* Shard<Item>::add(RecordId id) {
-  constexpr std::size_t kChunksAtOnce = 16;
+  constexpr std::size_t kChunksAtOnce = 4;
   if (!make_room(id >> kChunkBits)) return nullptr;
   if (spare_chunks_ == 0) {
     spare_ = static_cast<Item*>(map_memory(kChunksAtOnce * kChunkMemory));

@@ -85,12 +85,12 @@ class ShadowMap {
  private:
   static constexpr std::size_t kGranule = 16;
   static constexpr unsigned kAddressBits = 47;
-  static constexpr unsigned kChunkBits = 22;  // a chunk maps 4 MiB of addresses
+  static constexpr unsigned kChunkBits = 21;  // a chunk maps 2 MiB of addresses
   static constexpr std::size_t kChunkSlots = (std::size_t{1} << kChunkBits) / kGranule;
   // The second granule of a chunk's last block is in the next chunk, its slot at the end of this.
   static constexpr std::size_t kChunkMemory = (kChunkSlots + 1) * sizeof(std::uint32_t);
   static constexpr std::size_t kChunks = std::size_t{1} << (kAddressBits - kChunkBits);
-  static constexpr unsigned kStretchBits = 34;  // a stretch is 16 GiB of addresses
+  static constexpr unsigned kStretchBits = 33;  // a stretch is 8 GiB of addresses
   static constexpr std::size_t kPlaces = std::size_t{1} << (kStretchBits - kChunkBits);
   // By address: the chunks of a stretch, and the stretches.
   using Stretch = std::array<std::atomic<std::uint32_t*>, kPlaces>;
