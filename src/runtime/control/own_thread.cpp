@@ -4,8 +4,12 @@
 #include <linux/futex.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "runtime/os/memory.hpp"
 #include "runtime/os/system_call.hpp"
+#include "runtime/tracer/thread_state.hpp"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define MTRACE_NO_OWN_THREAD 1
@@ -19,11 +23,7 @@ namespace memtrace::runtime {
 namespace {
 
 constexpr std::size_t kStackSize = std::size_t{256} << 10;
-// Below and above the thread pointer. What libc keeps per thread lies below it: whatever of that is
-// touched by mistake reads zero and harms nobody.
-constexpr std::size_t kThreadLocalSize = std::size_t{64} << 10;
 constexpr std::size_t kControlBlockSize = 4096;
-constexpr std::size_t kMappedSize = kStackSize + kThreadLocalSize + kControlBlockSize;
 
 // The beginning of libc's thread control block, where compilers read the stack protector's value;
 // and, behind all that libc keeps there, what the thread is to do.
@@ -48,8 +48,33 @@ std::uint64_t word_at_thread_pointer(std::size_t offset) {
   return word;
 }
 
-std::byte* control_block_of(std::byte* memory) {
-  return memory + kStackSize + kThreadLocalSize;
+// Below the thread pointer lies what each thread has of the program's variables and libraries',
+// where those that were there at the start come first: the tracer's and libc's are behind the
+// program's, which may be large. Whatever is touched there by mistake reads zero and harms nobody.
+std::size_t find_thread_local_size() {
+  constexpr std::size_t kMore = std::size_t{64} << 10, kPage = 4096;
+  const std::uintptr_t pointer = word_at_thread_pointer(0);
+  const std::size_t to_ours = pointer - reinterpret_cast<std::uintptr_t>(&local);
+  const std::size_t to_libc = pointer - reinterpret_cast<std::uintptr_t>(&errno);
+  return (std::max(to_ours, to_libc) + kMore + kPage - 1) & ~(kPage - 1);
+}
+
+// Valgrind ends the process for a thread such as this one. It leaves its answer to who asks by these
+// instructions, which otherwise do nothing.
+bool runs_on_valgrind() {
+  constexpr unsigned long kRunningOnValgrind = 0x1001;
+  const unsigned long question[6] = {kRunningOnValgrind};
+  unsigned long answer = 0;
+  asm volatile(
+      "rolq $3, %%rdi\n\t"
+      "rolq $13, %%rdi\n\t"
+      "rolq $61, %%rdi\n\t"
+      "rolq $51, %%rdi\n\t"
+      "xchgq %%rbx, %%rbx"
+      : "+d"(answer)
+      : "a"(question)
+      : "cc", "memory");
+  return answer != 0;
 }
 
 Work& work_of(std::byte* control_block) {
@@ -68,8 +93,14 @@ extern "C" [[noreturn, gnu::used]] void memtrace_own_thread_begins() {
 }  // namespace
 
 bool OwnThread::prepare() {
-  if (memory_ == nullptr) memory_ = static_cast<std::byte*>(map_memory(kMappedSize));
+  if (memory_ != nullptr) return true;
+  thread_local_size_ = find_thread_local_size();
+  memory_ = static_cast<std::byte*>(map_memory(mapped_size()));
   return memory_ != nullptr;
+}
+
+std::size_t OwnThread::mapped_size() const {
+  return kStackSize + thread_local_size_ + kControlBlockSize;
 }
 
 bool OwnThread::start(Task task, void* argument) {
@@ -78,10 +109,10 @@ bool OwnThread::start(Task task, void* argument) {
   static_cast<void>(argument);
   return false;
 #else
-  if (!prepare()) return false;
+  if (runs_on_valgrind() || !prepare()) return false;
   // What the last one left in its thread-local block is not the next one's.
-  clear_memory(memory_ + kStackSize, kThreadLocalSize + kControlBlockSize);
-  std::byte* const memory = control_block_of(memory_);
+  clear_memory(memory_ + kStackSize, thread_local_size_ + kControlBlockSize);
+  std::byte* const memory = control_block();
   auto* const block = reinterpret_cast<ControlBlock*>(memory);
   block->self = block->self_again = block;
   block->stack_guard = word_at_thread_pointer(offsetof(ControlBlock, stack_guard));
@@ -91,12 +122,16 @@ bool OwnThread::start(Task task, void* argument) {
 #endif
 }
 
+std::byte* OwnThread::control_block() const {
+  return memory_ + kStackSize + thread_local_size_;
+}
+
 long OwnThread::clone_thread() {
   constexpr unsigned long kFlags = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND | CLONE_SETTLS |
                                    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   long result = SYS_clone;
   register void* child_id asm("r10") = &running_;
-  register void* thread_pointer asm("r8") = control_block_of(memory_);
+  register void* thread_pointer asm("r8") = control_block();
   asm volatile(
       "syscall\n\t"
       "testq %%rax, %%rax\n\t"
@@ -142,7 +177,7 @@ void OwnThread::run_here(Task task, void* argument) {
 }
 
 void OwnThread::release() {
-  unmap_memory(memory_, kMappedSize);
+  unmap_memory(memory_, mapped_size());
   memory_ = nullptr;
 }
 

@@ -35,10 +35,13 @@ class OwnThread {
  private:
   bool prepare();
   long clone_thread();
+  [[nodiscard]] std::size_t mapped_size() const;
+  [[nodiscard]] std::byte* control_block() const;
 
   // The kernel clears it, and wakes who waits, when the thread is gone.
   std::atomic<std::int32_t> running_{0};
   std::byte* memory_ = nullptr;  // kept for the next one
+  std::size_t thread_local_size_ = 0;
 };
 
 }  // namespace memtrace::runtime
