@@ -22,6 +22,15 @@ bool holds_something(const std::string& path) {
   }
 }
 
+// Then all blocks may have been passed over.
+bool is_sampled(const std::string& path) {
+  try {
+    return read_info(path).metadata.sampling_rate.has_value();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::string malloc_in_front(const std::string& name, const std::string& file) {
   if (!file.empty()) {
     return fmt::format(
@@ -53,6 +62,10 @@ std::string why_nothing_was_seen(const std::string& name, const RunReport::Conte
         "seen, but by Go's pprof; --mmap traces what it maps",
         name);
   }
+  const bool may_be_passed_over = std::ranges::any_of(content.snapshots, [](const auto& snapshot) {
+    return snapshot.error == 0 && is_sampled(snapshot.path);
+  });
+  if (may_be_passed_over) return {};
   return fmt::format(
       "{} asked neither malloc nor operator new for anything: the snapshot is empty; "
       "--mmap traces what it maps",

@@ -52,7 +52,7 @@ def programs(folder, scenarios, long):
     (folder / "x.xml").write_text("<r>" + "".join(f'<i a="{i}">t{i}<b/></i>' for i in range(2000)) + "</r>")
     (folder / "x.cpp").write_text(CPLUSPLUS)
     repository = folder / "repository"
-    yield "scenarios", 1, 10_000, [scenarios, "3000" if long else "300"]
+    yield "scenarios", 1, 10_000, [scenarios, "50000" if long else "5000"]
     every = 1 if long else 3
     for name, fewest, command in (
             ("sqlite3", 5_000, ["sqlite3", ":memory:", SQL]),
