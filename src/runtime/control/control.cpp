@@ -14,6 +14,7 @@
 #include "runtime/control/series.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/control/signal_actions.hpp"
+#include "runtime/control/thread_view.hpp"
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/clock.hpp"
 #include "runtime/os/environment.hpp"
@@ -181,7 +182,12 @@ void make_output_pattern() {
 
 void attend() {
   attention = false;
-  if (is_service_running() || !is_traced_process()) return;
+  if (!is_traced_process()) return;
+  end_long_looks();
+  if (is_service_running()) {
+    if (is_wanted.exchange(false)) ask_service(Duty::snapshot);
+    return;
+  }
   const bool is_due = options.interval != 0 && attention_due == kNever;
   if (!is_wanted.exchange(false) && !is_due) return;
   do_service_here(Duty::snapshot);
@@ -257,6 +263,7 @@ void start_from_environment() {
 void child_after_fork(bool is_whole) {
   if (traced_process() == 0) return;
   forget_service();
+  forget_looks();
   if (is_whole && (options.follow_fork || !by_environment)) {
     set_traced_process(true);
     options.snapshots_so_far = 0;

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
+#include "runtime/os/process_identity.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/thread_state.hpp"
 
@@ -147,11 +149,17 @@ long OwnThread::clone_thread() {
 }
 
 void OwnThread::join() const {
-  while (true) {
-    const std::int32_t number = running_.load(std::memory_order_acquire);
-    if (number == 0) return;
+  const std::int32_t number = id();
+  while (id() != 0) {
     // Not a private one: the kernel wakes it as a shared one.
     system_call(SYS_futex, &running_, FUTEX_WAIT, number, nullptr);
+  }
+  if (number == 0) return;
+  // It has given its memory back, and counts as a thread of the process for some microseconds more.
+  constexpr std::int64_t kPatience = kSecond;
+  const std::int64_t deadline = monotonic_time() + kPatience;
+  while (system_call(SYS_tgkill, process_id(), number, 0) == 0 && monotonic_time() < deadline) {
+    system_call(SYS_sched_yield);
   }
 }
 

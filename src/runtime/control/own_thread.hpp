@@ -22,7 +22,7 @@ class OwnThread {
   [[nodiscard]] bool is_running() const { return id() != 0; }
   // Its number; 0: none runs.
   [[nodiscard]] int id() const { return running_.load(std::memory_order_acquire); }
-  // Returns when it has ended.
+  // Returns when it has ended, and the kernel counts it no more.
   void join() const;
   // In the child of a fork, which does not have it.
   void forget() { running_.store(0, std::memory_order_relaxed); }

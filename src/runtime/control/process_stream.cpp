@@ -15,6 +15,7 @@
 #include <cstdio>
 
 #include "runtime/control/executed_program.hpp"
+#include "runtime/control/thread_view.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/os/process_lock.hpp"
 #include "runtime/os/system_call.hpp"
@@ -205,7 +206,9 @@ int wait_for(pid_t process) {
 
 int close_stream(FILE* file, int (*close)(FILE*)) {
   const pid_t process = take_process(file);
+  const int look = look_through(file);
   const int closed = close(file);
+  if (look >= 0) end_look(look);
   if (process == 0) return closed;
   const int status = wait_for(process);
   return status != 0 ? status : closed;

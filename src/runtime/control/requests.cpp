@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "runtime/os/process_identity.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/os/text_buffer.hpp"
 
@@ -38,23 +39,38 @@ void map_named(const char* name) {
   if (!is_error(mapped)) system_call(SYS_madvise, mapped, kPage, MADV_DONTFORK);
 }
 
-// The kernel chooses a name that nobody has: five hexadecimal digits behind a NUL.
-bool bind_anywhere(long listener) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  return !is_error(system_call(SYS_bind, listener, &address, sizeof(address.sun_family))) &&
+// Where the process is reached, and which process that is.
+constinit sockaddr_un address{};
+constinit socklen_t address_size = 0;
+constinit int reached_process = 0;
+
+bool bind_and_listen(long listener, socklen_t size) {
+  return !is_error(system_call(SYS_bind, listener, &address, size)) &&
          !is_error(system_call(SYS_listen, listener, 8));
 }
 
+// Where an earlier thread was reached: its mapping still says so. Not where the process is in
+// another network now, and somebody has the name there.
+bool bind_again(long listener) {
+  return reached_process == process_id() && bind_and_listen(listener, address_size);
+}
+
+// The kernel chooses a name that nobody has: five hexadecimal digits behind a NUL.
+bool bind_anywhere(long listener) {
+  address = {};
+  address.sun_family = AF_UNIX;
+  return bind_and_listen(listener, sizeof(address.sun_family));
+}
+
 bool publish_name(long listener) {
-  sockaddr_un address{};
-  socklen_t size = sizeof(address);
   if (!choose_password()) return false;
-  if (is_error(system_call(SYS_getsockname, listener, &address, &size))) return false;
+  address_size = sizeof(address);
+  if (is_error(system_call(SYS_getsockname, listener, &address, &address_size))) return false;
+  reached_process = process_id();
   TextBuffer<64> name;
   name << kRequestMapping
-       << std::string_view(address.sun_path + 1, size - offsetof(sockaddr_un, sun_path) - 1) << '-'
-       << password.text();
+       << std::string_view(address.sun_path + 1, address_size - offsetof(sockaddr_un, sun_path) - 1)
+       << '-' << password.text();
   map_named(name.c_str());
   return true;
 }
@@ -65,6 +81,7 @@ int open_request_socket() {
   const long listener =
       system_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (is_error(listener)) return -1;
+  if (bind_again(listener)) return static_cast<int>(listener);
   if (bind_anywhere(listener) && publish_name(listener)) return static_cast<int>(listener);
   system_call(SYS_close, listener);
   return -1;

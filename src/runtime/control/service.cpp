@@ -173,7 +173,11 @@ bool start_service(const ServiceWork& work) {
   tally_of(Duty::forget).done.store(0, std::memory_order_relaxed);
   note_first_thread();
   const SignalsBlocked blocked;
-  if (!thread.start(serve, nullptr)) return false;
+  // Whoever does its work meanwhile does it on its stack.
+  if (!here_lock.lock_until(monotonic_time() + kPatience)) return false;
+  const bool has_started = thread.is_running() || thread.start(serve, nullptr);
+  here_lock.unlock();
+  if (!has_started) return false;
   const std::int64_t deadline = monotonic_time() + kPatience;
   while (has_begun.load(std::memory_order_acquire) == 0 && thread.is_running() &&
          monotonic_time() < deadline) {
@@ -218,6 +222,10 @@ bool do_service_here(Duty duty) {
   // Two that come at once: one is enough.
   constexpr std::int64_t kPatience = 10 * kSecond;
   if (!here_lock.lock_until(monotonic_time() + kPatience)) return false;
+  if (thread.is_running()) {  // again, by now
+    here_lock.unlock();
+    return ask_service_and_wait(duty, kPatience);
+  }
   const bool guard = local.guard;
   local.guard = true;
   thread.run_here([](void* what) { perform(*static_cast<Duty*>(what)); }, &duty);
@@ -241,6 +249,10 @@ void forget_service() {
   for (Tally& tally : tallies) {
     tally.done.store(tally.asked.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
+}
+
+bool makes_few_system_calls() {
+  return few_system_calls.load(std::memory_order_relaxed);
 }
 
 void expect_few_system_calls() {

@@ -54,5 +54,6 @@ Lock& job_lock();
 // The program may forbid itself any system call from now on: those who ask make none, and the
 // service looks every few milliseconds whether somebody has asked.
 void expect_few_system_calls();
+bool makes_few_system_calls();
 
 }  // namespace memtrace::runtime

@@ -2,10 +2,12 @@
 // one place, at once, and without the dynamic loader's lock.
 #pragma once
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -81,6 +83,27 @@ struct RealFunctions {
   FILE* (*popen)(const char*, const char*);
   int (*pclose)(FILE*);
   int (*fclose)(FILE*);
+
+  // The last one of each is there for some flags only.
+  int (*open)(const char*, int, mode_t);
+  int (*open64)(const char*, int, mode_t);
+  int (*openat)(int, const char*, int, mode_t);
+  int (*openat64)(int, const char*, int, mode_t);
+  int (*open_checked)(const char*, int);
+  int (*open64_checked)(const char*, int);
+  int (*openat_checked)(int, const char*, int);
+  int (*openat64_checked)(int, const char*, int);
+  int (*close)(int);
+  FILE* (*fopen)(const char*, const char*);
+  FILE* (*fopen64)(const char*, const char*);
+  DIR* (*opendir)(const char*);
+  int (*closedir)(DIR*);
+  // struct stat and struct stat64 are one.
+  int (*stat)(const char*, struct stat*);
+  int (*stat64)(const char*, struct stat*);
+  int (*fstatat)(int, const char*, struct stat*, int);
+  int (*fstatat64)(int, const char*, struct stat*, int);
+  int (*statx)(int, const char*, int, unsigned, struct statx*);
 
   int (*sigaction)(int, const SignalAction*, SignalAction*);
   SetHandler* signal;
