@@ -18,6 +18,8 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "mtrace/error.hpp"
 
@@ -52,18 +54,31 @@ class Request {
   Request(pid_t process, std::chrono::milliseconds timeout)
       : process_(process), timeout_(timeout), end_(Clock::now() + timeout) {}
 
+  // While a program looks at its own threads there is nobody to ask, for a moment.
   std::string run() {
+    constexpr std::chrono::milliseconds kAway(2000), kBetween(5);
+    const Clock::time_point give_up = std::min(end_, Clock::now() + kAway);
+    while (true) {
+      const std::optional<std::string> path = ask();
+      if (path.has_value()) return *path;
+      if (Clock::now() >= give_up || kill(process_, 0) != 0) fail("it takes no requests now");
+      std::this_thread::sleep_for(kBetween);
+    }
+  }
+
+ private:
+  // nullopt: nobody is there now.
+  std::optional<std::string> ask() {
     const Door door = find_door();
     const Descriptor channel(socket_in_its_network());
-    connect_to(channel, door);
+    if (!connect_to(channel, door)) return std::nullopt;
     const std::string request = "snapshot " + door.password;
     if (send(channel.number(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-      fail("it takes no requests now");
+      return std::nullopt;
     }
     return wait_for_answer(channel);
   }
 
- private:
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(what).in(fmt::format("process {}", process_));
   }
@@ -113,7 +128,7 @@ class Request {
     return channel;
   }
 
-  void connect_to(const Descriptor& channel, const Door& door) const {
+  [[nodiscard]] bool connect_to(const Descriptor& channel, const Door& door) const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     door.name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
@@ -123,9 +138,11 @@ class Request {
                            .tv_usec = timeout_.count() % 1000 * 1000};
     static_cast<void>(
         setsockopt(channel.number(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)));
-    if (connect(channel.number(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
-      fail(errno == EAGAIN ? no_answer() : "it takes no requests now");
+    if (connect(channel.number(), reinterpret_cast<const sockaddr*>(&address), size) == 0) {
+      return true;
     }
+    if (errno == EAGAIN) fail(no_answer());
+    return false;
   }
 
   [[nodiscard]] std::string no_answer() const {
@@ -139,7 +156,7 @@ class Request {
   }
 
   // "ERROR PATH"
-  [[nodiscard]] std::string wait_for_answer(const Descriptor& channel) const {
+  [[nodiscard]] std::optional<std::string> wait_for_answer(const Descriptor& channel) const {
     pollfd watched{channel.number(), POLLIN, 0};
     int ready = 0;
     do {
@@ -148,6 +165,8 @@ class Request {
     if (ready <= 0) fail(no_answer());
     std::string text(2 * PATH_MAX, '\0');
     const ssize_t got = recv(channel.number(), text.data(), text.size(), 0);
+    // Reset: it went away before it read the request.
+    if (got < 0 && errno == ECONNRESET) return std::nullopt;
     if (got <= 0) fail("it ended before it wrote a snapshot");
     text.resize(static_cast<std::size_t>(got));
     const std::size_t space = std::min(text.find(' '), text.size());

@@ -120,7 +120,10 @@ bool OwnThread::start(Task task, void* argument) {
   block->stack_guard = word_at_thread_pointer(offsetof(ControlBlock, stack_guard));
   block->pointer_guard = word_at_thread_pointer(offsetof(ControlBlock, pointer_guard));
   work_of(memory) = {task, argument};
-  return !is_error(clone_thread());
+  const long number = clone_thread();
+  if (is_error(number)) return false;
+  number_ = static_cast<std::int32_t>(number);
+  return true;
 #endif
 }
 
@@ -149,16 +152,16 @@ long OwnThread::clone_thread() {
 }
 
 void OwnThread::join() const {
-  const std::int32_t number = id();
-  while (id() != 0) {
+  while (true) {
+    const std::int32_t number = id();
+    if (number == 0) break;
     // Not a private one: the kernel wakes it as a shared one.
     system_call(SYS_futex, &running_, FUTEX_WAIT, number, nullptr);
   }
-  if (number == 0) return;
   // It has given its memory back, and counts as a thread of the process for some microseconds more.
   constexpr std::int64_t kPatience = kSecond;
   const std::int64_t deadline = monotonic_time() + kPatience;
-  while (system_call(SYS_tgkill, process_id(), number, 0) == 0 && monotonic_time() < deadline) {
+  while (system_call(SYS_tgkill, process_id(), number_, 0) == 0 && monotonic_time() < deadline) {
     system_call(SYS_sched_yield);
   }
 }

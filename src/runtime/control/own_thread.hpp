@@ -22,7 +22,7 @@ class OwnThread {
   [[nodiscard]] bool is_running() const { return id() != 0; }
   // Its number; 0: none runs.
   [[nodiscard]] int id() const { return running_.load(std::memory_order_acquire); }
-  // Returns when it has ended, and the kernel counts it no more.
+  // One was started. Returns when it has ended, and the kernel counts it no more.
   void join() const;
   // In the child of a fork, which does not have it.
   void forget() { running_.store(0, std::memory_order_relaxed); }
@@ -40,6 +40,7 @@ class OwnThread {
 
   // The kernel clears it, and wakes who waits, when the thread is gone.
   std::atomic<std::int32_t> running_{0};
+  std::int32_t number_ = 0;  // of the last one
   std::byte* memory_ = nullptr;  // kept for the next one
   std::size_t thread_local_size_ = 0;
 };
