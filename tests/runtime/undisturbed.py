@@ -20,6 +20,8 @@ PLAIN, FOLLOWED = [], ["--follow-fork"]
 OFTEN = ["--interval", "1s", "--on-signal", "URG"]
 SCENARIOS = {
     "state": [PLAIN, OFTEN, ["--mmap"], ["--sample", "1KiB"]],
+    "counts_its_threads": [PLAIN, OFTEN, FOLLOWED],
+    "ends_while_it_looks": [PLAIN, OFTEN, FOLLOWED],
     "exit_in_handler": [PLAIN] * 4,
     "exit_now_in_handler": [PLAIN] * 4,
     "handler_once": [PLAIN],
@@ -49,6 +51,7 @@ SCENARIOS = {
     "kills_for_openat": [PLAIN],
     "kills_for_membarrier": [PLAIN],
     "kills_for_tgkill": [PLAIN],
+    "forbids_itself_while_it_looks": [PLAIN],
     "forbids_itself_for_all_threads": [PLAIN],
     "strict": [PLAIN],
 }

@@ -1,6 +1,7 @@
 // What POSIX and Linux allow a program to do and a tracer might be in the way of: one scenario,
 // named by the first argument. Untraced each prints the same as traced and ends with the same
 // status.
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
@@ -119,6 +120,95 @@ int state() {
   usleep(300'000);
   std::thread([] { allocate_a_little(); }).join();
   print_state("later");
+  return kDone;
+}
+
+// By whatever tells of them: each prints what it found other than one thread.
+void expect_one_thread(const char* where, long count) {
+  if (count != 1) std::printf("%s: %ld threads\n", where, count);
+}
+
+long number_behind(const std::string& text, const std::string& key) {
+  const std::size_t at = text.find(key);
+  return at == std::string::npos ? -1 : std::strtol(text.c_str() + at + key.size(), nullptr, 10);
+}
+
+std::string text_of(const std::string& path, int (*open_it)(const char*)) {
+  std::string text(4096, '\0');
+  const int file = open_it(path.c_str());
+  const ssize_t size = read(file, text.data(), text.size());
+  close(file);
+  text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return text;
+}
+
+long streamed_threads() {
+  FILE* const file = std::fopen("/proc/self/stat", "r");
+  char text[1024] = "";
+  const bool is_read = std::fgets(text, sizeof(text), file) != nullptr;
+  std::fclose(file);
+  long count = -1;
+  // Behind the name, which is in brackets: the eighteenth word.
+  const char* const rest = is_read ? std::strrchr(text, ')') : nullptr;
+  if (rest != nullptr) {
+    std::sscanf(rest, ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld",
+                &count);
+  }
+  return count;
+}
+
+long listed_threads() {
+  DIR* const folder = opendir("/proc/thread-self/../../task");
+  long count = 0;
+  while (const dirent* const entry = readdir(folder)) count += entry->d_name[0] != '.' ? 1 : 0;
+  closedir(folder);
+  return count;
+}
+
+int counts_its_threads() {
+  const std::string own = "/proc/" + std::to_string(getpid());
+  for (int round = 0; round < 50; ++round) {
+    const auto plain = [](const char* path) { return open(path, O_RDONLY); };
+    const auto from_folder = [](const char* path) { return openat(AT_FDCWD, path, O_RDONLY); };
+    expect_one_thread("status", number_behind(text_of(own + "/status", plain), "\nThreads:"));
+    expect_one_thread(
+        "task's status",
+        number_behind(text_of(own + "/task/" + std::to_string(getpid()) + "/status", from_folder),
+                      "\nThreads:"));
+    expect_one_thread("stream", streamed_threads());
+    expect_one_thread("list", listed_threads());
+    struct stat status {};
+    stat("/proc/self/task", &status);
+    expect_one_thread("links", static_cast<long>(status.st_nlink) - 2);
+    const int proc = open("/proc", O_RDONLY | O_DIRECTORY);
+    fstatat(proc, "self/task/", &status, 0);
+    expect_one_thread("links from a folder", static_cast<long>(status.st_nlink) - 2);
+    const int task = openat(proc, "self/task", O_RDONLY | O_DIRECTORY);
+    fstat(task, &status);
+    expect_one_thread("links of an open folder", static_cast<long>(status.st_nlink) - 2);
+    close(task);
+    close(proc);
+    allocate_a_little();
+  }
+  // What is not there, or cannot be asked for, is not.
+  std::printf("%d %d\n", open(nullptr, O_RDONLY), open("/proc/self/task/0/stat", O_RDONLY));
+  return kDone;
+}
+
+// While it looks: for ever, until it is forbidden what that takes, or in a child.
+int ends_while_it_looks() {
+  const int file = open("/proc/self/stat", O_RDONLY);
+  allocate_a_little();
+  const pid_t child = fork();
+  if (child == 0) {
+    close(file);
+    allocate_for(0.02, 12);
+    std::_Exit(4);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  std::printf("%d\n", WEXITSTATUS(status));
+  allocate_for(1.5, 12);
   return kDone;
 }
 
@@ -427,6 +517,14 @@ int forbids_itself() {
   return kDone;
 }
 
+int forbids_itself_while_it_looks() {
+  const int file = open("/proc/self/stat", O_RDONLY);
+  if (allows_all_but(SYS_clone, SECCOMP_RET_KILL_PROCESS) != 0) return 1;
+  close(file);
+  allocate_a_little();
+  return kDone;
+}
+
 int forbids_itself_for_all_threads() {
   sock_filter filter[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   sock_fprog program{1, filter};
@@ -447,6 +545,8 @@ int strict() {
 
 const std::map<std::string, int (*)()> kScenarios = {
     {"state", state},
+    {"counts_its_threads", counts_its_threads},
+    {"ends_while_it_looks", ends_while_it_looks},
     {"exit_in_handler", exit_in_handler},
     {"exit_now_in_handler", exit_now_in_handler},
     {"handler_once", handler_once},
@@ -476,6 +576,7 @@ const std::map<std::string, int (*)()> kScenarios = {
     {"kills_for_openat", forbids_itself<SYS_openat>},
     {"kills_for_membarrier", forbids_itself<SYS_membarrier>},
     {"kills_for_tgkill", forbids_itself<SYS_tgkill>},
+    {"forbids_itself_while_it_looks", forbids_itself_while_it_looks},
     {"forbids_itself_for_all_threads", forbids_itself_for_all_threads},
     {"strict", strict},
 };

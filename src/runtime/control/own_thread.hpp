@@ -40,7 +40,7 @@ class OwnThread {
 
   // The kernel clears it, and wakes who waits, when the thread is gone.
   std::atomic<std::int32_t> running_{0};
-  std::int32_t number_ = 0;  // of the last one
+  std::int32_t number_ = 0;      // of the last one
   std::byte* memory_ = nullptr;  // kept for the next one
   std::size_t thread_local_size_ = 0;
 };

@@ -11,6 +11,7 @@
 #include "runtime/control/control.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/control/signal_actions.hpp"
+#include "runtime/control/thread_view.hpp"
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/os/system_call.hpp"
@@ -41,6 +42,7 @@ class WithoutService {
 // service's own thread is not concerned, unless the filter is for all threads: then it ends before.
 void before_filter(bool for_all_threads) {
   if (!is_traced_process() || !is_tracing()) return;
+  end_all_looks();
   fence_gate();
   if (for_all_threads) {
     take_last_snapshot();

@@ -11,29 +11,37 @@ namespace memtrace::runtime {
 namespace {
 
 int opened(const char* path, int file) {
-  if (file >= 0 && tells_of_threads(path)) begin_look(file);
+  if (file >= 0 && may_tell_of_threads(path)) begin_look(file);
   return file;
 }
 
 FILE* opened(const char* path, FILE* file) {
-  if (file != nullptr && tells_of_threads(path)) begin_look(fileno_unlocked(file));
+  if (file != nullptr && may_tell_of_threads(path)) begin_look(fileno_unlocked(file));
   return file;
 }
 
 DIR* opened(const char* path, DIR* folder) {
-  if (folder != nullptr && tells_of_threads(path)) begin_look(dirfd(folder));
+  if (folder != nullptr && may_tell_of_threads(path)) begin_look(dirfd(folder));
   return folder;
 }
 
 // Again, without the tracer's thread, where it tells.
-template <class Ask>
-int asked(const char* path, Ask ask) {
+template <class Ask, class Tells>
+int asked(Ask ask, Tells tells) {
   const int result = ask();
-  if (result != 0 || path == nullptr || !tells_of_threads(path)) return result;
+  if (result != 0 || !tells()) return result;
   begin_look(kNoFile);
   const int again = ask();
   end_look(kNoFile);
   return again;
+}
+
+template <class Ask>
+int asked(const char* path, const struct stat* status, Ask ask) {
+  return asked(ask, [&] {
+    return is_folder_of_threads(path, S_ISDIR(status->st_mode),
+                                static_cast<std::uint64_t>(status->st_size));
+  });
 }
 
 }  // namespace
@@ -107,27 +115,31 @@ MTRACE_EXPORT int closedir(DIR* folder) {
 }
 
 MTRACE_EXPORT int stat(const char* path, struct stat* status) noexcept {
-  return runtime::asked(path, [&] { return real.stat(path, status); });
+  return runtime::asked(path, status, [&] { return real.stat(path, status); });
 }
 
 MTRACE_EXPORT int stat64(const char* path, struct stat64* status) noexcept {
   auto* const same = reinterpret_cast<struct stat*>(status);
-  return runtime::asked(path, [&] { return real.stat64(path, same); });
+  return runtime::asked(path, same, [&] { return real.stat64(path, same); });
 }
 
 MTRACE_EXPORT int fstatat(int folder, const char* path, struct stat* status, int flags) noexcept {
-  return runtime::asked(path, [&] { return real.fstatat(folder, path, status, flags); });
+  return runtime::asked(path, status, [&] { return real.fstatat(folder, path, status, flags); });
 }
 
 MTRACE_EXPORT int fstatat64(int folder, const char* path, struct stat64* status,
                             int flags) noexcept {
   auto* const same = reinterpret_cast<struct stat*>(status);
-  return runtime::asked(path, [&] { return real.fstatat64(folder, path, same, flags); });
+  return runtime::asked(path, same, [&] { return real.fstatat64(folder, path, same, flags); });
 }
 
 MTRACE_EXPORT int statx(int folder, const char* path, int flags, unsigned mask,
                         struct statx* status) noexcept {
-  return runtime::asked(path, [&] { return real.statx(folder, path, flags, mask, status); });
+  return runtime::asked([&] { return real.statx(folder, path, flags, mask, status); },
+                        [&] {
+                          return runtime::is_folder_of_threads(path, S_ISDIR(status->stx_mode),
+                                                               status->stx_size);
+                        });
 }
 
 MTRACE_EXPORT int close(int file) {

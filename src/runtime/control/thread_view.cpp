@@ -5,6 +5,8 @@
 // calls of its own sees the thread.
 #include "runtime/control/thread_view.hpp"
 
+#include <linux/limits.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -21,6 +23,8 @@
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/process_lock.hpp"
 #include "runtime/os/signal_mask.hpp"
+#include "runtime/os/system_call.hpp"
+#include "runtime/os/text_buffer.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
@@ -57,6 +61,19 @@ std::string_view take_last(std::string_view& path) {
   path.remove_suffix(last.size());
   while (path.ends_with('/')) path.remove_suffix(1);
   return last;
+}
+
+// stat, status or task of the process, or of one of its threads.
+bool tells_of_threads(int file) {
+  TextBuffer<64> link;
+  link << "/proc/self/fd/" << static_cast<std::uint64_t>(file);
+  char text[PATH_MAX];
+  const long size = system_call(SYS_readlink, link.c_str(), text, sizeof(text));
+  if (is_error(size)) return false;
+  std::string_view path(text, static_cast<std::size_t>(size));
+  take_last(path);
+  if (is_own_number(take_last(path))) return true;
+  return take_last(path) == "task" && is_own_number(take_last(path));
 }
 
 // --- the tracer's thread ---
@@ -99,22 +116,21 @@ void come_back() {
 
 }  // namespace
 
-// stat, status or task in /proc/self, /proc/thread-self or /proc/NUMBER, or below its task; also
-// where /proc is a descriptor. The kernel has read `text` already.
-bool tells_of_threads(const char* text) {
-  std::string_view path(text);
-  const std::string_view last = take_last(path);
-  if (last != "stat" && last != "status" && last != "task") return false;
-  std::string_view process = take_last(path);
-  if (process == "self" || process == "thread-self" || is_own_number(process)) return true;
-  if (take_last(path) != "task") return false;
-  process = take_last(path);
-  return process == "self" || is_own_number(process);
+bool may_tell_of_threads(const char* path) {
+  std::string_view rest(path);
+  const std::string_view last = take_last(rest);
+  return last == "stat" || last == "status" || last == "task";
+}
+
+bool is_folder_of_threads(const char* path, bool is_folder, std::uint64_t size) {
+  if (!is_folder || size != 0 || path == nullptr) return false;
+  std::string_view rest(path);
+  return take_last(rest) == "task";
 }
 
 void begin_look(int file) {
   const int error = errno;
-  if (is_traced_process()) {
+  if (is_traced_process() && (file == kNoFile || tells_of_threads(file))) {
     const Looking looking;
     const unsigned count = open_looks.load(std::memory_order_relaxed);
     if (count < kMostLooks) {
@@ -153,6 +169,12 @@ int look_through(FILE* file) {
 void end_long_looks() {
   const Looking looking;
   if (!is_away || coarse_time() < longest_until) return;
+  open_looks.store(0, std::memory_order_relaxed);
+  come_back();
+}
+
+void end_all_looks() {
+  const Looking looking;
   open_looks.store(0, std::memory_order_relaxed);
   come_back();
 }

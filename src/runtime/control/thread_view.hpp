@@ -3,14 +3,18 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 
 namespace memtrace::runtime {
 
-// Whether a file that the kernel has found by that name tells of this process' threads.
-bool tells_of_threads(const char* path);
+// Whether a file by that name, which the kernel has found, may tell of the process' threads; and
+// whether it does so by its number of links.
+bool may_tell_of_threads(const char* path);
+bool is_folder_of_threads(const char* path, bool is_folder, std::uint64_t size);
 
-// From the opening of such a file until it is closed; kNoFile where the program asks only once.
+// From the opening of a file that may tell until it is closed; kNoFile where the program asks one
+// question.
 // Async-signal-safe, and leave errno alone.
 inline constexpr int kNoFile = -1;
 void begin_look(int file);
@@ -25,6 +29,8 @@ int look_through(FILE* file);
 
 // In an event, now and then: whoever has not closed such a file for a second has seen enough.
 void end_long_looks();
+// Before the program forbids itself what it takes to have a thread again.
+void end_all_looks();
 // In the child of a fork.
 void forget_looks();
 
