@@ -14,18 +14,13 @@ import warnings
 
 SWITCH = "tests CPython's own switch (-X tracemalloc, PYTHONTRACEMALLOC) in another process"
 HOOK = "tests that CPython's private C function can be called without the global lock"
-FREE_LIST = (
-    "needs the private hook in _Py_NewReference: an object from a free list is not allocated anew, "
-    "and only CPython's own tracemalloc is told of it"
-)
 
 # What is left out, and why: whole classes, or single tests.
 LEFT_OUT = {
     "TestCommandLine": SWITCH,
     "TestCAPI.test_track_without_gil": HOOK,
-    "TestTracemallocEnabled.test_new_reference": FREE_LIST,
 }
-FEWEST_TESTS = 36
+FEWEST_TESTS = 37
 # One test looks at how deep the stack is. CPython's own runner calls tests from about so deep.
 SUITES_AROUND = 6
 

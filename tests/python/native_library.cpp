@@ -1,5 +1,5 @@
 // What a Python program calls in native_frames.py: functions that allocate, and one that calls
-// back.
+// back. In free_lists.py: what CPython calls for references.
 #include <cstddef>
 #include <cstdlib>
 
@@ -23,5 +23,11 @@ void* native_allocate_deeper(std::size_t size) {
 void native_call_back(void (*function)()) {
   function();
   native_kept = nullptr;
+}
+
+// A PyRefTracer: counts what it is told of, by the kind of event.
+int count_references(void*, int event, void* counts) {
+  ++static_cast<long*>(counts)[event];
+  return 0;
 }
 }

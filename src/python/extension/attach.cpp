@@ -5,6 +5,7 @@
 #include "python/extension/attach.hpp"
 #include "python/extension/frame_access.hpp"
 #include "python/extension/reference.hpp"
+#include "python/extension/references.hpp"
 #include "python/extension/tracing.hpp"
 #include "runtime/interpreter/support.hpp"
 
@@ -40,7 +41,11 @@ MTRACE_EXPORT bool mtrace_python_attach() {
   if (thread == nullptr || thread->interp != PyInterpreterState_Main()) return false;
   if (mtrace_interpreter_support()->layout != memtrace::runtime::kSupportLayout) return true;
   memtrace::python::keep_hooks();
-  return memtrace::python::install_hooks();
+  if (!memtrace::python::install_hooks()) return false;
+  // Its own tracemalloc begins before that, where its environment says so.
+  if (Py_IsInitialized() == 0) return false;
+  memtrace::python::follow_references();
+  return true;
 }
 
 MTRACE_EXPORT void mtrace_python_program_begins() {

@@ -5,6 +5,7 @@
 
 #include "python/extension/frame_access.hpp"
 #include "python/extension/line_table.hpp"
+#include "python/extension/references.hpp"
 #include "python/extension/text.hpp"
 #include "runtime/container/keyed_hash.hpp"
 
@@ -171,6 +172,8 @@ std::uint64_t count_calls(const InterpreterFrame* from, const InterpreterFrame* 
 bool walk(const StackQuery& query, FoundStack& found) {
   const PyThreadState* const thread = this_thread(query.holds_lock);
   if (thread == nullptr) return false;
+  // Often enough to notice, and seldom enough to cost nothing.
+  if (query.holds_lock) keep_references();
   const InterpreterFrame* const newest = next_complete(newest_frame(thread));
   const InterpreterFrame* frame = newest;
   if (frame == nullptr) return false;

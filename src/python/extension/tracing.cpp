@@ -3,9 +3,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <algorithm>
 #include <array>
 
 #include "python/extension/front_end.hpp"
+#include "python/extension/references.hpp"
 #include "runtime/interpreter/support.hpp"
 
 namespace memtrace::python {
@@ -37,15 +39,26 @@ void set_allocator(PyMemAllocatorDomain domain, const runtime::InterpreterAlloca
   PyMem_SetAllocator(domain, &copy);
 }
 
-void hook(HookedDomain& hooked) {
-  const runtime::InterpreterAllocator inner = allocator_of(hooked.domain);
-  // Somebody who had hooked behind us may have put ours back.
-  if (inner.allocate == support().hooks.allocate) return;
-  hooked.allocator.inner = inner;
-  hooked.allocator.holds_lock = hooked.domain != PYMEM_DOMAIN_RAW;
+bool is_in_front(const HookedDomain& hooked) {
+  return allocator_of(hooked.domain).allocate == support().hooks.allocate;
+}
+
+void put_in_front(HookedDomain& hooked) {
   runtime::InterpreterAllocator hooks = support().hooks;
   hooks.context = &hooked.allocator;
   set_allocator(hooked.domain, hooks);
+}
+
+void hook(HookedDomain& hooked) {
+  // Somebody who had hooked behind us may have put ours back.
+  if (is_in_front(hooked)) return;
+  hooked.allocator.inner = allocator_of(hooked.domain);
+  hooked.allocator.holds_lock = hooked.domain != PYMEM_DOMAIN_RAW;
+  put_in_front(hooked);
+}
+
+bool all_in_front() {
+  return std::all_of(hooked_domains.begin(), hooked_domains.end(), is_in_front);
 }
 
 }  // namespace
@@ -72,16 +85,28 @@ void keep_hooks() {
   stay_hooked = true;
 }
 
+void hooks_to_front() {
+  for (HookedDomain& hooked : hooked_domains) put_in_front(hooked);
+}
+
+void hook_again() {
+  for (HookedDomain& hooked : hooked_domains) hook(hooked);
+}
+
 bool start_tracing(std::uint32_t frames, bool native) {
-  return install_hooks() && support().start(frames, native);
+  if (!install_hooks()) return false;
+  if (are_hooked) follow_references();
+  return support().start(frames, native);
 }
 
 void stop_tracing() {
   support().stop();
   if (!are_hooked) return;
-  are_hooked = stay_hooked;
+  leave_references();
+  // Whoever has hooked in front of us goes on calling ours, and puts them back in the end.
+  are_hooked = stay_hooked || !all_in_front();
   for (const HookedDomain& hooked : hooked_domains) {
-    if (!stay_hooked) set_allocator(hooked.domain, hooked.allocator.inner);
+    if (!are_hooked) set_allocator(hooked.domain, hooked.allocator.inner);
   }
   support().free_retired();
 }

@@ -16,6 +16,11 @@ bool has_hooks();
 // ends.
 void keep_hooks();
 
+// Somebody else has hooked the allocators: in front of ours, which go to the front; or by putting
+// back what was there before ours, which go in front of that.
+void hooks_to_front();
+void hook_again();
+
 // `native`: with the machine's frames between the interpreter's. false where there is no memory.
 bool start_tracing(std::uint32_t frames, bool native);
 void stop_tracing();

@@ -14,17 +14,9 @@
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
+#include "runtime/unwind/caller_registers.hpp"
 
 namespace memtrace::runtime {
-
-// The registers of whoever called the function that this is written in.
-[[gnu::always_inline]] inline Registers caller_registers() {
-  // Frame pointers are on: the caller's rbp and the return address lie there.
-  constexpr std::uintptr_t kSavedWords = 2 * sizeof(std::uintptr_t);
-  const auto frame = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  return {reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), frame + kSavedWords,
-          *reinterpret_cast<const std::uintptr_t*>(frame)};
-}
 
 enum class HookEntry : std::uint8_t {
   traced,

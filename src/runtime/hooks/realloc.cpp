@@ -52,7 +52,7 @@ void* move_sampled(void* pointer, std::size_t size) {
   count_nested_allocations(*thread, moved);
   if (moved != nullptr) {
     end_move(*thread, moving, moved, size,
-             record_of_stack(*thread, {caller_registers(), kNativeDomain}));
+             record_of_block(*thread, {caller_registers(), kNativeDomain}));
   } else if (size == 0) {
     end_move_released(*thread, moving);
   } else {

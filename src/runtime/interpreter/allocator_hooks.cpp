@@ -38,9 +38,15 @@ struct Caller {
   return other_record_of(thread, caller);
 }
 
+[[gnu::always_inline]] inline RecordId record_of_object(ThreadState& thread, const Caller& caller) {
+  if (local.untraced) [[unlikely]]
+    return kOwnRecord;
+  return record_of(thread, caller);
+}
+
 // The record of the stack that called the hook that this is written in.
 [[gnu::always_inline]] inline RecordId record_here(ThreadState& thread, bool holds_lock) {
-  return record_of(thread, {caller_registers(), holds_lock});
+  return record_of_object(thread, {caller_registers(), holds_lock});
 }
 
 constinit void* early_block = nullptr;
@@ -79,16 +85,20 @@ class InnerAllocator {
   std::int64_t until_sample_;
 };
 
+RecordSource source_of(const Caller& caller) {
+  const auto source = [](ThreadState& of, const void* context) {
+    return record_of(of, *static_cast<const Caller*>(context));
+  };
+  return {source, &caller};
+}
+
 void sample(void* pointer, std::size_t size, const Caller& caller) {
   local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   if (local.until_sample >= 0 || pointer == nullptr || local.untraced) [[likely]]
     return;
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return;
-  const auto source = [](ThreadState& of, const void* context) {
-    return record_of(of, *static_cast<const Caller*>(context));
-  };
-  on_distance_passed(*thread, pointer, size, RecordSource{source, &caller});
+  on_distance_passed(*thread, pointer, size, source_of(caller));
   leave_hook(*thread);
 }
 
@@ -116,8 +126,9 @@ template <class Allocate>
   if (pointer == nullptr && make_room(size)) [[unlikely]]
     pointer = allocate();
   forget_nested_allocations();
-  if (pointer != nullptr && !local.untraced) [[likely]] {
+  if (pointer != nullptr) [[likely]] {
     add_allocation(*thread, pointer, size, record_here(*thread, holds_lock));
+    local.fresh_block = pointer;
   }
   leave_hook(*thread);
   return pointer;
@@ -151,6 +162,25 @@ void* resize_sampled(const HookedAllocator& to, void* pointer, std::size_t size,
   return moved;
 }
 
+// What comes from one of the interpreter's free lists, or was allocated before tracing began.
+void refer_known(ThreadState& thread, std::uintptr_t block, const Caller& caller,
+                 bool may_be_large) {
+  if (knows_object(thread, block)) [[likely]] {
+    add_reference(thread, block, record_of_object(thread, caller));
+  } else if (may_be_large) {
+    Block known;
+    if (tables.blocks.peek(block, known))
+      on_large_reference(thread, block, record_of_object(thread, caller));
+  }
+}
+
+[[gnu::noinline]] void refer_sampled(std::uintptr_t block, const Caller& caller) {
+  ThreadState* thread = nullptr;
+  if (!sampled_blocks.may_hold(block) || enter_traced_hook(thread) != HookEntry::traced) return;
+  on_sampled_reference(*thread, block, source_of(caller));
+  leave_hook(*thread);
+}
+
 }  // namespace
 
 void* interpreter_allocate(void* context, std::size_t size) {
@@ -176,10 +206,9 @@ void* interpreter_resize(void* context, void* pointer, std::size_t size) {
   if (moved == nullptr && make_room(size)) [[unlikely]]
     moved = to.inner.resize(to.inner.context, pointer, size);
   forget_nested_allocations();
-  if (moved != nullptr && local.untraced) {
-    end_move_released(*thread, moving);
-  } else if (moved != nullptr) [[likely]] {
+  if (moved != nullptr) [[likely]] {
     end_move(*thread, moving, moved, size, record_here(*thread, to.holds_lock));
+    local.fresh_block = moved;
   } else {
     cancel_move(*thread, moving, pointer);
   }
@@ -202,6 +231,29 @@ void interpreter_release(void* context, void* pointer) {
     release_untraced(to, pointer);
   }
   leave_hook(*thread);
+}
+
+void interpreter_refer(std::uintptr_t block, const Registers& caller, bool may_be_large) {
+  if (block == address_of(local.fresh_block)) [[likely]] {
+    // Its next life is told of by nobody else.
+    local.fresh_block = nullptr;
+    return;
+  }
+  const HookMode mode = current_hook_mode();
+  if (mode != HookMode::exact) [[unlikely]] {
+    if (mode == HookMode::sampling) refer_sampled(block, {caller, true});
+    return;
+  }
+  ThreadState* thread = nullptr;
+  if (enter_traced_hook(thread) != HookEntry::traced) return;
+  refer_known(*thread, block, {caller, true}, may_be_large);
+  leave_hook(*thread);
+}
+
+std::ptrdiff_t fresh_block_offset() {
+  std::uintptr_t thread_pointer = 0;
+  __asm__("mov %%fs:0, %0" : "=r"(thread_pointer));
+  return static_cast<std::ptrdiff_t>(address_of(&local.fresh_block) - thread_pointer);
 }
 
 void set_early_block(void* block) {

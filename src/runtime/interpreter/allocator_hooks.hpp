@@ -11,6 +11,12 @@ void* interpreter_allocate_zeroed(void* context, std::size_t count, std::size_t 
 void* interpreter_resize(void* context, void* pointer, std::size_t size);
 void interpreter_release(void* context, void* pointer);
 
+// A block has become an object, in the stack of `caller`.
+void interpreter_refer(std::uintptr_t block, const Registers& caller, bool may_be_large);
+// Where, from each thread's pointer on, the address of its last block is kept until that becomes an
+// object.
+std::ptrdiff_t fresh_block_offset();
+
 // A block that the interpreter took from malloc before it had chosen its allocators, and may give
 // to another one: it goes back where it came from.
 void set_early_block(void* block);

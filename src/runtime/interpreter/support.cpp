@@ -74,7 +74,8 @@ bool find_heap_block(std::uintptr_t address, Block& block) {
     const ProgramHold hold;
     if (hold.is_held()) block = tables.shadow.peek(address);
   }
-  return block.record != kNoRecord || tables.blocks.peek(address, block);
+  if (block.record == kNoRecord) tables.blocks.peek(address, block);
+  return block.record != kNoRecord && block.record != kOwnRecord;
 }
 
 bool find_block(std::uint32_t domain, std::uintptr_t address, BlockTraceback& found) {
@@ -100,6 +101,8 @@ constexpr InterpreterSupport kSupport = {
     .layout = kSupportLayout,
     .hooks = {nullptr, interpreter_allocate, interpreter_allocate_zeroed, interpreter_resize,
               interpreter_release},
+    .refer = interpreter_refer,
+    .fresh_block_offset = fresh_block_offset,
     .set_front_end = set_front_end,
     .status = status,
     .start = start,

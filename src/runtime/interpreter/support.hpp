@@ -10,6 +10,7 @@
 #include "runtime/tracer/front_end.hpp"
 #include "runtime/tracer/hooked_allocator.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
 
@@ -38,6 +39,12 @@ struct InterpreterSupport {
 
   // Calls of any allocator go to context->inner and are traced.
   InterpreterAllocator hooks;  // without context
+  // A block has become an object: perhaps again, without an allocator's knowledge. With the
+  // interpreter's lock held. The last one that the thread has allocated, which most are, is at this
+  // offset from the thread's pointer, to be cleared once it has become one: that is the whole call.
+  // `may_be_large`: it may have more bytes than the shadow map takes.
+  void (*refer)(std::uintptr_t block, const Registers& caller, bool may_be_large) = nullptr;
+  std::ptrdiff_t (*fresh_block_offset)() = nullptr;
   // There is one front end in a process, the first.
   bool (*set_front_end)(const FrontEnd* from) = nullptr;
   // Whether the front end should trace at once: the program is traced already.
@@ -61,7 +68,7 @@ struct InterpreterSupport {
 };
 
 // Changes with anything above.
-inline constexpr std::uint64_t kSupportLayout = 4 << 16 | sizeof(InterpreterSupport);
+inline constexpr std::uint64_t kSupportLayout = 5 << 16 | sizeof(InterpreterSupport);
 
 }  // namespace memtrace::runtime
 

@@ -19,21 +19,43 @@ inline void drop_block(ThreadState& thread) {
   note_no_memory();
 }
 
-// Adds to what a record holds. The total traced memory is the caller's.
-[[gnu::always_inline]] inline void add_live(ThreadState& thread, RecordId id, Counter change) {
-  Record* const record = thread.records.find_or_add(id);
-  if (record == nullptr) return note_no_memory();
+// Takes a block out of what its record holds. Returns by how much the traced memory changes; adding
+// that is the caller's.
+[[gnu::always_inline]] inline std::int64_t subtract_block(ThreadState& thread, const Block& block) {
+  if (block.record == kOwnRecord) [[unlikely]]
+    return 0;
+  Record* const record = thread.records.find_or_add(block.record);
+  if (record == nullptr) [[unlikely]] {
+    note_no_memory();
+    return -block.size;
+  }
   record->touch(traced_total.epoch.load(std::memory_order_relaxed));
-  record->live += change;
+  record->live += Counter{-block.size, -1};
+  return -block.size;
 }
 
-[[gnu::always_inline]] inline void add_block(ThreadState& thread, const Block& block) {
+[[gnu::always_inline]] inline std::int64_t add_block(ThreadState& thread, const Block& block) {
+  if (block.record == kOwnRecord) [[unlikely]]
+    return 0;
   Record* const record = thread.records.find_or_add(block.record);
-  if (record == nullptr) return note_no_memory();
+  if (record == nullptr) [[unlikely]] {
+    note_no_memory();
+    return block.size;
+  }
   const Counter change{block.size, 1};
   record->touch(traced_total.epoch.load(std::memory_order_relaxed));
   record->live += change;
   record->total += change;
+  return block.size;
+}
+
+// A block has become another, in the same record.
+[[gnu::always_inline]] inline void add_again(ThreadState& thread, const Block& block) {
+  if (block.record == kOwnRecord) return;
+  Record* const record = thread.records.find_or_add(block.record);
+  if (record == nullptr) return;
+  record->touch(traced_total.epoch.load(std::memory_order_relaxed));
+  record->total += Counter{block.size, 1};
 }
 
 [[gnu::noinline]] bool put_in_table(std::uint64_t key, const Block& block, Block& previous);
@@ -57,8 +79,7 @@ inline void drop_block(ThreadState& thread) {
 
 // A block that the maps do not hold any more.
 [[gnu::always_inline]] inline void subtract(ThreadState& thread, const Block& block) {
-  add_live(thread, block.record, {-block.size, -1});
-  thread.traced.add(-block.size);
+  thread.traced.add(subtract_block(thread, block));
 }
 
 [[gnu::always_inline]] inline void add_allocation(ThreadState& thread, void* pointer,
@@ -69,10 +90,34 @@ inline void drop_block(ThreadState& thread) {
   if (record != kNoRecord && remember(address_of(pointer), block, previous)) [[likely]] {
     if (previous.record != kNoRecord) [[unlikely]]
       subtract(thread, previous);
-    add_block(thread, block);
-    thread.traced.add(block.size);
+    thread.traced.add(add_block(thread, block));
   } else {
     drop_block(thread);
+  }
+  thread.announcement.leave();
+}
+
+// Whether the shadow map knows the block of an object.
+[[gnu::always_inline]] inline bool knows_object(ThreadState& thread, std::uintptr_t address) {
+  if (!thread.announcement.enter()) return false;
+  const bool knows = tables.shadow.knows(address);
+  thread.announcement.leave();
+  return knows;
+}
+
+// A block in the shadow map begins another life, as in on_large_reference().
+[[gnu::always_inline]] inline void add_reference(ThreadState& thread, std::uintptr_t address,
+                                                 RecordId record) {
+  if (record == kNoRecord || !thread.announcement.enter()) return;
+  Block block = tables.shadow.change_record(address, record);
+  if (block.record == record) {
+    add_again(thread, block);
+  } else if (block.record != kNoRecord) {
+    std::int64_t change = subtract_block(thread, block);
+    block.record = record;
+    change += add_block(thread, block);
+    if (change != 0) [[unlikely]]
+      thread.traced.add(change);
   }
   thread.announcement.leave();
 }

@@ -35,8 +35,7 @@ bool on_release(ThreadState& thread, void* pointer) {
   const Block block = forget(address_of(pointer));
   const bool known = block.record != kNoRecord;
   if (known) [[likely]] {
-    add_live(thread, block.record, {-block.size, -1});
-    thread.traced.add(-block.size);
+    subtract(thread, block);
   } else {
     ++thread.losses.unknown_frees;
   }
@@ -45,7 +44,7 @@ bool on_release(ThreadState& thread, void* pointer) {
 }
 
 void on_allocation(ThreadState& thread, void* pointer, std::size_t size, const Registers& caller) {
-  add_allocation(thread, pointer, size, record_of_stack(thread, {caller, kNativeDomain}));
+  add_allocation(thread, pointer, size, record_of_block(thread, {caller, kNativeDomain}));
 }
 
 MovingBlock begin_move(ThreadState& thread, void* pointer, bool count_unknown) {
@@ -69,17 +68,12 @@ void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::siz
               RecordId record) {
   const Block block{record, static_cast<std::int64_t>(size)};
   if (!thread.announcement.enter()) return;
-  std::int64_t change = 0;
-  if (is_known(moving)) {
-    add_live(thread, moving.block.record, {-moving.block.size, -1});
-    change -= moving.block.size;
-  }
+  std::int64_t change = is_known(moving) ? subtract_block(thread, moving.block) : 0;
   Block previous;
   if (record != kNoRecord && remember(address_of(to), block, previous)) [[likely]] {
     if (previous.record != kNoRecord) [[unlikely]]
       subtract(thread, previous);
-    add_block(thread, block);
-    change += block.size;
+    change += add_block(thread, block);
   } else {
     drop_block(thread);
   }
@@ -99,6 +93,22 @@ void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer) 
 void end_move_released(ThreadState& thread, const MovingBlock& moving) {
   if (!thread.announcement.enter()) return;
   if (is_known(moving)) subtract(thread, moving.block);
+  thread.announcement.leave();
+}
+
+void on_large_reference(ThreadState& thread, std::uintptr_t address, RecordId record) {
+  if (record == kNoRecord || !thread.announcement.enter()) return;
+  Block block, previous;
+  if (take_from_table(address, block)) {
+    std::int64_t change = subtract_block(thread, block);
+    block.record = record;
+    if (put_in_table(address, block, previous)) {
+      change += add_block(thread, block);
+    } else {
+      drop_block(thread);
+    }
+    if (change != 0) thread.traced.add(change);
+  }
   thread.announcement.leave();
 }
 
@@ -134,8 +144,7 @@ bool on_track(ThreadState& thread, std::uint32_t domain, std::uintptr_t address,
   Block previous;
   std::int64_t change = 0;
   if (tables.tracked.take({domain, address}, previous)) {
-    add_live(thread, previous.record, {-previous.size, -1});
-    change -= previous.size;
+    change = subtract_block(thread, previous);
   }
   const Block block{record, static_cast<std::int64_t>(size)};
   const bool stored = record != kNoRecord && tables.tracked.put({domain, address}, block, previous);

@@ -60,6 +60,10 @@ void end_move(ThreadState& thread, const MovingBlock& moving, void* to, std::siz
 void cancel_move(ThreadState& thread, const MovingBlock& moving, void* pointer);
 void end_move_released(ThreadState& thread, const MovingBlock& moving);
 
+// A block of the heap begins another life, which no allocator tells of: as if it had ended and come
+// again. Nothing where it is not known any more. This one is in the table.
+void on_large_reference(ThreadState& thread, std::uintptr_t address, RecordId record);
+
 // The same for blocks of other domains. A block that is tracked again is replaced. false where
 // tracing is off, there is no memory, no such domain can be, or so many bytes cannot be counted.
 bool on_track(ThreadState& thread, std::uint32_t domain, std::uintptr_t address, std::size_t size,

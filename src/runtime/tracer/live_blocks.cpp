@@ -8,13 +8,12 @@
 namespace memtrace::runtime {
 
 void LiveBlocks::collect() {
-  tables.shadow.for_each(
-      [&](std::uintptr_t, const Block& block) { add(block.record, block.size); });
-  const auto add_one = [&](const auto& /*key*/, const Block& block) {
-    add(block.record, block.size);
+  const auto add_counted = [&](const auto& /*key*/, const Block& block) {
+    if (block.record != kOwnRecord) add(block.record, block.size);
   };
-  tables.blocks.for_each(add_one);
-  tables.tracked.for_each(add_one);
+  tables.shadow.for_each(add_counted);
+  tables.blocks.for_each(add_counted);
+  tables.tracked.for_each(add_counted);
 }
 
 std::span<const BlockGroup> LiveBlocks::groups() {

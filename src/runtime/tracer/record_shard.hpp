@@ -13,6 +13,9 @@ namespace memtrace::runtime {
 using RecordId = std::uint32_t;
 inline constexpr RecordId kNoRecord = 0;
 inline constexpr unsigned kRecordIdBits = 27;
+// Of the tracer's own blocks: known, so that they are still known when others get them, but not
+// counted.
+inline constexpr RecordId kOwnRecord = (RecordId{1} << kRecordIdBits) - 1;
 
 // One thread's share of what a traceback holds. A thread that frees what others allocated has
 // negative ones; the sum over all threads is the truth.

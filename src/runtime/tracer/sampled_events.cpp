@@ -110,6 +110,23 @@ void on_sampled_release(ThreadState& thread, void* pointer) {
   thread.announcement.leave();
 }
 
+// Whether one of its size is sampled was decided when it was allocated, and stays so: what each
+// line holds is expected right.
+void on_sampled_reference(ThreadState& thread, std::uintptr_t address, const RecordSource& source) {
+  SampledBlock block;
+  if (!sampled_blocks.peek(address, block)) return;
+  const RecordId record = local.untraced ? kNoRecord : source.record_of(thread, source.context);
+  if (!thread.announcement.enter()) return;
+  if (sampled_blocks.take(address, block)) {
+    subtract_sample(thread, block);
+    block.record = record;
+    SampledBlock previous;
+    if (record != kNoRecord && sampled_blocks.put(address, block, previous))
+      add_sample(thread, block);
+  }
+  thread.announcement.leave();
+}
+
 MovingSample begin_sampled_move(ThreadState& thread, void* pointer) {
   if (!thread.announcement.enter()) return {};
   MovingSample moving{{}, tables.era.load(std::memory_order_relaxed)};

@@ -28,6 +28,9 @@ struct RecordSource {
 // A block goes that the filter may hold.
 [[gnu::noinline]] void on_sampled_release(ThreadState& thread, void* pointer);
 
+// A block begins another life: where it is sampled, as it was, in another traceback.
+void on_sampled_reference(ThreadState& thread, std::uintptr_t address, const RecordSource& source);
+
 // As with exact tracing: first out of the maps, then moved, then subtracted, or put back.
 struct MovingSample {
   SampledBlock block;

@@ -64,8 +64,23 @@ class ShadowMap {
   }
   // Of any address at all.
   [[nodiscard]] Block peek(std::uintptr_t address) const {
-    const std::uint32_t* const slot = address % kGranule == 0 ? find_far(address) : nullptr;
+    const std::uint32_t* slot = address % kGranule == 0 ? find_far(address) : nullptr;
+    if (slot != nullptr && is_second(slot, address)) slot = nullptr;
     return slot == nullptr ? Block{} : read(slot);
+  }
+
+  // Of an address that the program can write to, perhaps inside of a block.
+  [[nodiscard]] bool knows(std::uintptr_t address) const {
+    const std::uint32_t* const slot = find(address);
+    return slot != nullptr && *slot != 0 && !is_second(slot, address);
+  }
+  // Gives the block that it knows there another record, and returns what it was.
+  Block change_record(std::uintptr_t address, RecordId record) {
+    std::uint32_t* const slot = find(address);
+    if (slot == nullptr) return {};
+    const Block block = read(slot);
+    if (block.record != kNoRecord) *slot = record << kSizeBits | (*slot & kSizeMask);
+    return block;
   }
 
   // Calls visit(address, block) for all blocks. The gate must be held. Reads what is in use of the
@@ -126,6 +141,12 @@ class ShadowMap {
   }
   [[gnu::noinline, gnu::cold]] std::uint32_t* add(std::uintptr_t address);
 
+  // Whether the slot before is that of a block that owns this one, too. Of those that own one only,
+  // none looks like that.
+  static bool is_second(const std::uint32_t* slot, std::uintptr_t address) {
+    return slot_index(address) > 0 && slot[-1] > kSizeMask &&
+           (slot[-1] & kSizeMask) == kSizeInNextSlot;
+  }
   static Block read(const std::uint32_t* slot) {
     const std::uint32_t first = *slot;
     const std::uint32_t size = first & kSizeMask;

@@ -13,4 +13,9 @@ RecordId record_of_stack(ThreadState& thread, const StackKey& key);
 // The machine's, in any case.
 RecordId record_of_machine_stack(ThreadState& thread, const StackKey& key);
 
+// Of a block of the heap, which may be the tracer's own.
+inline RecordId record_of_block(ThreadState& thread, const StackKey& key) {
+  return local.untraced ? kOwnRecord : record_of_stack(thread, key);
+}
+
 }  // namespace memtrace::runtime

@@ -67,12 +67,14 @@ struct ThreadLocal {
   // Inside of a hook. Volatile: a signal handler, or what is called between two writes of it
   // without the compiler knowing that it allocates, may look at it.
   volatile bool guard = false;
-  // An interpreter's blocks are not traced for now: they are the tracer's own.
+  // What it allocates is the tracer's own for now.
   volatile bool untraced = false;
   volatile bool ended = false;  // its state is somebody else's already
   // Allocations that were made inside of a hook, and the last of them.
   volatile std::uint32_t nested_allocations = 0;
   void* volatile last_nested = nullptr;
+  // The last block of an interpreter's, until it has become an object.
+  const void* fresh_block = nullptr;
 };
 extern constinit thread_local ThreadLocal local [[gnu::tls_model("initial-exec")]];
 

@@ -1,0 +1,44 @@
+// Tells the tracer of new objects.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "python/extension/object_address.hpp"
+#include "runtime/interpreter/support.hpp"
+#include "runtime/unwind/caller_registers.hpp"
+
+namespace memtrace::python {
+
+class NewObjects {
+ public:
+  void prepare() {
+    refer_ = mtrace_interpreter_support()->refer;
+    fresh_ = mtrace_interpreter_support()->fresh_block_offset();
+  }
+
+  // In the function that the interpreter calls. Costs a compare where the block was just allocated.
+  [[gnu::always_inline]] void tell(std::uintptr_t block) const {
+    std::uintptr_t thread = 0;
+    __asm__("mov %%fs:0, %0" : "=r"(thread));
+    auto* const fresh =
+        reinterpret_cast<std::uintptr_t*>(thread + static_cast<std::uintptr_t>(fresh_));
+    if (*fresh == block) [[likely]] {
+      *fresh = 0;
+      return;
+    }
+    // Of what comes from free lists, only frames are, and later versions have none of them.
+    constexpr bool kMayBeLarge = PY_VERSION_HEX < 0x030B0000;
+    refer_(block, runtime::caller_registers(), kMayBeLarge);
+  }
+  [[gnu::always_inline]] void tell(PyObject* object) const { tell(block_of_object(object)); }
+
+ private:
+  decltype(runtime::InterpreterSupport::refer) refer_ = nullptr;
+  std::ptrdiff_t fresh_ = 0;
+};
+
+}  // namespace memtrace::python
