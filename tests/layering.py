@@ -31,7 +31,7 @@ FOLDERS = {
     "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils", "zlib"}),
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
     # The tracer's half of the package, over the runtime, and the files' half, over the library.
-    "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model"}, {"fmt", "python"}),
+    "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model", "analysis"}, {"fmt", "python"}),
     "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }

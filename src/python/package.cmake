@@ -27,7 +27,7 @@ add_library(mtrace_python_files MODULE
 target_include_directories(mtrace_python_files SYSTEM PRIVATE ${${first}_include})
 target_compile_definitions(mtrace_python_files PRIVATE Py_LIMITED_API=0x03090000)
 target_link_libraries(mtrace_python_files PRIVATE
-  mtrace_base mtrace_wire mtrace_model mtrace_read mtrace_write mtrace_flags ${MTRACE_STATIC_CXX})
+  mtrace_base mtrace_wire mtrace_model mtrace_analysis mtrace_read mtrace_write mtrace_flags ${MTRACE_STATIC_CXX})
 target_link_options(mtrace_python_files PRIVATE LINKER:--exclude-libs,ALL)
 set_target_properties(mtrace_python_files PROPERTIES
   PREFIX "" OUTPUT_NAME _files SUFFIX .abi3.so LIBRARY_OUTPUT_DIRECTORY ${package_folder})

@@ -71,6 +71,10 @@ PyObject* get_traceback_limit(PyObject*, PyObject*) {
   return PyLong_FromUnsignedLong(status.is_tracing ? status.frames : frame_limit);
 }
 
+PyObject* has_native_frames(PyObject*, PyObject*) {
+  return PyBool_FromLong(support().status().native ? 1 : 0);
+}
+
 PyObject* get_tracemalloc_memory(PyObject*, PyObject*) {
   return PyLong_FromUnsignedLongLong(mtrace_get_tracer_memory());
 }
@@ -175,6 +179,8 @@ PyMethodDef methods[] = {
     {"_get_snapshot", get_snapshot, METH_VARARGS,
      "_get_snapshot($module, by_size=True, /)\n--\n\n(rows, tracebacks, functions, metrics), of "
      "one moment."},
+    {"_has_native_frames", has_native_frames, METH_NOARGS,
+     "_has_native_frames($module, /)\n--\n\nWhether those of C functions are between Python's."},
     {"write_snapshot", write_snapshot, METH_O,
      "write_snapshot($module, path, /)\n--\n\nWrite a snapshot file, without an object per block."},
     {"_track", track, METH_VARARGS,

@@ -56,10 +56,17 @@ class TracebackReader {
  private:
   FrameId frame(PyObject* pair, PyObject* function) {
     Frame frame;
-    frame.filename = builder_.string(text_of(item(pair, 0).get()));
     frame.lineno = small_number_of(item(pair, 1).get());
     const std::string name = text_of(function);
     if (!name.empty()) frame.function = builder_.string(name);
+    const std::string file = text_of(item(pair, 0).get());
+    const std::string of_module = ":" + name;
+    if (frame.lineno == 0 && !name.empty() && file.ends_with(of_module)) {
+      // A function of which no source is known.
+      frame.module = builder_.module({builder_.string(file.substr(0, file.size() - of_module.size())), ""});
+    } else {
+      frame.filename = builder_.string(file);
+    }
     return builder_.frame(frame);
   }
 

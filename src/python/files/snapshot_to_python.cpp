@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "analysis/visible.hpp"
 #include "mtrace/error.hpp"
 #include "python/files/metadata_numbers.hpp"
 
@@ -119,15 +122,16 @@ class TracebackObjects {
     return made->another();
   }
 
-  // A function of which no source is known is in its module.
+  // A function of which no source is known is in its module, and named with it.
   Object filename(const Frame& frame) {
     if (frame.filename != kNone<StringId>) return string(frame.filename);
     const StringId name =
         frame.module == kNone<ModuleId> ? kNone<StringId> : tables_.modules[frame.module].name;
     const std::string_view module =
         name == kNone<StringId> ? kUnknownFilename : tables_.strings[name];
-    return text(frame.is_address() ? fmt::format("{}+{:#x}", module, frame.offset)
-                                   : std::string(module));
+    if (frame.is_address()) return text(fmt::format("{}+{:#x}", module, frame.offset));
+    if (frame.function == kNone<StringId>) return text(std::string(module));
+    return text(fmt::format("{}:{}", module, tables_.strings[frame.function]));
   }
 
   Object frame(FrameId id) {
@@ -190,11 +194,16 @@ Object metadata_of(const Snapshot& snapshot) {
 
 }  // namespace
 
-Object to_python(const Snapshot& snapshot) {
-  TracebackObjects tracebacks(snapshot.tracebacks);
+Object to_python(Snapshot snapshot) {
+  // What the command shows: without the frames of the allocation machinery.
+  auto tables = std::make_shared<const Tracebacks>(std::move(snapshot.tracebacks));
+  const VisibleTracebacks visible = hide_frames(std::move(tables), {});
+  TracebackObjects tracebacks(*visible.tables);
   List rows;
   for (std::size_t i = 0; i < snapshot.rows.size(); ++i) {
-    rows.append(row(snapshot, i, tracebacks.index(snapshot.rows.node[i])));
+    const NodeId node = snapshot.rows.node[i];
+    rows.append(row(snapshot, i,
+                    tracebacks.index(visible.node_of.empty() ? node : visible.node_of[node])));
   }
   Tuple parts(4);
   parts.append(rows.take());

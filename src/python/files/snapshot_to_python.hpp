@@ -7,7 +7,7 @@
 namespace memtrace::python {
 
 // (metrics, tracebacks, functions, metadata), see read_snapshot() in _files.pyi. One tuple for each
-// row, one for each traceback that has rows.
-Object to_python(const Snapshot& snapshot);
+// row, one for each traceback that has rows, without the frames of the allocation machinery.
+Object to_python(Snapshot snapshot);
 
 }  // namespace memtrace::python

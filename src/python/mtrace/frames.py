@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Iterable, Sequence
 from functools import total_ordering
 from typing import Any, List, Optional, Tuple, Union, overload
@@ -17,6 +18,21 @@ RawTraceback = Tuple[RawFrame, ...]
 Functions = Sequence[Optional[str]]
 
 UNKNOWN: RawFrame = ("<unknown>", 0)
+
+
+_ADDRESS = re.compile(r"\+0x[0-9a-f]+$")
+
+
+def is_native(filename: str, function: Optional[str]) -> bool:
+    """Whether a frame's file name stands for code of which no source is known."""
+    if function:
+        return filename.endswith(f":{function}")
+    return is_address(filename)
+
+
+def is_address(filename: str) -> bool:
+    """Whether it stands for an instruction that has not been looked up."""
+    return _ADDRESS.search(filename) is not None
 
 
 @total_ordering
@@ -61,6 +77,9 @@ class Frame:
         return hash(self._frame)
 
     def __str__(self) -> str:
+        # Of native code without a source: MODULE:FUNCTION or MODULE+0xOFFSET.
+        if self.lineno == 0 and is_native(self.filename, self.function):
+            return self.filename
         return f"{self.filename}:{self.lineno}"
 
     def __repr__(self) -> str:

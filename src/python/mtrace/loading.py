@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
-import re
 import subprocess
 import tempfile
 import warnings
@@ -14,11 +13,12 @@ from typing import IO, Any, Union, cast
 from . import _files
 from .command import find_command
 from .exchange import rows_of_file
+from .frames import is_address
 from .rows import RowTraces
 from .snapshot import Snapshot
 from .traces import _Traces
 
-__all__ = ["load_snapshot"]
+__all__ = ["load_rows", "load_snapshot"]
 
 _GZIP = b"\x1f\x8b"
 # Everything that a pickle of a snapshot may name: what tracemalloc writes and what pickle.dump()
@@ -62,12 +62,9 @@ def _unpickled(file: IO[bytes]) -> Snapshot:
     return _checked(_SnapshotUnpickler(file).load())
 
 
-_ADDRESS = re.compile(r"\+0x[0-9a-f]+$")
-
-
 def _has_addresses(content: Any) -> bool:
     frames = {frame for traceback, _ in content[1] for frame in traceback}
-    return any(line == 0 and _ADDRESS.search(name) for name, line in frames)
+    return any(line == 0 and is_address(name) for name, line in frames)
 
 
 def _read(path: str) -> Any:
@@ -97,6 +94,11 @@ def _read(path: str) -> Any:
         return _files.read_snapshot(resolved) if done.returncode == 0 else content
 
 
+def load_rows(filename: Union[str, os.PathLike[str]]) -> RowTraces:
+    """The blocks in a file of mtrace's own format."""
+    return rows_of_file(_read(os.path.abspath(filename)))
+
+
 def load_snapshot(filename: Union[str, os.PathLike[str]]) -> Snapshot:
     """Reads a snapshot; see `Snapshot.load`."""
     with open(filename, "rb") as file:
@@ -107,5 +109,5 @@ def load_snapshot(filename: Union[str, os.PathLike[str]]) -> Snapshot:
         if start == _GZIP:
             with gzip.open(file) as unpacked:
                 return _unpickled(cast("IO[bytes]", unpacked))
-    traces = rows_of_file(_read(os.path.abspath(filename)))
+    traces = load_rows(filename)
     return Snapshot(traces, traces.metadata.get("traceback_limit", 1))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from typing import Any, Dict, Optional, Union
 
@@ -43,7 +44,19 @@ __all__ = [
 
 def _get_traces() -> RowTraces:
     """The blocks that are alive: a sequence of raw traces, made when they are asked for."""
+    if _mtrace._has_native_frames():
+        return _resolved_traces()
     return rows_of_tracer(_mtrace._get_snapshot(), _metadata())
+
+
+def _resolved_traces() -> RowTraces:
+    """The same with the names and lines of native code, which the command mtrace looks up."""
+    from .loading import load_rows
+
+    with tempfile.TemporaryDirectory(prefix="mtrace-") as folder:
+        path = os.path.join(folder, "snapshot.zst")
+        _mtrace.write_snapshot(path)
+        return load_rows(path)
 
 
 def _metadata() -> Dict[str, Any]:

@@ -19,13 +19,22 @@ bool set_front_end(const FrontEnd* from) {
   return interpreter_stacks.set_front_end(*from);
 }
 
+// Without a lock: whoever asks may have interrupted who holds it.
 TraceStatus status() {
   if (!is_tracing()) return {};
-  return {true, current_settings().frames};
+  return {true, interpreter_stacks.frame_limit(), interpreter_stacks.with_machine()};
 }
 
+// A signal's handler that comes in between finds the thread at the tracer's work, and leaves it to
+// that to take a snapshot.
 bool start(std::uint32_t frames, bool native) {
+  const Guarded guarded;
   return start_tracing({.frames = frames, .count_frames = true, .native = native});
+}
+
+void stop() {
+  const Guarded guarded;
+  stop_tracing();
 }
 
 void free_retired() {
@@ -106,7 +115,7 @@ constexpr InterpreterSupport kSupport = {
     .set_front_end = set_front_end,
     .status = status,
     .start = start,
-    .stop = stop_tracing,
+    .stop = stop,
     .set_untraced = set_untraced,
     .free_retired = free_retired,
     .copy = copy,

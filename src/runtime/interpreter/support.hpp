@@ -32,6 +32,7 @@ struct BlockTraceback {
 struct TraceStatus {
   bool is_tracing = false;
   std::uint32_t frames = 0;  // that are kept
+  bool native = false;       // the machine's are among them
 };
 
 struct InterpreterSupport {

@@ -34,6 +34,10 @@ class InterpreterStacks {
   };
   // A stack that is known under another setting stays known under that one.
   void configure(const Configuration& configuration);
+  // Frames that are kept.
+  [[nodiscard]] std::uint32_t frame_limit() const {
+    return frames_.load(std::memory_order_relaxed) >> 1;
+  }
   // Whether stacks have the machine's frames among them.
   [[nodiscard]] bool with_machine() const { return with_machine_.load(std::memory_order_relaxed); }
   // false where there is another one already.
