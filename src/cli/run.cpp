@@ -156,10 +156,21 @@ void say_who_gave_up(const std::string& program, const RunReport::Content& conte
   }
 }
 
+// One line for each kind of them.
+void say_what_is_no_interpreter(const RunReport::Content& content) {
+  std::vector<std::string> said;
+  for (const std::string& why : content.interpreters) {
+    if (std::find(said.begin(), said.end(), why) != said.end()) continue;
+    said.push_back(why);
+    complain(why);
+  }
+}
+
 // One line, where there is somebody to read it or something went wrong.
 void say_how_it_went(const RunOptions& options, const std::string& program, const ProgramEnd& end,
                      const RunReport::Content& content, const std::vector<KeptSnapshot>& kept) {
   say_who_gave_up(program, content);
+  say_what_is_no_interpreter(content);
   const RunReport::Snapshot* const failed = last_failed(content);
   const std::size_t written = count_written(content);
   if (failed != nullptr) {

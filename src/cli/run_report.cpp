@@ -39,6 +39,7 @@ void add_line(RunReport::Content& content, std::string_view line) {
   const RunReport::Snapshot snapshot{process, std::string(line), error};
   if (kind == "s") content.processes.push_back(process);
   if (kind == "m") content.other_mallocs.emplace_back(line);
+  if (kind == "i") content.interpreters.emplace_back(line);
   if (kind == "o") content.others.emplace_back(line);
   if (kind == "t") content.temporaries.push_back(snapshot);
   if (kind == "g") content.given_up.push_back(snapshot);

@@ -30,10 +30,11 @@ class RunReport {
     std::vector<pid_t> processes;  // that were traced
     // Files that define malloc and stand before the tracer; empty: the program itself.
     std::vector<std::string> other_mallocs;
-    std::vector<std::string> others;    // programs that were none of those to be traced
-    std::vector<Snapshot> snapshots;    // oldest first
-    std::vector<Snapshot> temporaries;  // names that may be left
-    std::vector<Snapshot> given_up;     // whose tracing ended early; the path says why
+    std::vector<std::string> interpreters;  // whose lines were not traced, and why
+    std::vector<std::string> others;        // programs that were none of those to be traced
+    std::vector<Snapshot> snapshots;        // oldest first
+    std::vector<Snapshot> temporaries;      // names that may be left
+    std::vector<Snapshot> given_up;         // whose tracing ended early; the path says why
   };
   [[nodiscard]] Content read() const;
 

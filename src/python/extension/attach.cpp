@@ -5,7 +5,6 @@
 #include "python/extension/attach.hpp"
 #include "python/extension/frame_access.hpp"
 #include "python/extension/reference.hpp"
-#include "python/extension/references.hpp"
 #include "python/extension/tracing.hpp"
 #include "runtime/interpreter/support.hpp"
 
@@ -44,7 +43,7 @@ MTRACE_EXPORT bool mtrace_python_attach() {
   if (!memtrace::python::install_hooks()) return false;
   // Its own tracemalloc begins before that, where its environment says so.
   if (Py_IsInitialized() == 0) return false;
-  memtrace::python::follow_references();
+  memtrace::python::follow_or_say();
   return true;
 }
 

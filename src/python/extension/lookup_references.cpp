@@ -16,40 +16,26 @@
 
 #if PY_VERSION_HEX < 0x030D0000
 
-#include <link.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <span>
 
 #include "python/extension/detour.hpp"
+#include "python/extension/lookup_table.hpp"
 #include "python/extension/new_object.hpp"
 #include "python/extension/reference.hpp"
 #include "python/extension/tracemalloc_methods.hpp"
 #include "python/extension/tracing.hpp"
 #include "runtime/interpreter/support.hpp"
 
-#define Py_BUILD_CORE 1  // NOLINT: CPython's name
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic"
-#include <internal/pycore_hashtable.h>
 #if PY_VERSION_HEX < 0x030C0000
+#define Py_BUILD_CORE 1  // NOLINT: CPython's name
 #include <internal/pycore_pymem.h>
-#endif
-#pragma GCC diagnostic pop
 #undef Py_BUILD_CORE
+#endif
 
-// Weak: where one is missing, the others keep the rest of the tracer going.
+// Weak: where it is missing, the rest of the tracer works.
 extern "C" {
-[[gnu::weak]] decltype(_Py_hashtable_hash_ptr) _Py_hashtable_hash_ptr;              // NOLINT
-[[gnu::weak]] decltype(_Py_hashtable_compare_direct) _Py_hashtable_compare_direct;  // NOLINT
-[[gnu::weak]] int _PyTraceMalloc_NewReference(PyObject* object);  // NOLINT: 3.9 exports it
 #if PY_VERSION_HEX >= 0x030C0000
 // By another name: CPython's header declares it, and forgets that it is C.
 [[gnu::weak]] int tracemalloc_is_tracing() __asm__("_PyTraceMalloc_IsTracing");
@@ -61,10 +47,6 @@ extern "C" {
 namespace memtrace::python {
 namespace {
 
-using Table = _Py_hashtable_t;
-using Entry = _Py_hashtable_entry_t;
-using LookUp = _Py_hashtable_get_entry_func;
-
 struct References {
   bool are_followed = false;
   bool have_ended = false;  // with the interpreter
@@ -72,7 +54,7 @@ struct References {
   bool program_traces = false;
   // The program asks it for a traceback: that is no reference.
   bool is_asked = false;
-  Table* table = nullptr;
+  LookupTable* table = nullptr;
   LookUp inner = nullptr;
   NewObjects new_objects;
   // The function that looks into the table for a new reference; 0 where it is not known.
@@ -81,7 +63,7 @@ struct References {
 };
 References references;
 
-Entry* look_up(Table* table, const void* block) {
+LookupEntry* look_up(LookupTable* table, const void* block) {
   if (!references.is_asked) [[likely]]
     references.new_objects.tell(reinterpret_cast<std::uintptr_t>(block));
   return references.program_traces ? references.inner(table, block) : nullptr;
@@ -226,123 +208,6 @@ PyObject* program_asks_for_traceback(PyObject*, PyObject* object) {
   return result;
 }
 
-// --- where the table is: some variable of the interpreter's points to it ---
-
-// The kernel reads what it is asked to set a mask to before it sees that it is asked for nothing.
-bool is_readable(std::uintptr_t address) {
-  constexpr int kNothing = -1;
-  return syscall(SYS_rt_sigprocmask, kNothing, address, nullptr, sizeof(std::uint64_t)) == 0 ||
-         errno != EFAULT;
-}
-
-bool may_be_table(std::uintptr_t address) {
-  if (address % alignof(std::max_align_t) != 0 || address < 4096) return false;
-  if (!is_readable(address) || !is_readable(address + sizeof(Table) - sizeof(std::uint64_t)))
-    return false;
-  const auto* const table = reinterpret_cast<const Table*>(address);
-  return table->hash_func == _Py_hashtable_hash_ptr &&
-         table->compare_func == _Py_hashtable_compare_direct;
-}
-
-std::uintptr_t probed_block = 0;
-LookUp probed_look_up = nullptr;
-Entry* probe(Table* table, const void* block) {
-  probed_block = reinterpret_cast<std::uintptr_t>(block);
-  return probed_look_up(table, block);
-}
-
-// Whether a new object is looked up there.
-bool has_references(Table* table) {
-  probed_block = 0;
-  probed_look_up = table->get_entry_func;
-  table->get_entry_func = probe;
-  const Reference object(PyList_New(0));
-  table->get_entry_func = probed_look_up;
-  return object && probed_block == block_of_object(object.get());
-}
-
-Table* find_table_in(std::uintptr_t begin, std::uintptr_t end) {
-  const auto* const first = reinterpret_cast<const std::uintptr_t*>(begin);
-  const std::span words(first, (end - begin) / sizeof(std::uintptr_t));
-  for (const std::uintptr_t word : words) {
-    if ((word >= begin && word < end) || !may_be_table(word)) continue;
-    auto* const table = reinterpret_cast<Table*>(word);
-    if (has_references(table)) return table;
-  }
-  return nullptr;
-}
-
-int find_table_of_module(dl_phdr_info* module, std::size_t, void* found) {
-  const auto inside = reinterpret_cast<std::uintptr_t>(_Py_NewReference);
-  const std::span headers(module->dlpi_phdr, module->dlpi_phnum);
-  const auto has = [&](const ElfW(Phdr) & header, std::uintptr_t address) {
-    return header.p_type == PT_LOAD &&
-           address - module->dlpi_addr - header.p_vaddr < header.p_memsz;
-  };
-  bool is_interpreter = false;
-  for (const auto& header : headers) is_interpreter = is_interpreter || has(header, inside);
-  if (!is_interpreter) return 0;
-  for (const auto& header : headers) {
-    if (header.p_type != PT_LOAD || (header.p_flags & PF_W) == 0) continue;
-    const std::uintptr_t begin = module->dlpi_addr + header.p_vaddr;
-    Table* const table = find_table_in(begin, begin + header.p_memsz);
-    if (table == nullptr) continue;
-    *static_cast<Table**>(found) = table;
-    break;
-  }
-  return 1;
-}
-
-Table* find_table() {
-  Table* table = nullptr;
-  dl_iterate_phdr(find_table_of_module, static_cast<void*>(&table));
-  return table;
-}
-
-// --- the function that looks into it ---
-
-// Where the first call in the code leads to that _Py_NewReference() begins with; 0: there is none.
-std::uintptr_t called_by_new_reference() {
-  if (_PyTraceMalloc_NewReference != nullptr)
-    return reinterpret_cast<std::uintptr_t>(_PyTraceMalloc_NewReference);
-  constexpr std::uint8_t kCall = 0xE8, kJump = 0xE9;
-  constexpr std::size_t kLength = 48;
-  const auto begin = reinterpret_cast<std::uintptr_t>(_Py_NewReference);
-  const auto* const code = reinterpret_cast<const std::uint8_t*>(begin);
-  for (std::size_t at = 0; at < kLength; ++at) {
-    if (code[at] != kCall && code[at] != kJump) continue;
-    std::int32_t distance = 0;
-    std::memcpy(&distance, code + at + 1, sizeof distance);
-    return begin + at + 1 + sizeof distance + static_cast<std::uintptr_t>(std::int64_t{distance});
-  }
-  return 0;
-}
-
-// Whether a call of the function is among those that `frame` is in.
-bool is_on_stack(std::uintptr_t function, const void* frame) {
-  constexpr std::size_t kWords = 32, kLength = 512;
-  const std::span words(static_cast<const std::uintptr_t*>(frame), kWords);
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::uintptr_t word) { return word - function < kLength; });
-}
-
-std::uintptr_t probed_function = 0;
-Entry* probe_stack(Table*, const void*) {
-  if (!is_on_stack(probed_function, __builtin_frame_address(0))) probed_function = 0;
-  return nullptr;
-}
-
-// With the table empty. It is the right one if it is what calls.
-std::uintptr_t find_function() {
-  probed_function = called_by_new_reference();
-  if (probed_function == 0) return 0;
-  const LookUp inner = references.table->get_entry_func;
-  references.table->get_entry_func = probe_stack;
-  const Reference object(PyList_New(0));
-  references.table->get_entry_func = inner;
-  return probed_function;
-}
-
 // The table is gone, and tracemalloc has ended.
 void end() {
   references.detour.clear();
@@ -351,16 +216,14 @@ void end() {
 }
 
 bool begin() {
-  if (!has_switch() || _Py_hashtable_hash_ptr == nullptr || _Py_hashtable_compare_direct == nullptr)
-    return false;
-  if (!replace_methods(methods)) return false;
+  if (!has_switch() || !replace_methods(methods)) return false;
   references.program_traces = is_switched_on();
   if (!references.program_traces && !switch_on()) return false;
   if (references.table != nullptr) return true;
-  references.table = find_table();
+  references.table = find_lookup_table();
   if (references.table == nullptr) return false;
   if (!references.program_traces) {
-    references.function = find_function();
+    references.function = find_lookup_function(references.table);
     if (references.function != 0)
       references.detour.set(references.function, reinterpret_cast<std::uintptr_t>(refer_to));
   }
@@ -375,6 +238,7 @@ bool follow_references() {
   const bool is_first = references.table == nullptr;
   references.new_objects.prepare();
   if (!begin()) {
+    references.have_ended = true;
     if (methods[kStop].original == nullptr) return false;
     if (!references.program_traces) switch_off();
     restore_methods(methods);

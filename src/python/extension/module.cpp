@@ -71,6 +71,12 @@ PyObject* get_traceback_limit(PyObject*, PyObject*) {
   return PyLong_FromUnsignedLong(status.is_tracing ? status.frames : frame_limit);
 }
 
+PyObject* set_untraced(PyObject*, PyObject* untraced) {
+  const int is_untraced = PyObject_IsTrue(untraced);
+  if (is_untraced < 0) return nullptr;
+  return PyBool_FromLong(support().set_untraced(is_untraced != 0) ? 1 : 0);
+}
+
 PyObject* has_native_frames(PyObject*, PyObject*) {
   return PyBool_FromLong(support().status().native ? 1 : 0);
 }
@@ -181,6 +187,10 @@ PyMethodDef methods[] = {
      "one moment."},
     {"_has_native_frames", has_native_frames, METH_NOARGS,
      "_has_native_frames($module, /)\n--\n\nWhether those of C functions are between Python's."},
+    {"_set_untraced", set_untraced, METH_O,
+     "_set_untraced($module, untraced, /)\n--\n\nWhether what this thread allocates is the "
+     "tracer's "
+     "own; returns what was."},
     {"write_snapshot", write_snapshot, METH_O,
      "write_snapshot($module, path, /)\n--\n\nWrite a snapshot file, without an object per block."},
     {"_track", track, METH_VARARGS,

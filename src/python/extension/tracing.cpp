@@ -93,9 +93,19 @@ void hook_again() {
   for (HookedDomain& hooked : hooked_domains) hook(hooked);
 }
 
+void follow_or_say() {
+  static bool is_said = false;
+  if (follow_references() || is_said) return;
+  is_said = true;
+  PySys_WriteStderr(
+      "mtrace: this Python does not tell of objects that come from its free lists: they keep the "
+      "line "
+      "of the first that lay there\n");
+}
+
 bool start_tracing(std::uint32_t frames, bool native) {
   if (!install_hooks()) return false;
-  if (are_hooked) follow_references();
+  if (are_hooked) follow_or_say();
   return support().start(frames, native);
 }
 

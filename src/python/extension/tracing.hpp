@@ -21,6 +21,9 @@ void keep_hooks();
 void hooks_to_front();
 void hook_again();
 
+// As follow_references(), and says in one line, once, where it cannot.
+void follow_or_say();
+
 // `native`: with the machine's frames between the interpreter's. false where there is no memory.
 bool start_tracing(std::uint32_t frames, bool native);
 void stop_tracing();

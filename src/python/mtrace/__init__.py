@@ -20,30 +20,33 @@ limits, function names in tracebacks, and the metrics ``peak`` and ``total`` in
 write a snapshot when it ends.
 """
 
-import linecache  # noqa: F401  also a name of tracemalloc
+from .own import OwnMemory as _OwnMemory
 
-from ._mtrace import version as __version__  # noqa: F401
-from .budgets import BudgetExceeded, Usage, budget
-from .filters import BaseFilter, DomainFilter, Filter
-from .frames import Frame, Traceback
-from .sizes import format_size as _format_size  # noqa: F401  also a name of tracemalloc
-from .snapshot import Snapshot
-from .statistics import Statistic, StatisticDiff
-from .traces import Trace, _Traces  # noqa: F401
-from .tracing import (
-    _get_traces,  # noqa: F401  also a name of tracemalloc
-    clear_traces,
-    get_object_traceback,
-    get_traceback_limit,
-    get_traced_memory,
-    get_tracemalloc_memory,
-    is_tracing,
-    reset_peak,
-    start,
-    stop,
-    take_snapshot,
-    write_snapshot,
-)
+with _OwnMemory():
+    import linecache  # noqa: F401  also a name of tracemalloc
+
+    from ._mtrace import version as __version__  # noqa: F401
+    from .budgets import BudgetExceeded, Usage, budget
+    from .filters import BaseFilter, DomainFilter, Filter
+    from .frames import Frame, Traceback
+    from .sizes import format_size as _format_size  # noqa: F401  also a name of tracemalloc
+    from .snapshot import Snapshot
+    from .statistics import Statistic, StatisticDiff
+    from .traces import Trace, _Traces  # noqa: F401
+    from .tracing import (
+        _get_traces,  # noqa: F401  also a name of tracemalloc
+        clear_traces,
+        get_object_traceback,
+        get_traceback_limit,
+        get_traced_memory,
+        get_tracemalloc_memory,
+        is_tracing,
+        reset_peak,
+        start,
+        stop,
+        take_snapshot,
+        write_snapshot,
+    )
 
 __all__ = [
     "BaseFilter",

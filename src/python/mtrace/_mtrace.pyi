@@ -77,6 +77,7 @@ def _get_snapshot(
     """_get_rows() and _get_metrics() of one moment: (rows, tracebacks, functions, metrics)."""
 
 def _has_native_frames() -> bool: ...
+def _set_untraced(untraced: bool, /) -> bool: ...
 def write_snapshot(path: str, /) -> None:
     """Writes a snapshot file without a Python object per block, with the GIL released while it is
     compressed and written. OSError where it cannot; RuntimeError while not tracing."""

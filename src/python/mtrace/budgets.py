@@ -10,6 +10,7 @@ from typing import List, Optional, Type, Union
 
 from . import grouping
 from .filters import Filter
+from .own import own_memory
 from .sizes import format_size, parse_size
 from .snapshot import Snapshot
 from .statistics import StatisticDiff
@@ -79,6 +80,7 @@ class budget:
         self._nframe = nframe
         self._usage = Usage()
 
+    @own_memory
     def __enter__(self) -> Usage:
         self._started = not is_tracing()
         if self._started:
@@ -90,6 +92,7 @@ class budget:
         self._begin = get_traced_memory()[0]
         return self._usage
 
+    @own_memory
     def __exit__(
         self,
         kind: Optional[Type[BaseException]],

@@ -13,6 +13,10 @@ __all__ = ["BaseFilter", "DomainFilter", "Filter"]
 
 
 
+_OWN_FILE = __file__.replace("filters.py", "__init__.py")
+_OWN_FOLDER = os.path.dirname(_OWN_FILE)
+
+
 def _normalized(filename: str) -> str:
     """As file names are compared: a compiled file is its source."""
     filename = os.path.normcase(filename)
@@ -62,6 +66,9 @@ class Filter(BaseFilter):
         return self._filename_pattern
 
     def _match_filename(self, filename: str) -> bool:
+        # ``tracemalloc.__file__``, by which a program leaves the tracer out, means the package.
+        if self._filename_pattern == _OWN_FILE and os.path.dirname(filename) == _OWN_FOLDER:
+            return True
         return fnmatch(_normalized(filename), self._filename_pattern)
 
     def _match_frame_impl(self, filename: str, lineno: int) -> bool:

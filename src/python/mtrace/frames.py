@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from functools import total_ordering
 from typing import Any, List, Optional, Tuple, Union, overload
 
+from .own import own_memory
+
 __all__ = ["Frame", "Traceback"]
 
 # (file name, line number), as the tracer has it.
@@ -159,6 +161,7 @@ class Traceback(Sequence[Any]):
         total = "" if self._total_nframe is None else f" total_nframe={self._total_nframe}"
         return f"<Traceback {tuple(self)}{total}>"
 
+    @own_memory
     def format(self, limit: Optional[int] = None, most_recent_first: bool = False) -> List[str]:
         """The traceback as lines of text, with the source lines where the files are at hand.
 

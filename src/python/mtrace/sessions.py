@@ -12,6 +12,7 @@ import threading
 from typing import Any, Optional
 
 from . import tracing
+from .own import own_memory
 from .series import Series
 from .start_options import StartOptions, start_value
 
@@ -43,6 +44,7 @@ class Session:
         if options.at_exit:
             atexit.register(self.end)
             self._watch_os_exit()
+            self._watch_deadly_signals()
         if options.signal:
             signals.signal(options.signal, lambda number, frame: self.write())
         os.register_at_fork(after_in_child=self._forked)
@@ -52,6 +54,7 @@ class Session:
         """Has the Python programs that this one starts traced, too."""
         os.environ["MTRACE"] = start_value(self._options)
 
+    @own_memory
     def write(self) -> Optional[str]:
         """Writes a snapshot now; None where tracing is off or the file cannot be written."""
         with self._writing:
@@ -65,6 +68,7 @@ class Session:
                 return None
             return path
 
+    @own_memory
     def end(self) -> None:
         """Writes the last snapshot, once."""
         if self._has_ended:
@@ -96,6 +100,20 @@ class Session:
 
         os._exit = _exit
 
+    def _watch_deadly_signals(self) -> None:
+        """Those that ask a program to end, where it has not said what else they do."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signals.SIGTERM, signals.SIGHUP):
+            if signals.getsignal(number) is signals.SIG_DFL:
+                signals.signal(number, self._end_by)
+
+    def _end_by(self, number: int, frame: Any) -> None:
+        self.end()
+        signals.signal(number, signals.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    @own_memory
     def _forked(self) -> None:
         self._writing = threading.RLock()
         self._wake = threading.Event()
@@ -108,6 +126,7 @@ class Session:
             thread = threading.Thread(target=self._write_now_and_then, name="mtrace", daemon=True)
             thread.start()
 
+    @own_memory
     def _write_now_and_then(self) -> None:
         while not self._wake.wait(self._options.interval):
             self.write()

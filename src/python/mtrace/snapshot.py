@@ -13,6 +13,7 @@ from .exchange import metric_rows
 from .filters import BaseFilter, keeper
 from .folding import fold
 from .frames import Traceback
+from .own import own_memory
 from .rows import RowTraces
 from .statistics import Statistic, StatisticDiff
 from .traces import RawTrace, _Traces
@@ -36,6 +37,7 @@ class Snapshot:
 
     # --- files ---
 
+    @own_memory
     def dump(self, filename: Path) -> None:
         """Write the snapshot as a pickle, as tracemalloc does.
 
@@ -44,6 +46,7 @@ class Snapshot:
         """
         write_dump(self, filename)
 
+    @own_memory
     def write(self, path: Path) -> None:
         """Write the snapshot in mtrace's own format, small and quick to read, for the command
         ``mtrace`` and for `Snapshot.load`.
@@ -61,6 +64,7 @@ class Snapshot:
         _files.write_rows(path, rows, known.tracebacks, known.function_names, metadata)
 
     @staticmethod
+    @own_memory
     def load(filename: Path) -> Snapshot:
         """Read a snapshot from a file: a dump of mtrace or of tracemalloc, or mtrace's own format.
 
@@ -85,6 +89,7 @@ class Snapshot:
         traces = self.traces._traces
         return MappingProxyType(traces.metadata if isinstance(traces, RowTraces) else {})
 
+    @own_memory
     def filter_traces(self, filters: Iterable[BaseFilter]) -> Snapshot:
         """A new snapshot of the blocks that *filters* keep.
 
@@ -107,6 +112,7 @@ class Snapshot:
     ) -> Dict[Traceback, Statistic]:
         return grouping.group(self.traces._traces, key_type, cumulative, metric)
 
+    @own_memory
     def statistics(
         self, key_type: str, cumulative: bool = False, *, metric: str = "live"
     ) -> List[Statistic]:
@@ -121,6 +127,7 @@ class Snapshot:
         grouped = self._group_by(key_type, cumulative, metric)
         return sorted(grouped.values(), key=Statistic._sort_key, reverse=True)
 
+    @own_memory
     def compare_to(
         self,
         old_snapshot: Snapshot,

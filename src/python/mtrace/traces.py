@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, Tuple, Union, overload
 
 from .frames import Functions, RawTraceback, Traceback
+from .own import own_memory
 from .rows import RowTraces
 from .sizes import format_size
 
@@ -65,6 +66,7 @@ class _Traces(Sequence[Any]):
     def __init__(self, traces: Sequence[RawTrace]) -> None:
         self._traces = traces
 
+    @own_memory
     def _wrap(self, index: int) -> Trace:
         traces = self._traces
         if isinstance(traces, RowTraces):

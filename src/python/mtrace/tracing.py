@@ -24,6 +24,7 @@ from ._mtrace import (
 )
 from .exchange import rows_of_tracer
 from .frames import Traceback
+from .own import own_memory
 from .rows import RowTraces
 from .snapshot import Snapshot
 
@@ -73,6 +74,7 @@ def _metadata() -> Dict[str, Any]:
     }
 
 
+@own_memory
 def get_object_traceback(obj: Any) -> Optional[Traceback]:
     """Where the Python object *obj* was allocated.
 
@@ -82,6 +84,7 @@ def get_object_traceback(obj: Any) -> Optional[Traceback]:
     return None if found is None else Traceback(*found)
 
 
+@own_memory
 def take_snapshot() -> Snapshot:
     """A snapshot of the blocks that are alive and were allocated while tracing was on.
 
@@ -99,6 +102,7 @@ def take_snapshot() -> Snapshot:
     return Snapshot(package._get_traces(), package.get_traceback_limit())
 
 
+@own_memory
 def write_snapshot(path: Union[str, os.PathLike[str]]) -> None:
     """Write a snapshot of this moment to the file *path*, in mtrace's own format.
 

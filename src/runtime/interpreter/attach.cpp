@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "runtime/interpreter/allocator_hooks.hpp"
+#include "runtime/os/process_identity.hpp"
+#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/os/text_buffer.hpp"
 #include "runtime/tracer/guarded.hpp"
@@ -19,6 +21,8 @@ using AuditHook = int (*)(const char* event, void* arguments, void* data);
 [[gnu::weak]] int PySys_AddAuditHook(AuditHook hook, void* data);  // NOLINT: CPython's name
 [[gnu::weak]] int Py_IsInitialized();                              // NOLINT
 [[gnu::weak]] const char* Py_GetVersion();                         // NOLINT
+// PyPy's, which has the names above only within its own library.
+[[gnu::weak]] int pypy_main_startup(int count, char** arguments);  // NOLINT
 }
 
 namespace memtrace::runtime {
@@ -113,13 +117,61 @@ void add_audit_hook() {
   local.nested_allocations = 0;
 }
 
+// "3.11.2 (main, ...": "3.11.2".
+std::string_view number_of(std::string_view version) {
+  return version.substr(0, version.find(' '));
+}
+
+bool has_no_lock(std::string_view version) {
+  return version.find("free-threading") != std::string_view::npos;
+}
+
+// Traced it is, but as C: the one line that says so.
+void say_untraced(std::string_view what, std::string_view why) {
+  TextBuffer<PATH_MAX + 256> line;
+  line << process_identity().program << " is " << what
+       << ", which is traced without its own lines: " << why;
+  report(ReportKind::interpreter, line.text());
+}
+
+constexpr std::string_view kKnown = "CPython 3.9 to 3.13, with its global lock, is known";
+
+void say_why_not(std::string_view version) {
+  TextBuffer<64> what;
+  what << "CPython " << number_of(version);
+  if (has_no_lock(version)) what << " without its global lock";
+  const auto minor = short_version(version);
+  // "3.9" to "3.13"
+  const std::string_view digits = minor.text();
+  const bool is_known =
+      digits == "39" || digits == "310" || digits == "311" || digits == "312" || digits == "313";
+  if (!is_known || has_no_lock(version)) return say_untraced(what.text(), kKnown);
+  say_untraced(what.text(),
+               "the Python package mtrace for this version is missing beside libmtrace_rt.so; "
+               "python3 -m pip install the wheel, or use python3 -m mtrace run");
+}
+
+// What is called python and shows none of its functions.
+bool is_called_python() {
+  std::string_view name = process_identity().program;
+  name.remove_prefix(name.rfind('/') + 1);
+  return name.starts_with("python") || name.starts_with("pypy");
+}
+
 [[gnu::constructor(103)]] void watch_python() {
   if (!is_tracing()) return;
-  if (PySys_AddAuditHook == nullptr || Py_IsInitialized == nullptr || Py_GetVersion == nullptr) {
+  if (pypy_main_startup != nullptr) return say_untraced("PyPy", kKnown);
+  if (Py_GetVersion == nullptr) {
+    if (is_called_python())
+      say_untraced("a Python that does not show its functions (built without -rdynamic)", kKnown);
     return;
   }
+  if (PySys_AddAuditHook == nullptr || Py_IsInitialized == nullptr || has_no_lock(Py_GetVersion()))
+    return say_why_not(Py_GetVersion());
   // Where it runs already, it is the front end that has loaded this library.
-  if (Py_IsInitialized() == 0 && find_front_end()) add_audit_hook();
+  if (Py_IsInitialized() != 0) return;
+  if (find_front_end()) return add_audit_hook();
+  say_why_not(Py_GetVersion());
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ enum class ReportKind : char {
   written = 'w',       // a snapshot has its name
   failed = 'f',        // a snapshot could not be written
   other_malloc = 'm',  // PATH, "" for the program, defines malloc and stands before the hooks
+  interpreter = 'i',   // whose lines are not traced; PATH says why, and what to do
   given_up = 'g',      // tracing has ended, or did not begin, for want of memory; PATH says why
 };
 
