@@ -118,7 +118,15 @@ IdVector<FrameId, char> match_machinery(const Tracebacks& tables) {
   const auto ask = [](std::string_view name) {
     return is_allocation_machinery(name) || is_container_internal(name);
   };
-  const auto ask_file = [](std::string_view name) { return is_container_source(name); };
+  const auto ask_runner = [](std::string_view name) { return is_program_runner(name); };
+  OncePerString is_runner(tables.strings, ask_runner);
+  const bool is_run = std::ranges::any_of(tables.frames, [&](const Frame& frame) {
+    return frame.filename != kNone<StringId> && is_runner(frame.filename);
+  });
+  const auto ask_file = [&](std::string_view name) {
+    return is_container_source(name) || is_program_runner(name) ||
+           (is_run && is_module_runner(name));
+  };
   OncePerString is_machinery(tables.strings, ask);
   OncePerString is_container(tables.strings, ask_file);
   return for_each_frame(tables, [&](const Frame& frame) {

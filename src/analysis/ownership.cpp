@@ -179,6 +179,18 @@ bool is_container_source(std::string_view filename) {
   return contains_any(filename, kContainerSources);
 }
 
+bool is_program_runner(std::string_view filename) {
+  static constexpr std::array kRunners = std::to_array<std::string_view>(
+      {"/mtrace/__main__.py", "/mtrace/running.py", "/mtrace/sessions.py", "/mtrace/own.py",
+       "/pytest_mtrace.py", "/mtrace_startup.py"});
+  return std::any_of(kRunners.begin(), kRunners.end(),
+                     [&](std::string_view runner) { return filename.ends_with(runner); });
+}
+
+bool is_module_runner(std::string_view filename) {
+  return filename == "<frozen runpy>" || below_standard_library(filename) == "runpy.py";
+}
+
 bool is_container_internal(std::string_view function) {
   const std::string_view rust = function.substr(function.starts_with('<') ? 1 : 0);
   if (begins_with_any(rust, kRustContainerPrefixes)) return true;

@@ -30,5 +30,9 @@ bool is_container_internal(std::string_view function);
 // The same by file: headers of the C++ standard library, sources of Rust's `alloc` and `core` and
 // of its hash tables. What is compiled from there has many names, and is in the user's own program.
 bool is_container_source(std::string_view filename);
+// Files of mtrace's Python package that run a program, or a test: it would be the oldest otherwise.
+bool is_program_runner(std::string_view filename);
+// Python's own, which run the runner.
+bool is_module_runner(std::string_view filename);
 
 }  // namespace memtrace

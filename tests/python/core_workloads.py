@@ -2,8 +2,7 @@
 
   core_workloads.py tracemalloc|mtrace NFRAME WORKLOAD
 
-prints a line a moment, JSON: [[[domain, total_nframe, [[file, line], ...], size, count], ...], [current, peak]]. A line
-of this file that ends in `exact` allocates what does not come from a free list: there both tracers must agree.
+prints a line a moment, JSON: [[[domain, total_nframe, [[file, line], ...], size, count], ...], [current, peak]].
 """
 
 import gc
@@ -30,15 +29,15 @@ class Slotted:
 
 
 def blocks():
-    kept = [b"x" * (100 + i) for i in range(500)]  # exact
-    named = [Slotted() for _ in range(300)]  # exact
+    kept = [b"x" * (100 + i) for i in range(500)]
+    named = [Slotted() for _ in range(300)]
     for i, item in enumerate(named):
-        item.name = f"name {i}"  # exact
+        item.name = f"name {i}"
     moment()
     growing = bytearray()
     for _ in range(3000):
-        growing += b"0123456789"  # exact
-    sets = [set(range(i)) for i in range(40)]  # exact
+        growing += b"0123456789"
+    sets = [set(range(i)) for i in range(40)]
     moment()
     del kept[::2], named[::3], growing[100:]
     moment()
@@ -47,7 +46,7 @@ def blocks():
 
 def recursion():
     def descend(depth, kept):
-        kept.append(bytearray(100 + depth))  # exact
+        kept.append(bytearray(100 + depth))
         return descend(depth - 1, kept) if depth else kept
 
     kept = [descend(80, []) for _ in range(3)]
@@ -60,7 +59,7 @@ def turns():
     kept = []
 
     def leaf(size):
-        kept.append(bytes(size))  # exact
+        kept.append(bytes(size))
 
     def branch(size):
         leaf(size)
@@ -78,7 +77,7 @@ def turns():
         else:
             stem(4000)
 
-    def stopped():  # exact
+    def stopped():
         yield
 
     for i in range(200):
@@ -94,7 +93,7 @@ def turns():
 def generators():
     def numbers(count):
         for i in range(count):
-            yield b"x" * (1000 + i)  # exact
+            yield b"x" * (1000 + i)
 
     def delegate(count):
         yield from numbers(count)
@@ -112,7 +111,7 @@ def coroutines():
 
     async def work(kept, i):
         await asyncio.sleep(0)
-        made = b"x" * (2000 + i)  # exact
+        made = b"x" * (2000 + i)
         kept.append(made)
 
     async def main(kept):
@@ -131,7 +130,7 @@ def threads():
     kept = []
 
     def work(number):
-        kept.append([b"x" * (2000 + number) for _ in range(20)])  # exact
+        kept.append([b"x" * (2000 + number) for _ in range(20)])
 
     for number in range(8):
         thread = threading.Thread(target=work, args=(number,))
@@ -143,10 +142,10 @@ def threads():
 
 def cells():
     def outer(i):
-        name, size = str(i) * 100, 3000 + i  # exact
+        name, size = str(i) * 100, 3000 + i
 
         def inner():
-            made = b"x" * size  # exact
+            made = b"x" * size
             return name, made
 
         return inner

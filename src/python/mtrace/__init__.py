@@ -20,9 +20,11 @@ limits, function names in tracebacks, and the metrics ``peak`` and ``total`` in
 write a snapshot when it ends.
 """
 
-from .own import OwnMemory as _OwnMemory
+from . import _mtrace
 
-with _OwnMemory():
+# What is loaded for it is no memory of the program's.
+_was_untraced = _mtrace._set_untraced(True)
+try:
     import linecache  # noqa: F401  also a name of tracemalloc
 
     from ._mtrace import version as __version__  # noqa: F401
@@ -47,6 +49,8 @@ with _OwnMemory():
         take_snapshot,
         write_snapshot,
     )
+finally:
+    _mtrace._set_untraced(_was_untraced)
 
 __all__ = [
     "BaseFilter",

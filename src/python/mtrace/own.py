@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Optional, Type, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from . import _mtrace
 
-__all__ = ["OwnMemory", "own_memory"]
+__all__ = ["own_memory"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class OwnMemory:
-    """A context: what the calling thread allocates in it is known to the tracer, but not traced."""
-
-    __slots__ = ("_was",)
-
-    def __enter__(self) -> None:
-        self._was = _mtrace._set_untraced(True)
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        where: Optional[TracebackType],
-    ) -> None:
-        _mtrace._set_untraced(self._was)
-
-
 def own_memory(function: Function) -> Function:
-    """The same for a function, as long as it runs."""
+    """Has *function* run with what the calling thread allocates known to the tracer, but not traced."""
 
     @functools.wraps(function)
     def within(*arguments: Any, **named: Any) -> Any:

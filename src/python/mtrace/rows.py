@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from .frames import UNKNOWN, Functions, RawTraceback
+from .own import own_memory
 
 __all__ = ["METRICS", "Rows", "RowTraces", "Tracebacks"]
 
@@ -114,6 +115,7 @@ class RowTraces(Sequence[Any]):
     def __len__(self) -> int:
         return self._block_ends()[-1] if self.live.counts else 0
 
+    @own_memory
     def _block_ends(self) -> array[int]:
         """For each row the number of the block behind its last one."""
         if self._ends is None:
