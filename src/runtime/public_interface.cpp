@@ -98,7 +98,9 @@ size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames, size_t
   if (block.record == kNoRecord && sampled_blocks.peek(address, sampled)) {
     block.record = sampled.record;
   }
-  return block.record == kNoRecord || block.record == kOwnRecord ? 0 : copy_traceback(block.record, frames, count);
+  return block.record == kNoRecord || block.record == kOwnRecord
+             ? 0
+             : copy_traceback(block.record, frames, count);
 }
 
 int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {

@@ -2,9 +2,9 @@
 //
 //     stress_program SECONDS PLUGIN
 //
-// Threads allocate, come and go; others fork (in a handler, too), vfork, spawn, popen, system, load and
-// unload a plugin. Signals come all the time. At the end it prints how many blocks it has kept, and
-// ends with 0 where every child did what it should.
+// Threads allocate, come and go; others fork (in a handler, too), vfork, spawn, popen, system, load
+// and unload a plugin. Signals come all the time. At the end it prints how many blocks it has kept,
+// and ends with 0 where every child did what it should.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -145,7 +145,8 @@ void start_programs() {
     } else {
       FILE* const stream = popen("echo right", "r");
       std::array<char, 16> line{};
-      const bool read = stream != nullptr && std::fgets(line.data(), line.size(), stream) != nullptr;
+      const bool read =
+          stream != nullptr && std::fgets(line.data(), line.size(), stream) != nullptr;
       expect(read && line[0] == 'r' && pclose(stream) == 0, "popen()");
     }
     usleep(2000);
@@ -165,8 +166,8 @@ void load_plugin(const char* path) {
   }
 }
 
-// Interrupts whatever is there, the tracer's own work, too. No function of libc's heap is async-signal
-// -safe; fork() is, but for its handlers.
+// Interrupts whatever is there, the tracer's own work, too. No function of libc's heap is
+// async-signal -safe; fork() is, but for its handlers.
 void on_signal(int /*signal*/) {
   const int error = errno;
   static std::atomic<int> count{0};

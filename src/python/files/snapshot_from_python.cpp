@@ -63,7 +63,8 @@ class TracebackReader {
     const std::string of_module = ":" + name;
     if (frame.lineno == 0 && !name.empty() && file.ends_with(of_module)) {
       // A function of which no source is known.
-      frame.module = builder_.module({builder_.string(file.substr(0, file.size() - of_module.size())), ""});
+      frame.module =
+          builder_.module({builder_.string(file.substr(0, file.size() - of_module.size())), ""});
     } else {
       frame.filename = builder_.string(file);
     }

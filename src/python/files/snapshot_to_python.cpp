@@ -202,8 +202,8 @@ Object to_python(Snapshot snapshot) {
   List rows;
   for (std::size_t i = 0; i < snapshot.rows.size(); ++i) {
     const NodeId node = snapshot.rows.node[i];
-    rows.append(row(snapshot, i,
-                    tracebacks.index(visible.node_of.empty() ? node : visible.node_of[node])));
+    rows.append(
+        row(snapshot, i, tracebacks.index(visible.node_of.empty() ? node : visible.node_of[node])));
   }
   Tuple parts(4);
   parts.append(rows.take());

@@ -61,8 +61,8 @@ std::size_t find_thread_local_size() {
   return (std::max(to_ours, to_libc) + kMore + kPage - 1) & ~(kPage - 1);
 }
 
-// Valgrind ends the process for a thread such as this one. It leaves its answer to who asks by these
-// instructions, which otherwise do nothing.
+// Valgrind ends the process for a thread such as this one. It leaves its answer to who asks by
+// these instructions, which otherwise do nothing.
 bool runs_on_valgrind() {
   constexpr unsigned long kRunningOnValgrind = 0x1001;
   const unsigned long question[6] = {kRunningOnValgrind};
