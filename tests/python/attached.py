@@ -94,6 +94,20 @@ class Attached(unittest.TestCase):
                 self.run_traced(self.write("end.py", PROGRAM + end), status=status)
                 self.assertTrue(self.at_line(4, file=self.folder / "end.py"))
 
+    def test_nothing_comes_after_the_last_one(self):
+        """Nor at an interval, while the interpreter takes its modules apart."""
+        program = self.write("slow.py", """
+import time
+kept = [bytes(1000) for _ in range(5000)]
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        kept.clear()
+        sleep(0.5)
+slow = Slow()
+""")
+        self.run_traced(program, options=["--interval", "100ms"])
+        self.assertEqual([count for _, count in self.at_line(3, file=program)], [5001])
+
     def test_children(self):
         self.write("parent.py", PROGRAM + f"""
 import multiprocessing, subprocess

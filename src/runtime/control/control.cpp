@@ -75,11 +75,13 @@ int take_next_snapshot() {
   return error;
 }
 
+// None comes after the last one: it would show what destructors have left.
 void schedule_next() {
-  next_time = options.interval == 0 ? kNever : monotonic_time() + options.interval;
+  const bool is_wanted_again = options.interval != 0 && !last_is_taken;
+  next_time = is_wanted_again ? monotonic_time() + options.interval : kNever;
   // Without a thread of its own the tracer looks at the clock now and then in the program's.
   attention_due =
-      options.interval == 0 || is_service_running() ? kNever : coarse_time() + options.interval;
+      is_wanted_again && !is_service_running() ? coarse_time() + options.interval : kNever;
 }
 
 bool wants_last_snapshot() {
@@ -108,6 +110,7 @@ void perform(Duty duty) {
   if (duty == Duty::last_snapshot && wants_last_snapshot() && !last_is_taken) {
     last_is_taken = true;
     take_next_snapshot();
+    schedule_next();
   }
 }
 
