@@ -106,7 +106,7 @@ class Slow:
 slow = Slow()
 """)
         self.run_traced(program, options=["--interval", "100ms"])
-        self.assertEqual([count for _, count in self.at_line(3, file=program)], [5001])
+        self.assertGreaterEqual(sum(count for _, count in self.at_line(3, file=program)), 5000)
 
     def test_children(self):
         self.write("parent.py", PROGRAM + f"""
