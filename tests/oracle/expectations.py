@@ -7,6 +7,7 @@ changed first and then handed to tracemalloc:
 * hidden frames are taken out; a trace without any frame left is at "<hidden>":0.
 """
 
+import re
 import tracemalloc
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
@@ -14,6 +15,12 @@ from typing import NamedTuple, Optional
 GROUP_KEYS = ("lineno", "filename", "traceback")
 CUMULATIVE_KEYS = ("lineno", "filename")
 HIDDEN = (("<hidden>", 0),)
+FILTER_WARNING = rb"mtrace: warning: (--[a-z-]+ '.*' matches .+|\d+% of the memory is <hidden>:0, .+)"
+
+
+def is_filter_warning(line):
+    """Whether a line on standard error tells that a filter leaves nothing, or hides much."""
+    return re.fullmatch(FILTER_WARNING, line) is not None
 
 
 class Pattern(NamedTuple):

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
 warnings.simplefilter("ignore", FutureWarning)  # re warns of globs such as [[a]
 
 from conversions import write_dump  # noqa: E402
+from expectations import is_filter_warning  # noqa: E402
 from mtrace_command import Mtrace  # noqa: E402
 from random_selections import ODD_GLOBS, ODD_SETS, random_glob, usable  # noqa: E402
 from random_snapshots import ODD_NAMES, random_name  # noqa: E402
@@ -56,10 +57,12 @@ def expected_matches(globs, names):
     return {(name, line) for line, f in enumerate(filters, start=1) for name in names if f._match_frame_impl(name, 0)}
 
 
-def kept_by(mtrace, arguments, path, named):
+def kept_by(mtrace, arguments, path, named, unmatched):
+    """Of the patterns, `unmatched` match no name: so many warnings, one each, and nothing else, are expected."""
     outcome = mtrace.run("top", "--format=csv", *arguments, path)
-    if outcome.status != 0 or outcome.stderr:
-        raise SystemExit(str(outcome))
+    warnings = outcome.stderr.splitlines()
+    if outcome.status != 0 or len(warnings) != unmatched or not all(map(is_filter_warning, warnings)):
+        raise SystemExit(f"{unmatched} warnings were expected: {outcome}")
     # Sizes tell names apart without parsing them: the name number n has blocks of 2^20·n + line bytes.
     rows = re.findall(rb"^\d+,(\d+),1,", outcome.stdout, re.MULTILINE)
     return {(named[int(size) >> 20], int(size) & 0xFFFFF) for size in rows}
@@ -78,7 +81,7 @@ def compare(mtrace, rng, folder):
     differences = []
     for option, wanted in (("include", expected), ("exclude", {(n, l) for n in names for l in lines} - expected)):
         arguments = [argument(rng, option, glob, line) for line, glob in enumerate(globs, start=1)]
-        actual = kept_by(mtrace, arguments, path, names)
+        actual = kept_by(mtrace, arguments, path, names, len(globs) - len({line for _, line in expected}))
         for name, line in sorted(actual ^ wanted):
             verb = "matches" if (name, line) in expected else "does not match"
             differences.append(

@@ -75,7 +75,10 @@ RecordId TracebackTable::add(std::span<const UnwoundFrame> frames, bool truncate
     Step& latest = latest_.steps[depth];
     is_same = is_same && depth < latest_.depth && latest.frame.pc == frame.pc &&
               latest.frame.exact == frame.exact;
-    if (!is_same) {
+    if (!is_same && frame.pc - left_out_begin_ < left_out_end_ - left_out_begin_) {
+      latest = {frame, node};
+      latest_.depth = depth + 1;
+    } else if (!is_same) {
       const std::uint32_t location = location_of(frame, generation);
       if (location == IdIndex::kNotFound) return kNoRecord;
       latest_.depth = depth;

@@ -59,6 +59,13 @@ class TracebackTable {
   // Around a fork.
   Lock& lock() { return lock_; }
 
+  // Frames at addresses in [begin, end) are left out from now on: functions of the tracer's that
+  // stand in front of the program's, and call on.
+  void leave_out(std::uintptr_t begin, std::uintptr_t end) {
+    left_out_begin_ = begin;
+    left_out_end_ = end;
+  }
+
  private:
   static constexpr std::uint32_t kMostLocations = 1U << 28;
   static constexpr std::uint32_t kMostNodes = 1U << 28;
@@ -87,6 +94,7 @@ class TracebackTable {
   std::uint32_t node_of(std::uint32_t parent, std::uint32_t location);
   RecordId record_of(const RecordKey& key);
 
+  std::uintptr_t left_out_begin_ = 0, left_out_end_ = 0;
   Lock lock_{LockRank::tracebacks};
   Path latest_{};
   std::array<KnownLocation, 2048> known_locations_{};
