@@ -77,7 +77,7 @@ MTRACE_OPEN(open64)
 MTRACE_OPEN_AT(openat)
 MTRACE_OPEN_AT(openat64)
 
-// NOLINTBEGIN(bugprone-reserved-identifier): libc's names
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): libc's names
 MTRACE_EXPORT int __open_2(const char* path, int flags) {
   return runtime::opened(path, real.open_checked(path, flags));
 }
@@ -93,7 +93,7 @@ MTRACE_EXPORT int __openat_2(int folder, const char* path, int flags) {
 MTRACE_EXPORT int __openat64_2(int folder, const char* path, int flags) {
   return runtime::opened(path, real.openat64_checked(folder, path, flags));
 }
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 MTRACE_EXPORT FILE* fopen(const char* path, const char* mode) {
   return runtime::opened(path, real.fopen(path, mode));
