@@ -62,7 +62,7 @@ class NameMatch {
   }
 
   bool take_number(std::string_view& rest) {
-    const std::size_t digits = static_cast<std::size_t>(
+    const auto digits = static_cast<std::size_t>(
         std::find_if_not(rest.begin(), rest.end(), is_digit) - rest.begin());
     if (digits == 0 || digits > kMostDigits) return false;
     std::from_chars(rest.data(), rest.data() + digits, number_);

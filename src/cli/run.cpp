@@ -214,19 +214,8 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
   std::exit(status);
 }
 
-}  // namespace
-
-void add_run(CLI::App& app) {
-  const auto options = std::make_shared<RunOptions>();
-  app.add_option("CMD", options->command, "The program and its arguments")
-      ->required()
-      ->option_text("[--] CMD...");
-  app.add_option("-o,--output", options->output,
-                 "Where snapshots go: %e is the program, %p the process, %n the number; "
-                 "mtrace.%e.%p.zst unless given")
-      ->type_name("PATTERN");
-  app.add_option("--nframe", options->frames, "Most frames to keep of a traceback; 32 unless given")
-      ->type_name("N");
+// When snapshots are written, and how many stay.
+void add_times(CLI::App& app, const std::shared_ptr<RunOptions>& options) {
   app.add_option("--interval", options->interval,
                  "Write a snapshot every so often, such as 5m or 500ms")
       ->check(complaint_about<parse_duration>)
@@ -244,6 +233,22 @@ void add_run(CLI::App& app) {
                "Write a snapshot when the program ends, as is done unless told not to");
   app.add_flag("--no-on-exit", options->not_at_exit, "Write none when the program ends")
       ->excludes("--on-exit");
+}
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  const auto options = std::make_shared<RunOptions>();
+  app.add_option("CMD", options->command, "The program and its arguments")
+      ->required()
+      ->option_text("[--] CMD...");
+  app.add_option("-o,--output", options->output,
+                 "Where snapshots go: %e is the program, %p the process, %n the number; "
+                 "mtrace.%e.%p.zst unless given")
+      ->type_name("PATTERN");
+  app.add_option("--nframe", options->frames, "Most frames to keep of a traceback; 32 unless given")
+      ->type_name("N");
+  add_times(app, options);
   app.add_option("--sample", options->sample,
                  "Record one block about every SIZE bytes and estimate the rest")
       ->check(complaint_about<parse_sampling>)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -53,12 +54,12 @@ std::string first_of_program(const std::vector<KeptSnapshot>& kept, const Held& 
 std::vector<Held> processes_of(const std::vector<KeptSnapshot>& kept) {
   std::vector<Held> all;
   std::set<pid_t> seen;
-  for (auto snapshot = kept.rbegin(); snapshot != kept.rend(); ++snapshot) {
-    if (!seen.insert(snapshot->process).second) continue;
+  for (const KeptSnapshot& snapshot : std::views::reverse(kept)) {
+    if (!seen.insert(snapshot.process).second) continue;
     Held held;
-    held.process = snapshot->process;
-    held.last = snapshot->path;
-    if (const auto info = info_of(snapshot->path)) {
+    held.process = snapshot.process;
+    held.last = snapshot.path;
+    if (const auto info = info_of(snapshot.path)) {
       held.program = info->metadata.program;
       held.live = size_of(*info, Metric::live);
       held.peak = std::max(held.live, size_of(*info, Metric::peak));

@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <exception>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,12 +88,12 @@ void symbolize_written(const std::vector<KeptSnapshot>& kept, int status) {
       {.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
   std::vector<std::string> warnings;
   // The newest first: it has nearly all addresses that the others have.
-  for (auto snapshot = kept.rbegin(); snapshot != kept.rend(); ++snapshot) {
+  for (const KeptSnapshot& snapshot : std::views::reverse(kept)) {
     try {
-      symbolize_file(snapshot->path, symbolizer, warnings);
+      symbolize_file(snapshot.path, symbolizer, warnings);
     } catch (const std::exception& error) {
       is_writing = 0;
-      warnings.push_back(fmt::format("{}: its addresses stay: {}", snapshot->path, error.what()));
+      warnings.push_back(fmt::format("{}: its addresses stay: {}", snapshot.path, error.what()));
     }
   }
   warn_in_one_line(warnings);

@@ -7,19 +7,29 @@ void append(std::vector<std::string>& out, std::string_view option, const std::s
   out.push_back(std::string(option) + "=" + value);
 }
 
+void append_all(std::vector<std::string>& out, std::string_view option,
+                const std::vector<Pattern>& patterns) {
+  for (const Pattern& pattern : patterns) append(out, option, pattern.text());
+}
+
+void append_all(std::vector<std::string>& out, std::string_view option,
+                const std::vector<Glob>& globs) {
+  for (const Glob& glob : globs) append(out, option, glob.pattern());
+}
+
 }  // namespace
 
 std::vector<std::string> filters_of(const Selection& selection) {
   std::vector<std::string> out;
-  for (const Pattern& pattern : selection.include) append(out, "--include", pattern.text());
-  for (const Pattern& pattern : selection.exclude) append(out, "--exclude", pattern.text());
-  for (const Glob& glob : selection.function) append(out, "--function", glob.pattern());
-  for (const Glob& glob : selection.module) append(out, "--module", glob.pattern());
+  append_all(out, "--include", selection.include);
+  append_all(out, "--exclude", selection.exclude);
+  append_all(out, "--function", selection.function);
+  append_all(out, "--module", selection.module);
   if (selection.all_frames) out.emplace_back("--all-frames");
   if (selection.domain) append(out, "--domain", *selection.domain);
-  for (const Pattern& pattern : selection.hide) append(out, "--hide", pattern.text());
-  for (const Glob& glob : selection.hide_function) append(out, "--hide-function", glob.pattern());
-  for (const Glob& glob : selection.hide_module) append(out, "--hide-module", glob.pattern());
+  append_all(out, "--hide", selection.hide);
+  append_all(out, "--hide-function", selection.hide_function);
+  append_all(out, "--hide-module", selection.hide_module);
   if (selection.mine) out.emplace_back("--mine");
   if (selection.raw_frames) out.emplace_back("--raw-frames");
   for (const PrefixMap& rule : selection.map_prefixes) append(out, "--map-prefix", rule.text());

@@ -8,7 +8,7 @@
 // The linker's: where this library begins, and where its code ends.
 extern "C" {
 [[gnu::visibility("hidden")]] extern const char __ehdr_start[];  // NOLINT
-[[gnu::visibility("hidden")]] extern const char etext[];
+[[gnu::visibility("hidden")]] extern const char etext[];         // NOLINT
 }
 
 namespace memtrace::runtime {
