@@ -74,6 +74,7 @@ using SyscallFunction = long (*)(long, long, long, long, long, long, long);
 [[gnu::used]] constinit SyscallFunction memtrace_real_syscall = memtrace_first_syscall;
 
 // Of a library whose constructor runs before ours, too.
+// NOLINTNEXTLINE(readability-function-size): the parameters are syscall()'s
 long memtrace_first_syscall(long number, long a, long b, long c, long d, long e, long f) {
   find_real_functions();
   memtrace_real_syscall = real.syscall;

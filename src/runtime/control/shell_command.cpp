@@ -84,6 +84,7 @@ int spawn_shell(const char* command, const sigset_t& mask, pid_t& process) {
   return error;
 }
 
+// NOLINTNEXTLINE(readability-function-size): most of it is in the macros of a cleanup handler
 int run_shell(const char* command) {
   terminal_signals.begin();
   sigset_t child_ends, mask;
