@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <string_view>
+
 #include "python/extension/frame_access.hpp"
 #include "python/extension/line_table.hpp"
 #include "python/extension/references.hpp"
@@ -19,6 +21,7 @@ using runtime::StackQuery;
 
 PyInterpreterState* main_interpreter = nullptr;
 std::uintptr_t evaluator_begin = 0, evaluator_end = 0;
+std::string_view package_folder;  // with the slash
 
 // nullptr where the thread runs nothing of the main interpreter. Without the GIL its frames do not
 // move, but when the interpreter goes down another thread may free them.
@@ -236,6 +239,14 @@ void describe(const InterpretedFrame& frame, SourceDescription& description) {
   description.line = line_at(code, offset_of(code, frame.instruction), description.era);
 }
 
+// Blocks of the package's own lines. Not those that run a program: what they compile is its code.
+bool is_own(const InterpretedFrame& frame, char* room) {
+  constexpr std::string_view kRunner = "running.py";
+  const std::string_view file = utf8_of(code_at(frame.code)->co_filename, room);
+  return !package_folder.empty() && file.starts_with(package_folder) &&
+         file.substr(package_folder.size()) != kRunner;
+}
+
 // What the compiler has split off as cold is not known.
 bool is_evaluator(std::uintptr_t pc) {
   return pc > evaluator_begin && pc <= evaluator_end;
@@ -250,13 +261,22 @@ void find_evaluator() {
   evaluator_end = evaluator_begin + static_cast<const ElfW(Sym)*>(symbol)->st_size;
 }
 
+// The package's modules lie where this one does.
+void find_package() {
+  Dl_info library;
+  if (dladdr(reinterpret_cast<void*>(find_package), &library) == 0) return;
+  const std::string_view path = library.dli_fname;
+  package_folder = path.substr(0, path.rfind('/') + 1);
+}
+
 }  // namespace
 
-const runtime::FrontEnd kFrontEnd = {recall, walk, collect, describe, is_evaluator};
+const runtime::FrontEnd kFrontEnd = {recall, walk, collect, describe, is_own, is_evaluator};
 
 void remember_main_interpreter() {
   main_interpreter = PyInterpreterState_Main();
   find_evaluator();
+  find_package();
 }
 
 }  // namespace memtrace::python

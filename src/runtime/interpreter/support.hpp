@@ -69,7 +69,7 @@ struct InterpreterSupport {
 };
 
 // Changes with anything above.
-inline constexpr std::uint64_t kSupportLayout = 5 << 16 | sizeof(InterpreterSupport);
+inline constexpr std::uint64_t kSupportLayout = 6 << 16 | sizeof(InterpreterSupport);
 
 }  // namespace memtrace::runtime
 

@@ -66,6 +66,8 @@ struct FrontEnd {
   FoundStack (*collect)(const StackQuery& query, InterpretedFrame* frames) = nullptr;
   // One at a time.
   void (*describe)(const InterpretedFrame& frame, SourceDescription& description) = nullptr;
+  // Whether what is allocated in the frame is the tracer's own. `room` is as in a description.
+  bool (*is_own)(const InterpretedFrame& frame, char* room) = nullptr;
   // Whether a return address lies in the evaluator, as far as that is known.
   bool (*is_evaluator)(std::uintptr_t pc) = nullptr;
 };

@@ -114,13 +114,17 @@ RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const
   const Path path = query.with_calls ? locate_merged(thread, from, found, query, key.registers)
                                      : locate(from, found);
   if (path.frames == IdIndex::kNotFound) return kNoRecord;
+  const bool can_be_own = key.domain == kPythonDomain || key.domain == kNativeDomain;
   const RecordId record =
-      tables.tracebacks.record_of_path({workspace_->locations, path.frames - path.known.depth},
-                                       {.node = path.known.node,
-                                        .domain = key.domain & 0x7FFFFFFF,
-                                        .truncated = path.all > path.frames ? 1U : 0U,
-                                        .all_frames = query.count_all ? path.all : 0},
-                                       workspace_->nodes);
+      can_be_own && found.frames > 0 && from.is_own(workspace_->frames[0], workspace_->text)
+          ? kOwnRecord
+          : tables.tracebacks.record_of_path(
+                {workspace_->locations, path.frames - path.known.depth},
+                {.node = path.known.node,
+                 .domain = key.domain & 0x7FFFFFFF,
+                 .truncated = path.all > path.frames ? 1U : 0U,
+                 .all_frames = query.count_all ? path.all : 0},
+                workspace_->nodes);
   // As in location_of().
   if (record == kNoRecord || is_gate_stopped() || !sees_ends_.load(std::memory_order_relaxed))
     return record;

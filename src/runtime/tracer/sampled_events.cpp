@@ -83,7 +83,7 @@ void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
   block.record = source.record_of(thread, source.context);
   block.size = size;
   block.weight = thread.sampler.draw_weight(size, rate);
-  if (!thread.announcement.enter()) return;
+  if (block.record == kOwnRecord || !thread.announcement.enter()) return;
   SampledBlock previous;
   if (block.record != kNoRecord && sampled_blocks.put(address_of(pointer), block, previous)) {
     if (previous.record != kNoRecord) subtract_sample(thread, previous);
@@ -121,7 +121,8 @@ void on_sampled_reference(ThreadState& thread, std::uintptr_t address, const Rec
     subtract_sample(thread, block);
     block.record = record;
     SampledBlock previous;
-    if (record != kNoRecord && sampled_blocks.put(address, block, previous))
+    if (record != kNoRecord && record != kOwnRecord &&
+        sampled_blocks.put(address, block, previous))
       add_sample(thread, block);
   }
   thread.announcement.leave();
