@@ -8,12 +8,9 @@ What is not installed is left out, and said. Without --all, or a program's name,
 """
 
 import argparse
-import importlib.util
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -95,7 +92,7 @@ function posix_kill_missing() { echo "ends\\n"; } exit(5);
         ["git", "init", "-q", "FOLDER/repository"], ["cp", "FOLDER/a.txt", "FOLDER/repository"],
         ["git", "-C", "FOLDER/repository", "add", "."],
         ["git", "-C", "FOLDER/repository", "-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "c"]], quick=True),
-    Program("git-gc", ["git", "clone", "--no-local", "FOLDER/repository", "FOLDER/copy.NUMBER"], {"a.txt": "a\n"}, before=[
+    Program("git-clone", ["git", "clone", "--no-local", "FOLDER/repository", "FOLDER/copy.NUMBER"], {"a.txt": "a\n"}, before=[
         ["git", "init", "-q", "FOLDER/repository"], ["cp", "FOLDER/a.txt", "FOLDER/repository"],
         ["git", "-C", "FOLDER/repository", "add", "."],
         ["git", "-C", "FOLDER/repository", "-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "c"]],
