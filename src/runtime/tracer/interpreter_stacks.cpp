@@ -128,7 +128,7 @@ RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const
   // As in location_of().
   if (record == kNoRecord || is_gate_stopped() || !sees_ends_.load(std::memory_order_relaxed))
     return record;
-  if (!query.with_calls) {
+  if (!query.with_calls && record != kOwnRecord) {
     workspace_->paths.put({workspace_->frames, path.frames}, era_.load(std::memory_order_relaxed),
                           path.known, {workspace_->nodes, path.frames - path.known.depth});
   }

@@ -121,8 +121,7 @@ void on_sampled_reference(ThreadState& thread, std::uintptr_t address, const Rec
     subtract_sample(thread, block);
     block.record = record;
     SampledBlock previous;
-    if (record != kNoRecord && record != kOwnRecord &&
-        sampled_blocks.put(address, block, previous))
+    if (record != kNoRecord && record != kOwnRecord && sampled_blocks.put(address, block, previous))
       add_sample(thread, block);
   }
   thread.announcement.leave();
