@@ -85,14 +85,14 @@ PyObject* program_asks_for_traces(PyObject*, PyObject*);
 PyObject* program_asks_for_traceback(PyObject*, PyObject* object);
 
 enum Method : std::uint8_t {
-  kIsTracing,
-  kStart,
-  kStop,
-  kMemory,
-  kTraces,
-  kTraceback,
-  kLimit,
-  kClear
+  is_tracing_method,
+  start_method,
+  stop_method,
+  memory_method,
+  traces_method,
+  traceback_method,
+  limit_method,
+  clear_method
 };
 std::array<TracemallocMethod, 8> methods = {
     {{"is_tracing", METH_NOARGS, program_asks_whether},
@@ -144,13 +144,13 @@ bool switch_on() {
   for_tracemalloc = ours;
   for_tracemalloc.malloc = allocate_for_tracemalloc;
   PyMem_SetAllocator(PYMEM_DOMAIN_RAW, &for_tracemalloc);
-  const Reference limit(methods[kLimit].call());
+  const Reference limit(methods[limit_method].call());
   PyObject* const arguments[] = {limit.get()};
-  const bool is_on = limit && succeeds(methods[kStart].call(arguments, 1));
+  const bool is_on = limit && succeeds(methods[start_method].call(arguments, 1));
   if (!limit) PyErr_Clear();
   hooks_to_front();
   // What it had seen of that.
-  if (!is_on || !succeeds(methods[kClear].call())) return false;
+  if (!is_on || !succeeds(methods[clear_method].call())) return false;
   if (references.function != 0)
     references.detour.set(references.function, reinterpret_cast<std::uintptr_t>(refer_to));
   return true;
@@ -158,7 +158,7 @@ bool switch_on() {
 
 void switch_off() {
   references.detour.clear();
-  succeeds(methods[kStop].call());
+  succeeds(methods[stop_method].call());
   hooks_to_front();
 }
 
@@ -169,10 +169,10 @@ PyObject* program_asks_whether(PyObject*, PyObject*) {
 }
 
 PyObject* program_starts(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
-  if (references.program_traces) return methods[kStart].call(arguments, count);
+  if (references.program_traces) return methods[start_method].call(arguments, count);
   switch_off();
   references.program_traces = true;
-  PyObject* const result = methods[kStart].call(arguments, count);
+  PyObject* const result = methods[start_method].call(arguments, count);
   if (result != nullptr) return result;
   PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
   PyErr_Fetch(&type, &value, &traceback);
@@ -184,7 +184,7 @@ PyObject* program_starts(PyObject*, PyObject* const* arguments, Py_ssize_t count
 
 PyObject* program_stops(PyObject*, PyObject*) {
   if (!references.program_traces) Py_RETURN_NONE;
-  PyObject* const result = methods[kStop].call();
+  PyObject* const result = methods[stop_method].call();
   // Where it was switched on before us, it has put back what was there then.
   hook_again();
   references.program_traces = false;
@@ -193,17 +193,17 @@ PyObject* program_stops(PyObject*, PyObject*) {
 }
 
 PyObject* program_asks_for_memory(PyObject*, PyObject*) {
-  return references.program_traces ? methods[kMemory].call() : Py_BuildValue("(ii)", 0, 0);
+  return references.program_traces ? methods[memory_method].call() : Py_BuildValue("(ii)", 0, 0);
 }
 
 PyObject* program_asks_for_traces(PyObject*, PyObject*) {
-  return references.program_traces ? methods[kTraces].call() : PyList_New(0);
+  return references.program_traces ? methods[traces_method].call() : PyList_New(0);
 }
 
 PyObject* program_asks_for_traceback(PyObject*, PyObject* object) {
   if (!references.program_traces) Py_RETURN_NONE;
   references.is_asked = true;
-  PyObject* const result = methods[kTraceback].call(object);
+  PyObject* const result = methods[traceback_method].call(object);
   references.is_asked = false;
   return result;
 }
@@ -239,7 +239,7 @@ bool follow_references() {
   references.new_objects.prepare();
   if (!begin()) {
     references.have_ended = true;
-    if (methods[kStop].original == nullptr) return false;
+    if (methods[stop_method].original == nullptr) return false;
     if (!references.program_traces) switch_off();
     restore_methods(methods);
     return false;
