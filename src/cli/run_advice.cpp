@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <ranges>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -54,8 +53,8 @@ std::string first_of_program(const std::vector<KeptSnapshot>& kept, const Held& 
 std::vector<Held> processes_of(const std::vector<KeptSnapshot>& kept) {
   std::vector<Held> all;
   std::set<pid_t> seen;
-  for (const KeptSnapshot& snapshot : std::views::reverse(kept)) {
-    if (!seen.insert(snapshot.process).second) continue;
+  std::for_each(kept.rbegin(), kept.rend(), [&](const KeptSnapshot& snapshot) {
+    if (!seen.insert(snapshot.process).second) return;
     Held held;
     held.process = snapshot.process;
     held.last = snapshot.path;
@@ -65,7 +64,7 @@ std::vector<Held> processes_of(const std::vector<KeptSnapshot>& kept) {
       held.peak = std::max(held.live, size_of(*info, Metric::peak));
     }
     all.push_back(std::move(held));
-  }
+  });
   return all;
 }
 

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <exception>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,14 +88,14 @@ void symbolize_written(const std::vector<KeptSnapshot>& kept, int status) {
       {.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }});
   std::vector<std::string> warnings;
   // The newest first: it has nearly all addresses that the others have.
-  for (const KeptSnapshot& snapshot : std::views::reverse(kept)) {
+  std::for_each(kept.rbegin(), kept.rend(), [&](const KeptSnapshot& snapshot) {
     try {
       symbolize_file(snapshot.path, symbolizer, warnings);
     } catch (const std::exception& error) {
       is_writing = 0;
       warnings.push_back(fmt::format("{}: its addresses stay: {}", snapshot.path, error.what()));
     }
-  }
+  });
   warn_in_one_line(warnings);
 }
 
