@@ -63,7 +63,7 @@ std::size_t find_thread_local_size() {
 
 // Valgrind ends the process for a thread such as this one. It leaves its answer to who asks by
 // these instructions, which otherwise do nothing.
-bool runs_on_valgrind() {
+[[maybe_unused]] bool runs_on_valgrind() {
   constexpr unsigned long kRunningOnValgrind = 0x1001;
   const unsigned long question[6] = {kRunningOnValgrind};
   unsigned long answer = 0;
