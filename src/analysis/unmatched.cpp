@@ -51,10 +51,8 @@ bool any(const Marks& marks) {
 }
 
 bool any_of_both(const Marks& marks, const Marks& others) {
-  for (const FrameId frame : ids_of(marks)) {
-    if (marks[frame] != 0 && others[frame] != 0) return true;
-  }
-  return false;
+  return !std::equal(marks.begin(), marks.end(), others.begin(),
+                     [](auto mark, auto other) { return mark == 0 || other == 0; });
 }
 
 std::string last_component(std::string_view path) {

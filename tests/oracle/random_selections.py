@@ -23,8 +23,12 @@ ODD_GLOBS = (
 
 
 def usable(glob):
-    """As an argument: no NUL can be in one, and surrogates must survive the way there."""
-    return glob.replace("\0", "?")
+    """As an argument: no NUL can be in one, and surrogates must survive the way there.
+
+    What ends in a slash and has no asterisk is a folder for mtrace, and all below it; Python knows only the glob for that.
+    """
+    glob = glob.replace("\0", "?")
+    return glob + "*" if glob.endswith("/") and "*" not in glob else glob
 
 
 def glob_of(rng, name):
