@@ -57,7 +57,7 @@ std::string resolve_links(std::string path) {
     const ssize_t size = readlink(path.c_str(), named, sizeof(named));
     if (size < 0) return {};
     const std::string target(named, static_cast<std::size_t>(size));
-    path = target.starts_with('/') ? target : folder_of(path) + target;
+    path = target.starts_with('/') ? target : folder_of(path).append(target);
   }
   errno = ELOOP;
   return {};
