@@ -127,6 +127,25 @@ TEST_CASE("what was added for a sampled block is subtracted when it goes") {
   stop_tracing();
 }
 
+TEST_CASE("a thread samples with the rate that tracing began with last") {
+  std::vector<void*> blocks;
+  for (int i = 0; i < 400; ++i) blocks.push_back(std::malloc(100));
+  for (const std::uint64_t rate : {std::uint64_t{1} << 50, std::uint64_t{1}}) {
+    REQUIRE(start_tracing({.sampling_rate = rate}));
+    for (void* const block : blocks) allocate_sampled(block, 100);
+    SnapshotData data;
+    REQUIRE(take_snapshot_data(data));
+    // All blocks, but for those that were allocated before the thread looked at the rate again.
+    const bool is_every_block = rate == 1;
+    CHECK(data.current >= (is_every_block ? 40000U - SampleDistance::kStep - 100U : 0U));
+    CHECK(data.current <= (is_every_block ? 40000U : 0U));
+    release_snapshot_data(data);
+    for (void* const block : blocks) traced_release(block);
+    stop_tracing();
+  }
+  for (void* const block : blocks) std::free(block);
+}
+
 TEST_CASE("no distance is too long to be counted") {
   Sampler sampler;
   sampler.seed(7);

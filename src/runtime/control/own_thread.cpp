@@ -10,15 +10,12 @@
 #include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/os/process_identity.hpp"
+#include "runtime/os/sanitizers.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/thread_state.hpp"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(MTRACE_THREAD_SANITIZER) || defined(MTRACE_ADDRESS_SANITIZER)
 #define MTRACE_NO_OWN_THREAD 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define MTRACE_NO_OWN_THREAD 1
-#endif
 #endif
 
 namespace memtrace::runtime {

@@ -88,18 +88,18 @@ void* note_nested_allocation(void* pointer);
     return false;
   const auto bytes = static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
   // Nobody is given more than PTRDIFF_MAX: what fails must not move the next sample away.
-  if (bytes < 0 || local.until_sample < bytes) return false;
-  local.until_sample -= bytes;
+  if (bytes < 0 || local.distance.step < bytes) return false;
+  local.distance.step -= bytes;
   return true;
 }
 
 // The block matters if it is longer than what is left until the next sample.
 [[gnu::always_inline]] inline void sample_allocation(void* pointer, std::size_t size) {
   if (pointer == nullptr) return;
-  local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
-  if (local.until_sample >= 0) [[likely]]
+  local.distance.step -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
+  if (local.distance.step >= 0) [[likely]]
     return;
-  if (!passes_first_distance(size)) return;
+  if (!passes_distance(size)) return;
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return;
   on_distance_passed(*thread, pointer, size, caller_registers());
@@ -110,14 +110,14 @@ void* note_nested_allocation(void* pointer);
 // taken from the distance once. With the guard set; `allocate` does not throw.
 template <class Allocate>
 void* allocate_sampled_once(Allocate allocate) {
-  const std::int64_t until_sample = local.until_sample;
+  const SampleDistance distance = local.distance;
   const std::uint64_t rate = local.sampler_rate;
   local.guard = true;
   void* const pointer = allocate();
   local.guard = false;
   local.nested_allocations = 0;
   // A thread's first distance is drawn by whoever comes first.
-  if (local.sampler_rate == rate) local.until_sample = until_sample;
+  if (local.sampler_rate == rate) local.distance = distance;
   return pointer;
 }
 

@@ -68,12 +68,12 @@ void forget_nested_allocations() {
 // While only some blocks are traced, malloc's hooks must not count the same bytes again.
 class InnerAllocator {
  public:
-  InnerAllocator() : was_guarded_(local.guard), until_sample_(local.until_sample) {
+  InnerAllocator() : was_guarded_(local.guard), distance_(local.distance) {
     local.guard = true;
-    local.until_sample = std::numeric_limits<std::int64_t>::max() / 2;
+    local.distance.step = std::numeric_limits<std::int64_t>::max() / 2;
   }
   ~InnerAllocator() {
-    local.until_sample = until_sample_;
+    local.distance = distance_;
     local.guard = was_guarded_;
     forget_nested_allocations();
   }
@@ -82,7 +82,7 @@ class InnerAllocator {
 
  private:
   bool was_guarded_;
-  std::int64_t until_sample_;
+  SampleDistance distance_;
 };
 
 RecordSource source_of(const Caller& caller) {
@@ -93,9 +93,10 @@ RecordSource source_of(const Caller& caller) {
 }
 
 void sample(void* pointer, std::size_t size, const Caller& caller) {
-  local.until_sample -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
-  if (local.until_sample >= 0 || pointer == nullptr || local.untraced) [[likely]]
+  local.distance.step -= static_cast<std::int64_t>(size) + (size == 0 ? 1 : 0);
+  if (local.distance.step >= 0 || pointer == nullptr || local.untraced) [[likely]]
     return;
+  if (!passes_distance(size)) return;
   ThreadState* thread = nullptr;
   if (enter_traced_hook(thread) != HookEntry::traced) return;
   on_distance_passed(*thread, pointer, size, source_of(caller));

@@ -8,6 +8,7 @@
 
 #include "runtime/os/memory_limits.hpp"
 #include "runtime/os/own_mappings.hpp"
+#include "runtime/os/sanitizers.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -19,14 +20,6 @@ constexpr int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 std::size_t whole_pages(std::size_t size) {
   return (size + kPage - 1) & ~(kPage - 1);
 }
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define MTRACE_THREAD_SANITIZER
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define MTRACE_THREAD_SANITIZER
-#endif
 
 #ifdef MTRACE_THREAD_SANITIZER
 // ThreadSanitizer must learn that the same address is other memory now.

@@ -58,17 +58,19 @@ std::uint64_t new_seed(const void* owner) {
 
 }  // namespace
 
-bool passes_first_distance(std::size_t size) {
+bool passes_distance(std::size_t size) {
   const std::uint64_t rate = rate_now();
   if (rate == 0) return false;
-  if (local.sampler_rate == rate) return true;
-  const OwnFloatingPoint own;
-  Sampler sampler;
-  sampler.seed(new_seed(&local));
-  local.sampler_rate = rate;
-  local.until_sample =
-      sampler.draw_distance(rate) - static_cast<std::int64_t>(size == 0 ? 1 : size);
-  return local.until_sample < 0;
+  std::int64_t left = local.distance.step + local.distance.beyond;
+  if (local.sampler_rate != rate) {
+    const OwnFloatingPoint own;
+    Sampler sampler;
+    sampler.seed(new_seed(&local));
+    local.sampler_rate = rate;
+    left = sampler.draw_distance(rate) - static_cast<std::int64_t>(size == 0 ? 1 : size);
+  }
+  local.distance.set(left);
+  return left < 0;
 }
 
 void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
@@ -78,7 +80,7 @@ void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
   const OwnFloatingPoint own;
   if (!thread.sampler.is_seeded()) thread.sampler.seed(new_seed(&thread));
   // What is left until the next sample does not depend on where in the block this one lay.
-  local.until_sample = thread.sampler.draw_distance(rate);
+  local.distance.set(thread.sampler.draw_distance(rate));
   SampledBlock block;
   block.record = source.record_of(thread, source.context);
   block.size = size;

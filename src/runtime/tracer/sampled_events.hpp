@@ -12,9 +12,10 @@ namespace memtrace::runtime {
 // Mean bytes between samples; 0: every block is traced.
 extern constinit std::atomic<std::uint64_t> sampling_rate;
 
-// Whether a distance has been passed indeed: a thread's first one is drawn here, by a block of
-// `size` bytes, so that a thread that ends before its first sample costs hardly anything.
-[[gnu::noinline]] bool passes_first_distance(std::size_t size);
+// Whether the distance has been passed, now that a step of it has, by a block of `size` bytes.
+// Draws a thread's first distance, so that a thread that ends before its first sample costs hardly
+// anything, and its first one with another rate.
+[[gnu::noinline]] bool passes_distance(std::size_t size);
 // The distance to the next sample has been passed: the block of `size` bytes is sampled.
 [[gnu::noinline]] void on_distance_passed(ThreadState& thread, void* pointer, std::size_t size,
                                           const Registers& caller);

@@ -7,6 +7,7 @@
 
 #include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
+#include "runtime/os/sanitizers.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
@@ -130,11 +131,14 @@ ThreadState* borrow_shared() {
   return ending_state;
 }
 
+// ThreadSanitizer leaves a thread in the last round, before us.
+constexpr unsigned kKeyRounds = PTHREAD_DESTRUCTOR_ITERATIONS - (kHasThreadSanitizer ? 1 : 0);
+
 // Threads' other destructors may allocate after this one: it comes back until the last round.
 void detach(void* value) {
   auto* const state = static_cast<ThreadState*>(value);
   if (state != local.state) return;  // a fork's child has forgotten it
-  if (++state->key_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+  if (++state->key_rounds < kKeyRounds) {
     pthread_setspecific(key, state);
     return;
   }

@@ -59,10 +59,23 @@ struct ThreadState {
   [[nodiscard]] bool has_more_to_do() const { return shared || deferred.count > 0; }
 };
 
+// A step of the distance, and what is left after it.
+struct SampleDistance {
+  // A thread sees after so many bytes at the latest that tracing began again with another rate.
+  static constexpr std::int64_t kStep = 8192;
+  std::int64_t step = 0;  // bytes
+  std::int64_t beyond = 0;
+
+  void set(std::int64_t bytes) {
+    step = bytes < kStep ? bytes : kStep;
+    beyond = bytes - step;
+  }
+};
+
 struct ThreadLocal {
   ThreadState* state = nullptr;
-  // Sampling: bytes that may be allocated before the next sample.
-  std::int64_t until_sample = 0;
+  // Sampling: bytes that may be allocated before the sampler is asked, and before the next sample.
+  SampleDistance distance;
   std::uint64_t sampler_rate = 0;  // that this distance was drawn for; 0: none was
   // Inside of a hook. Volatile: a signal handler, or what is called between two writes of it
   // without the compiler knowing that it allocates, may look at it.
