@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable
+from typing import Optional, Pattern
 
 from .start_options import DEFAULT_OUTPUT
 
@@ -18,10 +19,37 @@ def _program() -> str:
     return os.path.basename(os.path.realpath("/proc/self/exe"))
 
 
-def _with_number(path: str, number: int) -> str:
+def _with_number(path: str, number: object) -> str:
     """*path* with ".NUMBER" before its suffix."""
     stem = path[: -len(_SUFFIX)] if path.endswith(_SUFFIX) else path
     return f"{stem}.{number}{path[len(stem):]}"
+
+
+def number_of_last_snapshot(pattern: str) -> int:
+    """How many snapshots a process counts as its own earlier ones, so that it replaces none of those
+    that runs before it left: the highest number among them, and one more where the newest has the
+    plain name. 0 where names differ by process. *pattern* is an absolute path."""
+    folder, name = os.path.split(pattern)
+    if "%" in folder or "%p" in re.findall("%.", name):
+        return 0
+    numbered = name if "%n" in re.findall("%.", name) else _with_number(name, "%n")
+    plain, earlier = _expression(name), _expression(numbered)
+    last, has_plain = 0, False
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if match := earlier.fullmatch(entry.name):
+                last = max(last, int(match[1])) if entry.is_file() else last
+            elif plain.fullmatch(entry.name):
+                has_plain = has_plain or entry.is_file()
+    return last + has_plain
+
+
+def _expression(pattern: str) -> Pattern[str]:
+    """What matches a pattern's names; its group is their number. More than nine digits are somebody
+    else's number, and any program's name is one."""
+    words = {"%e": ".+", "%n": "([0-9]{1,9})", "%%": "%"}
+    parts = re.split("(%.)", pattern)
+    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
 
 class Series:
@@ -30,15 +58,16 @@ class Series:
     In it ``%e`` is the interpreter's name, ``%p`` the process id and ``%n`` the number of the
     snapshot, in four digits or more. Without ``%n`` the newest snapshot has the name and earlier ones get their number;
     without ``%p``, processes but the first one get their process id. A folder means the usual name
-    in it. With *keep*, only so many are kept.
+    in it. With *keep*, only so many are kept. *number* is that of the last one that there is; None: as
+    the folder says.
     """
 
-    def __init__(self, pattern: str, keep: int, is_first_process: bool, number: int = 0) -> None:
+    def __init__(self, pattern: str, keep: int, is_first_process: bool, number: Optional[int] = 0) -> None:
         if os.path.isdir(pattern):
             pattern = os.path.join(pattern, DEFAULT_OUTPUT)
         # The program may go to another folder.
         self.pattern = os.path.abspath(pattern)
-        self.number = number
+        self.number = number_of_last_snapshot(self.pattern) if number is None else number
         self._keep = keep
         self._is_first_process = is_first_process
 
@@ -76,6 +105,8 @@ class Series:
 
     @staticmethod
     def _keep_earlier(newest: str, earlier: str) -> None:
+        if not os.path.lexists(newest):
+            return
         # A second name, so that the first one is never without a snapshot.
         with contextlib.suppress(OSError):
             os.unlink(earlier)

@@ -29,9 +29,13 @@ class Session:
     def __init__(self, options: StartOptions) -> None:
         self._options = options
         is_first = options.first_process in (None, os.getpid())
-        so_far = options.snapshots_so_far if is_first else 0
+        so_far: Optional[int] = options.snapshots_so_far if is_first else 0
+        # Whoever began the first process has looked for what earlier runs left, or it does so itself.
+        if options.first_process is None:
+            so_far = None
         self._series = Series(options.output, options.keep, is_first, so_far)
         options.output = self._series.pattern
+        options.snapshots_so_far = self._series.number
         # One snapshot at a time: the exit waits for the interval's.
         self._writing = threading.RLock()
         self._wake = threading.Event()

@@ -105,6 +105,6 @@ def start_value(options: StartOptions) -> str:
         parts.append("exit=no")
     if options.native:
         parts.append("native")
-    parts.append(f"run={options.first_process or os.getpid()}/0")
+    parts.append(f"run={options.first_process or os.getpid()}/{options.snapshots_so_far}")
     parts.append(f"output={options.output}")
     return ",".join(parts)

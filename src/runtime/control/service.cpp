@@ -36,7 +36,6 @@ struct Tally {
 constinit std::array<Tally, kDuties> tallies;
 constinit OwnThread thread;
 constinit const ServiceWork* present_work = nullptr;
-constinit std::atomic<std::uint32_t> has_begun{0};
 constinit std::atomic<bool> few_system_calls{false};
 constinit Lock here_lock{LockRank::jobs};  // of doing it without the thread
 
@@ -114,8 +113,6 @@ void serve(void* /*argument*/) {
   system_call(SYS_prctl, PR_SET_NAME, "mtrace");
   const int waker = open_waker(), door = present_work->open_door();
   present_work->begin();
-  has_begun.store(1, std::memory_order_release);
-  wake_all(has_begun);
   while (!is_dismissed()) {
     perform_all();
     if (monotonic_time() >= present_work->due()) present_work->at_time();
@@ -168,7 +165,6 @@ bool start_service(const ServiceWork& work) {
   if (thread.is_running()) return true;
   constexpr std::int64_t kPatience = 5 * kSecond;
   present_work = &work;
-  has_begun.store(0, std::memory_order_relaxed);
   tally_of(Duty::forget).asked.store(0, std::memory_order_relaxed);
   tally_of(Duty::forget).done.store(0, std::memory_order_relaxed);
   note_first_thread();
@@ -177,13 +173,7 @@ bool start_service(const ServiceWork& work) {
   if (!here_lock.lock_until(monotonic_time() + kPatience)) return false;
   const bool has_started = thread.is_running() || thread.start(serve, nullptr);
   here_lock.unlock();
-  if (!has_started) return false;
-  const std::int64_t deadline = monotonic_time() + kPatience;
-  while (has_begun.load(std::memory_order_acquire) == 0 && thread.is_running() &&
-         monotonic_time() < deadline) {
-    wait_while(has_begun, 0, 50 * kMillisecond);
-  }
-  return true;
+  return has_started;
 }
 
 bool is_service_running() {

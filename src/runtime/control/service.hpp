@@ -28,7 +28,8 @@ struct ServiceWork {
   int (*open_door)();           // a descriptor that becomes readable then, or -1
 };
 
-// Returns when it has begun. false where the kernel gives no thread. `work` must stay.
+// false where the kernel gives no thread. Does not wait until it runs, which takes long on a busy
+// machine: what it is asked for meanwhile, it does when it begins. `work` must stay.
 bool start_service(const ServiceWork& work);
 bool is_service_running();
 // Whether this is its thread.

@@ -40,10 +40,16 @@ bool can_map(std::size_t size) {
 
 }  // namespace
 
+// Where there was no limit the kernel is asked again when so much more is mapped: a limit that the
+// program sets meanwhile is met so much later.
 bool may_map(std::size_t size) {
-  constexpr std::size_t kShare = 4;
+  constexpr std::size_t kShare = 4, kUnasked = std::size_t{1} << 20;
+  static constinit std::atomic<std::size_t> free_until{0};  // bytes
+  const std::size_t mapped = own_mapped_memory() + size;
+  if (mapped < free_until.load(std::memory_order_relaxed)) return true;
   const std::size_t limit = lowest_limit();
-  return limit == kUnlimited || own_mapped_memory() + size <= limit / kShare;
+  free_until.store(limit == kUnlimited ? mapped + kUnasked : 0, std::memory_order_relaxed);
+  return limit == kUnlimited || mapped <= limit / kShare;
 }
 
 void note_refusal(long error) {
