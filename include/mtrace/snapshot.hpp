@@ -115,6 +115,7 @@ struct Losses {
   std::uint64_t truncated_tracebacks = 0;  // blocks whose traceback has fewer frames than the stack
   std::uint64_t dropped_blocks = 0;        // allocations that could not be recorded
   std::uint64_t unknown_frees = 0;         // frees of blocks that were never seen
+  std::uint64_t missing_threads = 0;       // whose blocks are not counted
   MTRACE_COMPARABLE(Losses);
 };
 

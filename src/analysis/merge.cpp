@@ -58,6 +58,7 @@ void merge_metadata(Metadata& to, const Metadata& other) {
       sum(to.losses.truncated_tracebacks, other.losses.truncated_tracebacks);
   to.losses.dropped_blocks = sum(to.losses.dropped_blocks, other.losses.dropped_blocks);
   to.losses.unknown_frees = sum(to.losses.unknown_frees, other.losses.unknown_frees);
+  to.losses.missing_threads = sum(to.losses.missing_threads, other.losses.missing_threads);
 }
 
 }  // namespace

@@ -90,6 +90,9 @@ bool decode_process(Metadata& metadata, Key key, std::string_view value) {
     case Key::unknown_frees:
       metadata.losses.unknown_frees = number_in(value);
       return true;
+    case Key::missing_threads:
+      metadata.losses.missing_threads = number_in(value);
+      return true;
     default:
       return false;
   }

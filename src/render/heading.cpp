@@ -107,6 +107,11 @@ std::vector<std::string> loss_lines(const Metadata& metadata, const Style& style
     lines.push_back("data loss: " + counted(losses.unknown_frees, "free", "frees") +
                     " of blocks that were never seen");
   }
+  if (losses.missing_threads > 0) {
+    lines.push_back("data loss: " + counted(losses.missing_threads, "thread", "threads") +
+                    " stood still inside the tracer: " +
+                    (losses.missing_threads == 1 ? "its" : "their") + " blocks are not counted");
+  }
   if (metadata.sampling_rate) {
     lines.push_back("sampled every " + size_of(*metadata.sampling_rate, style) +
                     " on average: sizes and counts are estimates, ± one standard error");

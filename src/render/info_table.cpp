@@ -75,6 +75,9 @@ void append_losses(Facts& facts, const Losses& losses) {
              counted(losses.truncated_tracebacks, "block's traceback", "blocks' tracebacks"));
   facts.text("not recorded", counted(losses.dropped_blocks, "block", "blocks"));
   facts.text("unknown frees", grouped_digits(losses.unknown_frees));
+  if (losses.missing_threads > 0) {
+    facts.text("missing threads", grouped_digits(losses.missing_threads));
+  }
 }
 
 void append_content(Facts& facts, const SnapshotInfo& info) {

@@ -27,6 +27,7 @@ void write_losses(JsonWriter& json, const Losses& losses) {
   json.member("truncated_tracebacks", losses.truncated_tracebacks);
   json.member("dropped_blocks", losses.dropped_blocks);
   json.member("unknown_frees", losses.unknown_frees);
+  json.member("missing_threads", losses.missing_threads);
   json.end_object();
 }
 

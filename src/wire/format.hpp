@@ -97,6 +97,7 @@ enum class Key : std::uint32_t {
   truncated_tracebacks = 14,
   dropped_blocks = 15,
   unknown_frees = 16,
+  missing_threads = 17,
   // How many there are in all sections of a kind.
   strings = 32,
   modules = 33,

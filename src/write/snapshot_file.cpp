@@ -94,6 +94,9 @@ class SnapshotWriter {
     number(Key::truncated_tracebacks, metadata.losses.truncated_tracebacks);
     number(Key::dropped_blocks, metadata.losses.dropped_blocks);
     number(Key::unknown_frees, metadata.losses.unknown_frees);
+    if (metadata.losses.missing_threads != 0) {
+      number(Key::missing_threads, metadata.losses.missing_threads);
+    }
   }
 
   void write_counts() {

@@ -64,6 +64,9 @@ void dump_metadata(const Write& write, const Metadata& metadata) {
   dump_value(write, "truncated_tracebacks", metadata.losses.truncated_tracebacks);
   dump_value(write, "dropped_blocks", metadata.losses.dropped_blocks);
   dump_value(write, "unknown_frees", metadata.losses.unknown_frees);
+  if (metadata.losses.missing_threads > 0) {
+    dump_value(write, "missing_threads", metadata.losses.missing_threads);
+  }
 }
 
 std::string frame_line(const Tracebacks& tables, const Frame& frame) {

@@ -25,6 +25,7 @@ TEST_CASE("what all have in common stays") {
   a.metadata.pid = 1;
   a.metadata.current = 1;
   a.metadata.losses.dropped_blocks = 3;
+  a.metadata.losses.missing_threads = 1;
   Snapshot b = a;
   b.metadata.pid = 2;
   Merger merger;
@@ -35,6 +36,7 @@ TEST_CASE("what all have in common stays") {
   CHECK_FALSE(merged.pid.has_value());
   CHECK(merged.current == 2);
   CHECK(merged.losses.dropped_blocks == 6);
+  CHECK(merged.losses.missing_threads == 2);
   CHECK(merged.merged == 2);
 }
 

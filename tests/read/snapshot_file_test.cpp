@@ -30,7 +30,8 @@ Snapshot sample() {
   metadata.tracer_memory = 99;
   metadata.sampling_rate = 524288;
   metadata.merged = 3;
-  metadata.losses = {.truncated_tracebacks = 1, .dropped_blocks = 2, .unknown_frees = 3};
+  metadata.losses = {
+      .truncated_tracebacks = 1, .dropped_blocks = 2, .unknown_frees = 3, .missing_threads = 4};
   snapshot.timeline = {{1'700'000'000'500'000'000, 9000}, {1'700'000'000'600'000'000, 10}};
   return snapshot;
 }

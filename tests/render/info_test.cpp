@@ -51,6 +51,14 @@ TEST_CASE("info lists what is known") {
         "domains           0\n");
 }
 
+TEST_CASE("info names the threads whose blocks are not counted, where there are any") {
+  SnapshotInfo info = native_info();
+  info.metadata.losses.missing_threads = 2;
+  CHECK(rendered("table", info)
+            .find("unknown frees     3\n"
+                  "missing threads   2\n") != std::string::npos);
+}
+
 TEST_CASE("info of a dump says where its totals are") {
   CHECK(rendered("table", dump_info()) ==
         "file              app.zst\n"

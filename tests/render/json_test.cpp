@@ -42,7 +42,8 @@ TEST_CASE("what is known of the snapshot is there") {
   snapshot.metadata.pid = 4711;
   snapshot.metadata.created = 1'795'216'596'000'000'000;
   snapshot.metadata.peak = 1ULL << 63;
-  snapshot.metadata.losses = {.truncated_tracebacks = 1, .dropped_blocks = 2, .unknown_frees = 3};
+  snapshot.metadata.losses = {
+      .truncated_tracebacks = 1, .dropped_blocks = 2, .unknown_frees = 3, .missing_threads = 4};
   const json document = parsed(rendered("json", top(snapshot, {})));
   const json& object = document["snapshot"];
   CHECK(object["path"] == "app.zst");
@@ -52,7 +53,8 @@ TEST_CASE("what is known of the snapshot is there") {
   CHECK(object["created"] == "2026-11-20T23:16:36Z");
   CHECK(object["peak"] == 9223372036854775808ULL);
   CHECK(object["losses"] ==
-        json::parse(R"({"truncated_tracebacks": 1, "dropped_blocks": 2, "unknown_frees": 3})"));
+        json::parse(R"({"truncated_tracebacks": 1, "dropped_blocks": 2, "unknown_frees": 3,
+                        "missing_threads": 4})"));
 }
 
 TEST_CASE("statistics and rest add up to the total") {

@@ -57,7 +57,8 @@ TEST_CASE("the heading says what was read, lost and left out") {
   snapshot.metadata.peak = 1U << 30;
   snapshot.metadata.traceback_limit = 1;
   snapshot.metadata.sampling_rate = 512 << 10;
-  snapshot.metadata.losses = {.truncated_tracebacks = 312, .dropped_blocks = 1, .unknown_frees = 2};
+  snapshot.metadata.losses = {
+      .truncated_tracebacks = 312, .dropped_blocks = 1, .unknown_frees = 2, .missing_threads = 3};
   Selection selection;
   selection.include.emplace_back("b\n*");
   const std::string text = rendered("table", top(snapshot, selection, {.min_size = 1024}));
@@ -70,6 +71,7 @@ TEST_CASE("the heading says what was read, lost and left out") {
         "data loss: the tracebacks of 312 blocks lack their oldest frames\n"
         "data loss: 1 block was not recorded\n"
         "data loss: 2 frees of blocks that were never seen\n"
+        "data loss: 3 threads stood still inside the tracer: their blocks are not counted\n"
         "sampled every 512.0 KiB on average: sizes and counts are estimates, ± one "
         "standard error\n"
         "selection: --include=b\\n*\n"

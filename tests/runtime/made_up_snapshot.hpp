@@ -47,6 +47,7 @@ struct MadeUp {
   std::vector<SnapshotRow> rows;
   std::vector<runtime::TimelinePoint> timeline;
   std::uint64_t sampling_rate = 0;
+  std::uint64_t missing_threads = 0;
   mutable InSegments<ModuleRecord> module_segments;
   mutable InSegments<std::string_view> text_segments;
   mutable InSegments<CodeLocation> location_segments;
@@ -70,6 +71,7 @@ struct MadeUp {
     data.dropped_blocks = 2;
     data.unknown_frees = 1;
     data.sampling_rate = sampling_rate;
+    data.missing_threads = missing_threads;
     return data;
   }
 
@@ -212,7 +214,8 @@ class Expected {
     metadata.peak = data_.peak;
     metadata.tracer_memory = data_.tracer_memory;
     if (data_.sampling_rate != 0) metadata.sampling_rate = data_.sampling_rate;
-    metadata.losses = {data_.truncated_tracebacks, data_.dropped_blocks, data_.unknown_frees};
+    metadata.losses = {data_.truncated_tracebacks, data_.dropped_blocks, data_.unknown_frees,
+                       data_.missing_threads};
     for (const auto& point : data_.timeline) {
       result_.timeline.push_back({point.time, static_cast<std::uint64_t>(point.traced)});
     }

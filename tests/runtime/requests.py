@@ -5,6 +5,7 @@
 """
 
 import argparse
+import json
 import os
 import re
 import socket
@@ -148,6 +149,25 @@ class Tests:
             assert done.returncode == 2 and "no answer within 1 s" in done.stderr, done
             os.kill(program.pid, 18)
             self.expect_answer(program.pid)
+
+    def test_thread_stands_still_inside_the_tracer(self):
+        """A thread that is stopped while it counts is left out, and the snapshot says so."""
+        with self.start() as program:
+            program.do("start")
+            # Nearly all of the time it is inside the tracer.
+            for _ in range(100):
+                assert program.do("stop-thread") == 0
+                self.expect_answer(program.pid)
+                path = f"{self.folder}/mtrace.{os.path.basename(self.path)}.{program.pid}.zst"
+                top = subprocess.check_output([self.mtrace, "top", path], text=True)
+                if "data loss: 1 thread stood still inside the tracer: its blocks are not counted\n" in top:
+                    break
+            else:
+                raise AssertionError("100 times it stood outside")
+            dump = subprocess.check_output([self.mtrace, "info", "--dump", path], text=True)
+            assert "\nmissing_threads 1\n" in dump, dump[:1000]
+            info = subprocess.check_output([self.mtrace, "info", "--format=json", path], text=True)
+            assert json.loads(info)["snapshot"]["losses"]["missing_threads"] == 1, info
 
     def test_last_thread(self):
         """A program whose threads end by system calls of their own ends, with its first thread's status."""

@@ -1,6 +1,7 @@
 // A program that traces itself: does what its standard input says, line by line, and answers each
 // line with a number.
 #include <poll.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -120,6 +121,33 @@ int fork_and_wait() {
   return runs ? child : -1;
 }
 
+// As a garbage collector does: stops a thread wherever it is.
+std::atomic<bool> stands_still{false};
+
+void stand_still(int /*signal*/) {
+  stands_still = true;
+  while (stands_still) usleep(1000);
+}
+
+// Of a thread that does nothing else than to allocate. Returns when it stands.
+int stop_allocating_thread() {
+  static pthread_t thread{};
+  if (thread == pthread_t{}) {
+    struct sigaction action {};
+    action.sa_handler = stand_still;
+    sigaction(SIGUSR2, &action, nullptr);
+    const auto allocate_always = [](void*) -> void* {
+      for (void* volatile block = nullptr;; std::free(block)) block = std::malloc(100);
+    };
+    if (pthread_create(&thread, nullptr, allocate_always, nullptr) != 0) return -1;
+  }
+  stands_still = false;
+  usleep(10'000);  // else the next signal finds it where it stands
+  pthread_kill(thread, SIGUSR2);
+  while (!stands_still) usleep(1000);
+  return 0;
+}
+
 int obey(const std::string& command, int number) {
   if (command == "start") return mtrace_start(0);
   if (command == "stop") return mtrace_stop(), 1;
@@ -132,6 +160,7 @@ int obey(const std::string& command, int number) {
   if (command == "fork") return fork_and_wait();
   if (command == "pending") return is_pending(number) ? 1 : 0;
   if (command == "wait") return wait_undisturbed(number) ? 1 : 0;
+  if (command == "stop-thread") return stop_allocating_thread();
   if (command == "end-thread") return static_cast<int>(syscall(SYS_exit, number));
   if (command == "kill") return kill(getpid(), number);
   return -1;

@@ -210,6 +210,13 @@ TEST_CASE("estimates") {
   check_written(made_up);
 }
 
+TEST_CASE("a thread that stood still inside the tracer") {
+  MadeUp made_up;
+  made_up.missing_threads = 2;
+  made_up.row(made_up.node(0, {0x10, kNoModule}), runtime::kNativeDomain, 100, 2);
+  check_written(made_up);
+}
+
 TEST_CASE("random data") {
   std::mt19937_64 random(20261121);
   for (const std::uint32_t nodes : {1U, 2U, 3U, 10U, 30U, 100U, 300U, 1000U, 3000U}) {

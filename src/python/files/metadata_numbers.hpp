@@ -21,6 +21,7 @@ void for_each_number(SnapshotMetadata& metadata, Visit&& visit) {
   visit("truncated_tracebacks", metadata.losses.truncated_tracebacks);
   visit("dropped_blocks", metadata.losses.dropped_blocks);
   visit("unknown_frees", metadata.losses.unknown_frees);
+  visit("missing_threads", metadata.losses.missing_threads);
 }
 
 }  // namespace memtrace::python

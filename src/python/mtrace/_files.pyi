@@ -19,7 +19,7 @@ def read_snapshot(
     that is not resolved is a frame of file MODULE+0xOFFSET, line 0. metadata has what is known of
     "kind", "program", "command", "pid", "host", "started_ns", "created_ns", "traceback_limit",
     "current", "peak", "tracer_memory", "sampling_rate", "merged", "truncated_tracebacks",
-    "dropped_blocks" and "unknown_frees".
+    "dropped_blocks", "unknown_frees" and "missing_threads".
 
     ValueError where the file cannot be read or is no snapshot.
     """

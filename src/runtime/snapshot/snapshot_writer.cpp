@@ -115,6 +115,7 @@ class SnapshotWriter {
     number(Key::truncated_tracebacks, data_.truncated_tracebacks);
     number(Key::dropped_blocks, data_.dropped_blocks);
     number(Key::unknown_frees, data_.unknown_frees);
+    if (data_.missing_threads != 0) number(Key::missing_threads, data_.missing_threads);
   }
 
   void write_counts() {

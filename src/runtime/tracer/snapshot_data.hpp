@@ -127,7 +127,7 @@ struct SnapshotData {
   std::uint64_t truncated_tracebacks = 0;   // blocks
   std::uint64_t dropped_blocks = 0;         // allocations that could not be recorded
   std::uint64_t unknown_frees = 0;          // frees of blocks that were never seen
-  std::uint64_t missing_threads = 0;        // whose counters could not be read
+  std::uint64_t missing_threads = 0;        // whose counters could not be copied
 };
 
 }  // namespace memtrace::runtime
