@@ -55,7 +55,7 @@ SnapshotName snapshot_name() {
 int write_data(std::uint64_t number) {
   const SnapshotName name = snapshot_name();
   const Series series(name, options.keep);
-  SnapshotFile file;
+  WholeFile file;
   series.write_path(path, number);
   if (!path.is_whole()) return ENAMETOOLONG;
   if (!file.create(path.c_str())) return file.error();

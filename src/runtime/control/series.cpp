@@ -6,7 +6,7 @@
 
 namespace memtrace::runtime {
 
-bool Series::publish(SnapshotFile& file, std::uint64_t number, PathBuffer& path) const {
+bool Series::publish(WholeFile& file, std::uint64_t number, PathBuffer& path) const {
   name_.write(path, number);
   if (number > 1 && !name_.is_numbered() && !file.is_direct()) keep_earlier(path, number - 1);
   if (!file.publish(path.c_str())) return false;

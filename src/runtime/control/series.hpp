@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "runtime/snapshot/snapshot_file.hpp"
 #include "runtime/snapshot/snapshot_name.hpp"
+#include "runtime/snapshot/whole_file.hpp"
 
 namespace memtrace::runtime {
 
@@ -20,7 +20,7 @@ class Series {
 
   // Names the snapshot `number`, then removes the one that is too old. At each moment the newest
   // complete snapshot has a name. false: see the file's error.
-  bool publish(SnapshotFile& file, std::uint64_t number, PathBuffer& path) const;
+  bool publish(WholeFile& file, std::uint64_t number, PathBuffer& path) const;
 
  private:
   void keep_earlier(const PathBuffer& newest, std::uint64_t number) const;

@@ -57,7 +57,7 @@ CanonicalFrames::SortKey CanonicalFrames::key_of(const CanonicalFrame& frame) {
 }
 
 bool CanonicalFrames::sort(bool with_unknown) {
-  MappedArray<KeyedItem> order, scratch;
+  MappedArray<wire::KeyedItem> order, scratch;
   std::size_t used = with_unknown ? 1 : 0;
   for (const std::uint32_t mark : ids_.items()) used += mark;
   if (!order.allocate(used) || !scratch.allocate(used) || !frames_.allocate(used)) return false;
@@ -66,17 +66,17 @@ bool CanonicalFrames::sort(bool with_unknown) {
   for (std::uint32_t i = 0; i < ids_.size(); ++i) {
     if (ids_[i] != 0) order[next++].item = i;
   }
-  for (KeyedItem& entry : order) entry.key = key_of(frame_of(entry.item)).low;
-  radix_sort(order.items(), scratch.items());
-  for (KeyedItem& entry : order) entry.key = key_of(frame_of(entry.item)).high;
-  radix_sort(order.items(), scratch.items());
+  for (wire::KeyedItem& entry : order) entry.key = key_of(frame_of(entry.item)).low;
+  wire::radix_sort(order.items(), scratch.items());
+  for (wire::KeyedItem& entry : order) entry.key = key_of(frame_of(entry.item)).high;
+  wire::radix_sort(order.items(), scratch.items());
   number(order.items());
   return true;
 }
 
-void CanonicalFrames::number(std::span<const KeyedItem> order) {
+void CanonicalFrames::number(std::span<const wire::KeyedItem> order) {
   std::uint32_t frames = 0;
-  for (const KeyedItem& entry : order) {
+  for (const wire::KeyedItem& entry : order) {
     const CanonicalFrame frame = frame_of(entry.item);
     if (frames > 0 && key_of(frame) == key_of(frames_[frames - 1])) {
       has_equal_ = true;

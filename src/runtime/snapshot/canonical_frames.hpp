@@ -5,11 +5,11 @@
 #include <span>
 #include <string_view>
 
-#include "runtime/container/radix_sort.hpp"
 #include "runtime/os/mapped_array.hpp"
 #include "runtime/snapshot/canonical_modules.hpp"
 #include "runtime/snapshot/canonical_strings.hpp"
 #include "runtime/tracer/snapshot_data.hpp"
+#include "wire/radix_sort.hpp"
 
 namespace memtrace::runtime {
 
@@ -60,7 +60,7 @@ class CanonicalFrames {
   [[nodiscard]] CanonicalFrame frame_of(std::uint32_t location) const;
   [[nodiscard]] static SortKey key_of(const CanonicalFrame& frame);
   bool sort(bool with_unknown);
-  void number(std::span<const KeyedItem> order);
+  void number(std::span<const wire::KeyedItem> order);
 
   const SnapshotData& data_;
   CanonicalModules modules_;

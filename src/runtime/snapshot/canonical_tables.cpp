@@ -1,8 +1,8 @@
 #include "runtime/snapshot/canonical_tables.hpp"
 
-#include <algorithm>
+#include "wire/radix_sort.hpp"
 
-#include "runtime/container/radix_sort.hpp"
+#include <algorithm>
 
 namespace memtrace::runtime {
 namespace {
@@ -144,16 +144,16 @@ bool CanonicalTables::number_nodes() {
 }
 
 bool CanonicalTables::sort_domains() {
-  MappedArray<KeyedItem> order, scratch;
+  MappedArray<wire::KeyedItem> order, scratch;
   const std::size_t rows = data_.rows.size();
   if (!order.allocate(rows) || !scratch.allocate(rows) || !domains_.allocate(rows)) return false;
   std::size_t used = 0;
   for (const SnapshotRow& row : data_.rows) {
     if (has_content(row)) order[used++] = {.key = row.domain};
   }
-  radix_sort(order.items().first(used), scratch.items());
+  wire::radix_sort(order.items().first(used), scratch.items());
   std::size_t domains = 0;
-  for (const KeyedItem& entry : order.items().first(used)) {
+  for (const wire::KeyedItem& entry : order.items().first(used)) {
     const auto number = static_cast<std::uint32_t>(entry.key);
     if (domains == 0 || domains_[domains - 1] != number) domains_[domains++] = number;
   }
@@ -162,7 +162,7 @@ bool CanonicalTables::sort_domains() {
 }
 
 bool CanonicalTables::sort_rows() {
-  MappedArray<KeyedItem> order, scratch;
+  MappedArray<wire::KeyedItem> order, scratch;
   const std::size_t size = data_.rows.size();
   if (!order.allocate(size) || !scratch.allocate(size) || !rows_.allocate(size)) return false;
   std::size_t used = 0;
@@ -172,7 +172,7 @@ bool CanonicalTables::sort_rows() {
     const std::uint64_t node = links_[link_of(row.node)].child;
     order[used++] = {.key = node << 32 | row.domain, .item = i};
   }
-  radix_sort(order.items().first(used), scratch.items());
+  wire::radix_sort(order.items().first(used), scratch.items());
   rows_.shorten(0);
   for (const auto& [key, item] : order.items().first(used)) add_row(key, data_.rows[item]);
   return true;

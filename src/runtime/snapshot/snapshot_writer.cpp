@@ -7,7 +7,7 @@
 #include "runtime/os/process_identity.hpp"
 #include "runtime/snapshot/canonical_tables.hpp"
 #include "runtime/snapshot/section_buffer.hpp"
-#include "runtime/snapshot/snapshot_file.hpp"
+#include "runtime/snapshot/whole_file.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -261,7 +261,7 @@ int write_snapshot_content(const SnapshotData& data, int file) {
 }
 
 bool write_snapshot(const SnapshotData& data, const char* path, int* error) {
-  SnapshotFile file;
+  WholeFile file;
   int number = 0;
   if (!file.create(path)) {
     number = file.error();

@@ -7,7 +7,7 @@
 #include <span>
 #include <utility>
 
-namespace memtrace::runtime {
+namespace memtrace::wire {
 
 struct KeyedItem {
   std::uint64_t key = 0;
@@ -35,4 +35,4 @@ inline void radix_sort(std::span<KeyedItem> items, std::span<KeyedItem> scratch)
   for (std::size_t i = 0; i < items.size(); ++i) items[i] = from[i];
 }
 
-}  // namespace memtrace::runtime
+}  // namespace memtrace::wire

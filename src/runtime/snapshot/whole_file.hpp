@@ -10,12 +10,12 @@ namespace memtrace::runtime {
 // Has no name while it is written (O_TMPFILE) and vanishes with its process. Where the file system
 // knows no such files it has a temporary name, which is reported before it exists, so that whoever
 // started the process can remove it.
-class SnapshotFile {
+class WholeFile {
  public:
-  SnapshotFile() = default;
-  ~SnapshotFile();
-  SnapshotFile(const SnapshotFile&) = delete;
-  SnapshotFile& operator=(const SnapshotFile&) = delete;
+  WholeFile() = default;
+  ~WholeFile();
+  WholeFile(const WholeFile&) = delete;
+  WholeFile& operator=(const WholeFile&) = delete;
 
   // Opens it in the folder of `path`. A path that is a device or a pipe is written directly. false:
   // see error().

@@ -1,4 +1,4 @@
-#include "runtime/snapshot/snapshot_file.hpp"
+#include "runtime/snapshot/whole_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -63,17 +63,17 @@ bool may_link_descriptor(long file) {
 
 }  // namespace
 
-SnapshotFile::~SnapshotFile() {
+WholeFile::~WholeFile() {
   if (file_ >= 0) system_call(SYS_close, file_);
   if (named_) system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
 }
 
-bool SnapshotFile::ok(long result) {
+bool WholeFile::ok(long result) {
   if (is_error(result)) error_ = static_cast<int>(-result);
   return !is_error(result);
 }
 
-bool SnapshotFile::create(const char* path) {
+bool WholeFile::create(const char* path) {
   if (is_special(path)) return open_directly(path);
   TextBuffer<PATH_MAX> name;
   name << folder_of(path) << ".mtrace." << static_cast<std::uint64_t>(thread_id()) << ".tmp";
@@ -87,7 +87,7 @@ bool SnapshotFile::create(const char* path) {
   return open_unnamed(folder.c_str()) || open_temporary();
 }
 
-bool SnapshotFile::open_directly(const char* path) {
+bool WholeFile::open_directly(const char* path) {
   direct_ = true;
   const long file = system_call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
   if (ok(file)) file_ = static_cast<int>(file);
@@ -96,7 +96,7 @@ bool SnapshotFile::open_directly(const char* path) {
 
 // Only where it can get a name later. By way of /proc that costs the kernel much, when the process
 // ends: a short one should not look there.
-bool SnapshotFile::open_unnamed(const char* folder) {
+bool WholeFile::open_unnamed(const char* folder) {
   const long file =
       system_call(SYS_openat, AT_FDCWD, folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, kNewFile);
   if (is_error(file)) return false;
@@ -111,7 +111,7 @@ bool SnapshotFile::open_unnamed(const char* folder) {
   return false;
 }
 
-bool SnapshotFile::open_temporary() {
+bool WholeFile::open_temporary() {
   report(ReportKind::temporary, temporary_);
   // One that a thread of the same number left.
   system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
@@ -123,11 +123,11 @@ bool SnapshotFile::open_temporary() {
   return true;
 }
 
-bool SnapshotFile::sync() {
+bool WholeFile::sync() {
   return direct_ || ok(system_call(SYS_fdatasync, file_));
 }
 
-bool SnapshotFile::link_to(const char* path) {
+bool WholeFile::link_to(const char* path) {
   if (by_descriptor_) {
     return ok(system_call(SYS_linkat, file_, "", AT_FDCWD, path, AT_EMPTY_PATH));
   }
@@ -135,7 +135,7 @@ bool SnapshotFile::link_to(const char* path) {
                         AT_SYMLINK_FOLLOW));
 }
 
-bool SnapshotFile::publish(const char* path) {
+bool WholeFile::publish(const char* path) {
   if (direct_) return true;
   if (!named_) {
     if (link_to(path)) return true;
