@@ -23,8 +23,8 @@ ALL = ANALYSIS | READ | WRITE | SYMBOLIZE
 # file -> read -> model -> analysis -> render, and nothing looks back.
 FOLDERS = {
     "base": (BASICS, set(), {"fmt", "zstd", "zlib"}),
-    "wire": (set(), set(), {"xxhash"}),
-    "model": (MODEL, {"base"}, {"fmt", "xxhash", "tsl"}),
+    "wire": (set(), set(), {"xxhash", "zstd"}),
+    "model": (MODEL, {"base", "wire"}, {"fmt", "xxhash", "tsl"}),
     "analysis": (ANALYSIS, {"model", "base"}, {"fmt", "tsl"}),
     "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl", "zstd"}),
     "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),

@@ -1,27 +1,38 @@
-// The one order in which a snapshot's content is written.
+// The order in which snapshot files hold frames and modules.
 #pragma once
 
-#include <string_view>
-#include <tuple>
-
 #include "mtrace/snapshot.hpp"
+#include "wire/plain_tables.hpp"
 
 namespace memtrace {
 
-// The order of modules whose names are in canonical order.
-std::tuple<StringId, std::string_view> canonical_key(const Module& module);
+static_assert(static_cast<std::uint32_t>(kNone<StringId>) == wire::kNoIndex);
+static_assert(static_cast<int>(FrameKind::inlined) ==
+              static_cast<int>(wire::PlainFrameKind::inlined));
+static_assert(static_cast<int>(FrameKind::exact_address) ==
+              static_cast<int>(wire::PlainFrameKind::exact_address));
 
-// The order of frames whose strings and modules are in canonical order.
-inline std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t>
-canonical_key(const Frame& frame) {
-  return {frame.is_address(), frame.filename, frame.lineno, frame.function,
-          frame.module,       frame.kind,     frame.offset};
+inline wire::PlainFrame plain(const Frame& frame) {
+  return {.offset = frame.offset,
+          .filename = static_cast<std::uint32_t>(frame.filename),
+          .lineno = frame.lineno,
+          .function = static_cast<std::uint32_t>(frame.function),
+          .module = static_cast<std::uint32_t>(frame.module),
+          .kind = static_cast<wire::PlainFrameKind>(frame.kind)};
 }
 
-// The same content in canonical order (formats/snapshot.md, "One content, one file"): tables
-// sorted, nothing unused, one row for each (node, domain), children of a node side by side. Two
-// snapshots with the same content become equal. Linear in rows and nodes; needs as much memory
-// again.
-Snapshot canonical(const Snapshot& snapshot);
+inline wire::PlainModule plain(const Module& module) {
+  return {.name = static_cast<std::uint32_t>(module.name), .build_id = module.build_id};
+}
+
+// What modules compare by where their names are in canonical order.
+inline wire::PlainModule canonical_key(const Module& module) {
+  return plain(module);
+}
+
+// What frames compare by where their strings and modules are in canonical order.
+inline wire::FrameKey canonical_key(const Frame& frame) {
+  return wire::key_of(plain(frame));
+}
 
 }  // namespace memtrace

@@ -4,13 +4,14 @@
 #include <cstdint>
 
 #include "mtrace/snapshot.hpp"
+#include "wire/golden_ratio.hpp"
 
 namespace memtrace {
 
 // Folds the product of both, so that every input bit reaches the low bits, which choose a bucket.
 constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
-  const Wide product = Wide{a ^ 0x9E3779B97F4A7C15U} * Wide{b ^ 0xD1B54A32D192ED03U};
+  const Wide product = Wide{a ^ wire::kGoldenRatio} * Wide{b ^ 0xD1B54A32D192ED03U};
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 

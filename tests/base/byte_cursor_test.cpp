@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "write/section_writer.hpp"
+#include "wire/varint.hpp"
 
 namespace memtrace::test {
 namespace {
@@ -20,8 +20,10 @@ TEST_CASE("varints there and back, one by one and in bulk") {
   for (std::uint64_t i = 0; i < 2000; ++i)
     values.push_back(i % 5 == 0 ? i * i * i * i * i : i % 200);
   values.push_back(~std::uint64_t{0});
-  std::string bytes;
-  for (const std::uint64_t value : values) append_varint(bytes, value);
+  std::string bytes(values.size() * wire::kMaxVarintSize, '\0');
+  char* end = bytes.data();
+  for (const std::uint64_t value : values) end = wire::put_varint(end, value);
+  bytes.resize(static_cast<std::size_t>(end - bytes.data()));
 
   ByteCursor one(bytes_of(bytes));
   for (const std::uint64_t value : values) CHECK(one.varint() == value);

@@ -14,9 +14,9 @@
 #include <string>
 
 #include "base/input.hpp"
-#include "model/canonical.hpp"
 #include "mtrace/error.hpp"
 #include "read/snapshot_file.hpp"
+#include "support/canonical_snapshot.hpp"
 #include "wire/section_header.hpp"
 
 namespace {
@@ -77,7 +77,7 @@ void read_all(std::string_view file, const ReadOptions& options) {
   try {
     const Snapshot snapshot = read_snapshot_file(input, options);
     validate(snapshot);
-    const Snapshot again = canonical(snapshot);
+    const Snapshot again = test::canonical(snapshot);
     validate(again);
     for (const Metric each : kMetrics) {
       if (snapshot.rows[each] && total_of(*snapshot.rows[each]) != total_of(*again.rows[each])) {

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "model/canonical.hpp"
 #include "mtrace/error.hpp"
+#include "support/canonical_snapshot.hpp"
 #include "support/snapshot_text.hpp"
 
 namespace memtrace::test {

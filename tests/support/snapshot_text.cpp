@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "model/canonical.hpp"
 #include "model/domain_builder.hpp"
 #include "model/traceback_builder.hpp"
+#include "support/canonical_snapshot.hpp"
 #include "write/text_dump.hpp"
 
 namespace memtrace::test {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "wire/golden_ratio.hpp"
+
 namespace memtrace::runtime {
 
 // Filled with random words by prepare_hash_keys(), before tracing starts.
@@ -47,9 +49,8 @@ class PairHash {
 
 // For tables: not keyed against anybody, quick.
 inline std::uint64_t scatter(std::uint64_t a, std::uint64_t b = 0) {
-  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
   constexpr std::uint64_t kOther = 0xD6E8FEB86659FD93;
-  return fold_product(a ^ kOdd, b ^ kOther);
+  return fold_product(a ^ wire::kGoldenRatio, b ^ kOther);
 }
 
 }  // namespace memtrace::runtime

@@ -17,6 +17,15 @@ inline void prefer_large_pages(void* memory, std::size_t size) {
   if (memory != nullptr) system_call(SYS_madvise, memory, size, MADV_HUGEPAGE);
 }
 
+// Zeroed memory for the length of a task, or nullptr.
+inline void* map_task_memory(std::size_t size) {
+  constexpr std::size_t kLarge = std::size_t{4} << 20;
+  void* const memory = map_memory(size);
+  // A fifth of the time of a large task would go into page faults.
+  if (size >= kLarge) prefer_large_pages(memory, size);
+  return memory;
+}
+
 // Zeroed items of a fixed number, gone with the scope. Empty where the kernel gave no memory.
 template <class T>
 class MappedArray {
@@ -31,9 +40,7 @@ class MappedArray {
   // Once. false where there is no memory; no items need none.
   bool allocate(std::size_t size) {
     if (size == 0) return true;
-    items_ = static_cast<T*>(map_memory(size * sizeof(T)));
-    // A fifth of the time of a large task would go into page faults.
-    if (size * sizeof(T) >= kLarge) prefer_large_pages(items_, size * sizeof(T));
+    items_ = static_cast<T*>(map_task_memory(size * sizeof(T)));
     size_ = items_ == nullptr ? 0 : size;
     return items_ != nullptr;
   }
@@ -49,8 +56,6 @@ class MappedArray {
   [[nodiscard]] T* end() { return items_ + size(); }
 
  private:
-  static constexpr std::size_t kLarge = std::size_t{4} << 20;
-
   T* items_ = nullptr;
   std::size_t size_ = 0;
   std::size_t used_less_ = 0;

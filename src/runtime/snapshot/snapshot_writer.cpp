@@ -1,36 +1,30 @@
 #include "runtime/snapshot/snapshot_writer.hpp"
 
-#include <bit>
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
+
+// A context in memory that the caller gives is declared for those who link zstd statically.
+#define ZSTD_STATIC_LINKING_ONLY
+#include <zstd.h>
 
 #include "runtime/os/floating_point.hpp"
+#include "runtime/os/mapped_array.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/snapshot/canonical_tables.hpp"
-#include "runtime/snapshot/section_buffer.hpp"
+#include "runtime/os/process_text.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/snapshot/whole_file.hpp"
+#include "wire/snapshot_encoder.hpp"
 
 namespace memtrace::runtime {
 namespace {
 
-using wire::Key;
-using wire::Section;
+// A third of the time that the analysis half's level 3 takes, for files that are hardly larger.
+constexpr int kCompressionLevel = 1;
 
-constexpr Key offset_key(Key key, std::size_t by) {
-  return static_cast<Key>(static_cast<std::uint32_t>(key) + by);
-}
-
-constexpr Section offset_section(Section section, std::size_t by) {
-  return static_cast<Section>(static_cast<std::uint32_t>(section) + by);
-}
-
-// None is written as 0, so that the common values are small.
-constexpr std::uint64_t id_or_none(std::uint32_t id, std::uint32_t none) {
-  return id == none ? 0 : std::uint64_t{id} + 1;
-}
-
-constexpr std::uint64_t zigzag(std::int64_t value) {
-  return static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63);
-}
+// The name of what blocks without a traceback belong to.
+constexpr std::string_view kUnknownName = "<unknown>";
 
 // What the tracer itself calls its domains; others have a number only.
 constexpr std::string_view name_of_domain(std::uint32_t number) {
@@ -46,218 +40,235 @@ constexpr std::string_view name_of_domain(std::uint32_t number) {
   }
 }
 
-class SnapshotWriter {
- public:
-  SnapshotWriter(const SnapshotData& data, const CanonicalTables& tables, SectionBuffer& out)
-      : data_(data), tables_(tables), out_(out) {}
+// What a snapshot is written from, as the encoder wants it: the tracer's tables as they lie, and
+// behind them what stands for blocks without a traceback: a string, a frame and a node.
+class CopiedTables {
+  static_assert(kNoText == wire::kNoIndex && kNoModule == wire::kNoIndex);
 
-  void run() {
-    write_metadata();
-    write_strings();
-    write_modules();
-    write_frames();
-    write_nodes();
-    write_domains();
-    write_rows();
-    write_timeline();
-    if (data_.sampling_rate != 0) write_variances();
-    out_.begin(Section::end);
-    out_.finish(true);
+ public:
+  explicit CopiedTables(const SnapshotData& data) : data_(data) {}
+
+  // Once, before anything else. false where memory ran out.
+  bool build() { return write_module_names() && number_domains(); }
+
+  [[nodiscard]] wire::PlainMetadata metadata() const {
+    const ProcessIdentity& process = process_identity();
+    wire::PlainMetadata metadata;
+    metadata.program = process.program;
+    metadata.pid = static_cast<std::uint64_t>(process_id());
+    metadata.host = process.host;
+    metadata.started = data_.started;
+    metadata.created = static_cast<std::uint64_t>(data_.created);
+    metadata.traceback_limit = data_.traceback_limit;
+    metadata.current = data_.current;
+    metadata.peak = data_.peak;
+    metadata.tracer_memory = data_.tracer_memory;
+    if (data_.sampling_rate != 0) metadata.sampling_rate = data_.sampling_rate;
+    metadata.truncated_tracebacks = data_.truncated_tracebacks;
+    metadata.dropped_blocks = data_.dropped_blocks;
+    metadata.unknown_frees = data_.unknown_frees;
+    metadata.missing_threads = data_.missing_threads;
+    return metadata;
+  }
+  template <class Visit>
+  void for_each_argument(Visit&& visit) const {
+    const std::string_view arguments = process_identity().arguments;
+    const char* begin = arguments.data();
+    for (const char& character : arguments) {
+      if (character != '\0') continue;
+      visit(std::string_view(begin, static_cast<std::size_t>(&character - begin)));
+      begin = &character + 1;
+    }
+  }
+
+  // Names of source lines, then of modules, then "<unknown>".
+  [[nodiscard]] std::uint32_t strings() const { return unknown_string() + 1; }
+  [[nodiscard]] std::string_view string(std::uint32_t i) const {
+    if (i < data_.texts.size()) return data_.texts[i];
+    return i == unknown_string() ? kUnknownName : module_names_[i - data_.texts.size()];
+  }
+
+  [[nodiscard]] std::uint32_t modules() const { return data_.modules.size(); }
+  [[nodiscard]] wire::PlainModule module(std::uint32_t i) const {
+    const ModuleRecord& record = data_.modules[i];
+    return {
+        .name = module_names_[i].empty() ? wire::kNoIndex : data_.texts.size() + i,
+        .build_id = {reinterpret_cast<const char*>(record.build_id.data()), record.build_id_size}};
+  }
+
+  [[nodiscard]] std::uint32_t frames() const { return unknown_frame() + 1; }
+  [[nodiscard]] wire::PlainFrame frame(std::uint32_t i) const {
+    if (i == unknown_frame()) return {.filename = unknown_string()};
+    const CodeLocation& from = data_.locations[i];
+    if (from.kind == CodeLocation::Kind::source) {
+      const SourceLine source = from.source();
+      return {.filename = source.file, .lineno = source.line, .function = source.function};
+    }
+    return {.offset = from.offset,
+            .module = from.module,
+            .kind = from.is_exact() ? wire::PlainFrameKind::exact_address
+                                    : wire::PlainFrameKind::return_address};
+  }
+
+  [[nodiscard]] std::uint32_t nodes() const { return unknown_node() + 1; }
+  [[nodiscard]] wire::PlainNode node(std::uint32_t i) const {
+    if (i == unknown_node()) return {.parent = 0, .frame = unknown_frame()};
+    const NodeRecord& node = data_.nodes[i];
+    return {.parent = node.parent, .frame = node.location};
+  }
+
+  [[nodiscard]] std::uint32_t domains() const {
+    return static_cast<std::uint32_t>(domains_.size());
+  }
+  [[nodiscard]] wire::PlainDomain domain(std::uint32_t i) const {
+    return {.number = domains_[i], .name = name_of_domain(domains_[i])};
+  }
+
+  [[nodiscard]] std::uint32_t rows() const { return static_cast<std::uint32_t>(data_.rows.size()); }
+  [[nodiscard]] std::uint32_t row_node(std::uint32_t i) const {
+    return data_.rows[i].node == 0 ? unknown_node() : data_.rows[i].node;
+  }
+  [[nodiscard]] std::uint32_t row_domain(std::uint32_t i) const { return row_domains_[i]; }
+  [[nodiscard]] bool has_content(std::uint32_t i) const {
+    const SnapshotRow& row = data_.rows[i];
+    return row.live.size > 0 || row.live.count > 0 || row.peak.size > 0 || row.peak.count > 0 ||
+           row.total.size > 0 || row.total.count > 0;
+  }
+  [[nodiscard]] static bool has_column(std::size_t /*column*/) { return true; }
+  // Never negative in the file. A copy that is taken while the program runs could be, by a race.
+  [[nodiscard]] auto values(std::size_t column) const {
+    constexpr std::array kCounters = {&SnapshotRow::live, &SnapshotRow::peak, &SnapshotRow::total};
+    return [rows = data_.rows.data(), counter = kCounters[column / 2],
+            number = column % 2 == 0 ? &Counter::size : &Counter::count](std::uint32_t i) {
+      return static_cast<std::uint64_t>(std::max<std::int64_t>(rows[i].*counter.*number, 0));
+    };
+  }
+  [[nodiscard]] bool has_variance(std::size_t /*column*/) const { return data_.sampling_rate != 0; }
+  [[nodiscard]] auto variances(std::size_t column) const {
+    constexpr std::array kVariances = {&SnapshotRow::live_variance, &SnapshotRow::peak_variance,
+                                       &SnapshotRow::total_variance};
+    return [rows = data_.rows.data(), variance = kVariances[column / 2],
+            number = column % 2 == 0 ? &Variance::size : &Variance::count](std::uint32_t i) {
+      return std::max(rows[i].*variance.*number, 0.0);
+    };
+  }
+
+  [[nodiscard]] std::size_t points() const { return data_.timeline.size(); }
+  [[nodiscard]] wire::PlainPoint point(std::size_t i) const {
+    const TimelinePoint& point = data_.timeline[i];
+    return {.time = static_cast<std::uint64_t>(point.time),
+            .current = static_cast<std::uint64_t>(point.traced)};
   }
 
  private:
-  void text(Key key, std::string_view value) {
-    out_.varint(static_cast<std::uint64_t>(key));
-    out_.varint(value.size());
-    out_.bytes(value);
-    out_.end_item();
+  [[nodiscard]] std::uint32_t unknown_string() const {
+    return data_.texts.size() + data_.modules.size();
   }
+  [[nodiscard]] std::uint32_t unknown_frame() const { return data_.locations.size(); }
+  [[nodiscard]] std::uint32_t unknown_node() const { return data_.nodes.size(); }
 
-  void number(Key key, std::uint64_t value) {
-    std::uint64_t size = 1;
-    for (std::uint64_t rest = value; rest >= 0x80; rest >>= 7) ++size;
-    out_.varint(static_cast<std::uint64_t>(key));
-    out_.varint(size);
-    out_.varint(value);
-    out_.end_item();
-  }
-
-  void write_metadata() {
-    out_.begin(Section::metadata);
-    write_process();
-    write_measures();
-    write_counts();
-    out_.finish();
-  }
-
-  void write_process() {
-    const ProcessIdentity& process = process_identity();
-    number(Key::kind, 0);
-    if (!process.program.empty()) text(Key::program, process.program);
-    const char* begin = process.arguments.data();
-    for (const char& character : process.arguments) {
-      if (character != '\0') continue;
-      text(Key::command_argument, {begin, static_cast<std::size_t>(&character - begin)});
-      begin = &character + 1;
+  bool write_module_names() {
+    std::size_t size = 0;
+    for (const ModuleRecord& record : data_.modules) {
+      if (record.path != nullptr) size += std::strlen(record.path) * kTextGrowth;
     }
-    number(Key::pid, static_cast<std::uint64_t>(process_id()));
-    if (!process.host.empty()) text(Key::host, process.host);
+    if (!name_bytes_.allocate(size) || !module_names_.allocate(data_.modules.size())) return false;
+    char* text = name_bytes_.begin();
+    for (std::uint32_t i = 0; i < data_.modules.size(); ++i) {
+      const char* const path = data_.modules[i].path;
+      if (path == nullptr) continue;
+      module_names_[i] = {text, copy_as_text(path, text)};
+      text += module_names_[i].size();
+    }
+    return true;
   }
 
-  void write_measures() {
-    number(Key::started, data_.started);
-    number(Key::created, static_cast<std::uint64_t>(data_.created));
-    number(Key::traceback_limit, data_.traceback_limit);
-    number(Key::current, data_.current);
-    number(Key::peak, data_.peak);
-    number(Key::tracer_memory, data_.tracer_memory);
-    if (data_.sampling_rate != 0) number(Key::sampling_rate, data_.sampling_rate);
-    number(Key::truncated_tracebacks, data_.truncated_tracebacks);
-    number(Key::dropped_blocks, data_.dropped_blocks);
-    number(Key::unknown_frees, data_.unknown_frees);
-    if (data_.missing_threads != 0) number(Key::missing_threads, data_.missing_threads);
-  }
-
-  void write_counts() {
-    number(Key::strings, tables_.strings().size());
-    number(Key::modules, tables_.modules().size());
-    number(Key::frames, tables_.frames().size());
-    number(Key::nodes, tables_.nodes().size());
-    number(Key::domains, tables_.domains().size());
-    number(Key::rows, tables_.rows().size());
-    std::array<std::uint64_t, kColumns> sums{};
-    for (const CanonicalRow& row : tables_.rows()) {
-      for (std::size_t column = 0; column < kColumns; ++column) sums[column] += row.values[column];
+  bool number_domains() {
+    MappedArray<wire::KeyedItem> order, scratch;
+    if (!order.allocate(rows()) || !scratch.allocate(rows()) || !domains_.allocate(rows()) ||
+        !row_domains_.allocate(rows())) {
+      return false;
     }
-    for (std::size_t column = 0; column < kColumns; ++column) {
-      number(offset_key(Key::live_size, column), sums[column]);
+    std::size_t used = 0;
+    for (std::uint32_t i = 0; i < rows(); ++i) {
+      if (has_content(i)) order[used++] = {.key = data_.rows[i].domain, .item = i};
     }
-  }
-
-  void write_strings() {
-    out_.begin(Section::strings);
-    for (const std::string_view string : tables_.strings()) {
-      out_.varint(string.size());
-      out_.bytes(string);
-      out_.end_item();
+    order.shorten(used);
+    wire::radix_sort(order.items(), scratch.items());
+    std::uint32_t domains = 0;
+    for (const wire::KeyedItem& entry : order.items()) {
+      const auto number = static_cast<std::uint32_t>(entry.key);
+      if (domains == 0 || domains_[domains - 1] != number) domains_[domains++] = number;
+      row_domains_[entry.item] = domains - 1;
     }
-    out_.finish();
-  }
-
-  void write_modules() {
-    out_.begin(Section::modules);
-    for (const CanonicalModule& module : tables_.modules()) {
-      const std::string_view build_id = build_id_of(module);
-      out_.varint(id_or_none(module.name_id, kNoName));
-      out_.varint(build_id.size());
-      out_.bytes(build_id);
-      out_.end_item();
-    }
-    out_.finish();
-  }
-
-  void write_frames() {
-    out_.begin(Section::frames);
-    for (const CanonicalFrame& frame : tables_.frames()) {
-      out_.varint(static_cast<std::uint64_t>(frame.kind));
-      out_.varint(frame.module < tables_.modules().size() ? std::uint64_t{frame.module} + 1 : 0);
-      if (frame.kind == CanonicalFrame::Kind::source) {
-        out_.varint(id_or_none(frame.file, kNoName));
-        out_.varint(frame.line);
-        out_.varint(id_or_none(frame.function, kNoName));
-      } else {
-        out_.varint(frame.offset);
-      }
-      out_.end_item();
-    }
-    out_.finish();
-  }
-
-  void write_nodes() {
-    out_.begin(Section::nodes);
-    for (const CanonicalNode& node : tables_.nodes()) {
-      out_.varint(node.up);
-      out_.varint(node.frame);
-      out_.end_item();
-    }
-    out_.finish();
-  }
-
-  void write_domains() {
-    out_.begin(Section::domains);
-    for (const std::uint32_t domain : tables_.domains()) {
-      const std::string_view name = name_of_domain(domain);
-      out_.varint(domain);
-      out_.varint(name.size());
-      out_.bytes(name);
-      out_.end_item();
-    }
-    out_.finish();
-  }
-
-  void write_rows() {
-    out_.begin(Section::row_nodes);
-    std::uint64_t before = 0;
-    for (const CanonicalRow& row : tables_.rows()) {
-      out_.varint(row.node - before);
-      before = out_.end_item() ? 0 : row.node;
-    }
-    out_.finish();
-    write_column(Section::row_domains, [](const CanonicalRow& row) { return row.domain; });
-    for (std::size_t column = 0; column < kColumns; ++column) {
-      write_column(offset_section(Section::live_size, column),
-                   [column](const CanonicalRow& row) { return row.values[column]; });
-    }
-  }
-
-  template <class ValueOf>
-  void write_column(Section section, const ValueOf& value_of) {
-    out_.begin(section);
-    for (const CanonicalRow& row : tables_.rows()) {
-      out_.varint(value_of(row));
-      out_.end_item();
-    }
-    out_.finish();
-  }
-
-  void write_timeline() {
-    out_.begin(Section::timeline);
-    TimelinePoint before;
-    for (const TimelinePoint& point : data_.timeline) {
-      out_.varint(static_cast<std::uint64_t>(point.time - before.time));
-      out_.varint(zigzag(point.traced - before.traced));
-      before = out_.end_item() ? TimelinePoint() : point;
-    }
-    out_.finish();
-  }
-
-  // Of estimates, for every column.
-  void write_variances() {
-    for (std::size_t column = 0; column < kColumns; ++column) {
-      out_.begin(offset_section(Section::live_size_variance, column));
-      for (const CanonicalRow& row : tables_.rows()) {
-        const auto bits = std::bit_cast<std::array<char, sizeof(double)>>(row.variances[column]);
-        out_.bytes({bits.data(), bits.size()});
-        out_.end_item();
-      }
-      out_.finish();
-    }
+    domains_.shorten(domains);
+    return true;
   }
 
   const SnapshotData& data_;
-  const CanonicalTables& tables_;
-  SectionBuffer& out_;
+  MappedArray<char> name_bytes_;  // the modules' names as text, one behind the other
+  MappedArray<std::string_view> module_names_;
+  MappedArray<std::uint32_t> domains_;  // their numbers
+  MappedArray<std::uint32_t> row_domains_;
 };
+
+// zstd in memory of its own.
+class StaticCompressor {
+ public:
+  // Once. false where there is no memory.
+  bool prepare() {
+    if (!workspace_.allocate(ZSTD_estimateCCtxSize(kCompressionLevel))) return false;
+    context_ = ZSTD_initStaticCCtx(workspace_.begin(), workspace_.size());
+    if (context_ == nullptr) return false;
+    // A static context does not begin with the usual parameters.
+    const std::array results = {
+        ZSTD_CCtx_reset(context_, ZSTD_reset_session_and_parameters),
+        ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, kCompressionLevel),
+        ZSTD_CCtx_setParameter(context_, ZSTD_c_checksumFlag, 1)};
+    return std::none_of(results.begin(), results.end(),
+                        [](std::size_t result) { return ZSTD_isError(result) != 0; });
+  }
+  [[nodiscard]] ZSTD_CCtx* context() const { return context_; }
+
+ private:
+  MappedArray<char> workspace_;
+  ZSTD_CCtx* context_ = nullptr;
+};
+
+struct OutputFile {
+  int descriptor = -1;
+  int error = 0;
+};
+
+bool write_to(void* output, const char* data, std::size_t size) {
+  auto& file = *static_cast<OutputFile*>(output);
+  while (size > 0) {
+    const long written = system_call(SYS_write, file.descriptor, data, size);
+    if (written == -EINTR) continue;
+    if (is_error(written)) {
+      file.error = static_cast<int>(-written);
+      return false;
+    }
+    data += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
 
 }  // namespace
 
 int write_snapshot_content(const SnapshotData& data, int file) {
   const OwnFloatingPoint own;
-  CanonicalTables tables(data);
-  SectionBuffer out(file);
-  if (!tables.build() || !out.prepare()) return ENOMEM;
-  SnapshotWriter(data, tables, out).run();
-  return out.error();
+  constexpr wire::EncodingMemory kMemory = {.allocate = map_task_memory, .release = unmap_memory};
+  OutputFile output = {.descriptor = file};
+  CopiedTables tables(data);
+  StaticCompressor compressor;
+  if (!tables.build() || !compressor.prepare()) return ENOMEM;
+  const wire::EncodingOutput out = {.object = &output, .write = write_to};
+  const wire::EncodingError error =
+      wire::SnapshotEncoder(tables, kMemory, out, compressor.context()).run();
+  if (output.error != 0) return output.error;
+  return error == wire::EncodingError::none ? 0 : ENOMEM;
 }
 
 bool write_snapshot(const SnapshotData& data, const char* path, int* error) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "wire/golden_ratio.hpp"
+
 namespace memtrace::runtime {
 
 // What decides a stack's record beside its frames, and what makes it void. Passed in registers.
@@ -46,8 +48,7 @@ class RecentStacks {
  private:
   static constexpr unsigned kSetBits = 8;
   static std::size_t index_of(std::uint64_t hint) {
-    constexpr std::uint64_t kScatter = 0x9E3779B97F4A7C15;
-    return hint * kScatter >> (64 - kSetBits);
+    return hint * wire::kGoldenRatio >> (64 - kSetBits);
   }
 
   std::array<Set, std::size_t{1} << kSetBits> sets_;

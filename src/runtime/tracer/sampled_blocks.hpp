@@ -8,6 +8,7 @@
 #include "runtime/os/lock.hpp"
 #include "runtime/tracer/block_table.hpp"
 #include "runtime/tracer/record_shard.hpp"
+#include "wire/golden_ratio.hpp"
 
 namespace memtrace::runtime {
 
@@ -49,8 +50,7 @@ class SampledBlocks {
   static constexpr std::uint8_t kFull = 255;
 
   static std::size_t place_of(std::uintptr_t address) {
-    constexpr std::uint64_t kScatter = 0x9E3779B97F4A7C15;
-    return address * kScatter >> (64 - kPlaceBits);
+    return address * wire::kGoldenRatio >> (64 - kPlaceBits);
   }
   void change_filter(std::uintptr_t address, int change);
 

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "runtime/container/keyed_hash.hpp"
+#include "wire/golden_ratio.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -51,7 +52,7 @@ Variance sampling_variance(std::uint64_t size, std::uint64_t rate) {
 double Sampler::draw() {
   constexpr double kStep = 0x1p-53;
   constexpr unsigned kSpareBits = 11;
-  state_ += 0x9E3779B97F4A7C15;
+  state_ += wire::kGoldenRatio;
   return static_cast<double>((scatter(state_) >> kSpareBits) + 1) * kStep;
 }
 

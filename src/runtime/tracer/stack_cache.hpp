@@ -13,6 +13,7 @@
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/tracer/record_shard.hpp"
 #include "runtime/unwind/unwinder.hpp"
+#include "wire/golden_ratio.hpp"
 
 namespace memtrace::runtime {
 
@@ -72,8 +73,7 @@ class StackCache {
   static constexpr unsigned kNearestBits = 9;
 
   static std::size_t place_of(std::uintptr_t pc) {
-    constexpr std::uint64_t kScatter = 0x9E3779B97F4A7C15;
-    return pc * kScatter >> (64 - kNearestBits);
+    return pc * wire::kGoldenRatio >> (64 - kNearestBits);
   }
   [[nodiscard, gnu::no_sanitize_address, gnu::no_sanitize_thread]] std::uint64_t nearest_word(
       const Registers& registers) const {

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "wire/golden_ratio.hpp"
+
 namespace memtrace::runtime {
 
 enum class RowKind : std::uint8_t {
@@ -28,8 +30,7 @@ struct Row {
 static_assert(sizeof(Row) == 16);
 
 inline std::uintptr_t scattered(std::uintptr_t address) {
-  constexpr std::uintptr_t kGolden = 0x9E3779B97F4A7C15;
-  return address * kGolden;
+  return address * wire::kGoldenRatio;
 }
 
 // Direct-mapped. Zeroed memory is an empty one. Used by one thread.

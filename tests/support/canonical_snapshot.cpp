@@ -1,4 +1,4 @@
-#include "model/canonical.hpp"
+#include "support/canonical_snapshot.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -6,7 +6,7 @@
 
 #include "model/column_sum.hpp"
 
-namespace memtrace {
+namespace memtrace::test {
 namespace {
 
 template <class Id>
@@ -31,6 +31,13 @@ bool has_content(const Rows& rows, std::size_t row) {
   return std::any_of(rows.columns.begin(), rows.columns.end(), [row](const auto& column) {
     return column && (column->size[row] != 0 || column->count[row] != 0);
   });
+}
+
+// As formats/snapshot.md says it.
+std::tuple<bool, StringId, std::uint32_t, StringId, ModuleId, FrameKind, std::uint64_t> key_of(
+    const Frame& frame) {
+  return {frame.is_address(), frame.filename, frame.lineno, frame.function,
+          frame.module,       frame.kind,     frame.offset};
 }
 
 // Old id -> new id for every table; kNone for what is not used.
@@ -122,7 +129,7 @@ class Canonicalizer {
     auto order = all_ids<FrameId>(tables_.frames.size());
     std::erase_if(order, [&](FrameId id) { return !used_frames_[id]; });
     std::sort(order.begin(), order.end(), [&](FrameId a, FrameId b) {
-      return canonical_key(renamed_frames[a]) < canonical_key(renamed_frames[b]);
+      return key_of(renamed_frames[a]) < key_of(renamed_frames[b]);
     });
     for (const FrameId id : order) {
       frames_[id] = to_.tracebacks.frames.push_back(renamed_frames[id]);
@@ -213,12 +220,8 @@ class Canonicalizer {
 
 }  // namespace
 
-std::tuple<StringId, std::string_view> canonical_key(const Module& module) {
-  return {module.name, module.build_id};
-}
-
 Snapshot canonical(const Snapshot& snapshot) {
   return Canonicalizer(snapshot).run();
 }
 
-}  // namespace memtrace
+}  // namespace memtrace::test
