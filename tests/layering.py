@@ -36,7 +36,12 @@ FOLDERS = {
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
-RUNTIME = ["os", "container", "unwind", "tracer", "snapshot", "control", "hooks", "interpreter"]
+RUNTIME = [
+    "os", "container", "unwind",
+    # What hooks wait for; what is counted; which blocks are alive; which stack one comes from.
+    "gate", "counters", "blocks", "stacks",
+    "tracer", "snapshot", "control", "hooks", "interpreter",
+]  # fmt: skip
 # What the public headers include: each other and the standard library.
 PUBLIC = (ALL | {"mtrace/mtrace.h"}, set(), set())
 

@@ -1,4 +1,4 @@
-#include "runtime/tracer/known_paths.hpp"
+#include "runtime/stacks/known_paths.hpp"
 
 #include <doctest/doctest.h>
 

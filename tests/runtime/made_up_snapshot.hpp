@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "mtrace/snapshot.hpp"
-#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/counters/snapshot_data.hpp"
 
 namespace memtrace::test {
 

@@ -1,4 +1,4 @@
-#include "runtime/tracer/merged_frames.hpp"
+#include "runtime/stacks/merged_frames.hpp"
 
 #include <doctest/doctest.h>
 

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <utility>
 
-#include "runtime/tracer/record_shard.hpp"
+#include "runtime/counters/record_shard.hpp"
 
 namespace memtrace::runtime {
 

@@ -1,5 +1,5 @@
 // Sampling is unbiased, and says how far off it may be.
-#include "runtime/tracer/sampler.hpp"
+#include "runtime/counters/sampler.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // CPython, as the tracer sees it.
 #pragma once
 
-#include "runtime/tracer/front_end.hpp"
+#include "runtime/stacks/interpreter_front_end.hpp"
 
 namespace memtrace::python {
 

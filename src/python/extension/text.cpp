@@ -1,6 +1,6 @@
 #include "python/extension/text.hpp"
 
-#include "runtime/tracer/front_end.hpp"
+#include "runtime/stacks/interpreter_front_end.hpp"
 
 // Until 3.11 the macros below are C's.
 #pragma GCC diagnostic ignored "-Wold-style-cast"

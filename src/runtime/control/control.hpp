@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "runtime/control/start_options.hpp"
-#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/counters/snapshot_data.hpp"
 
 namespace memtrace::runtime {
 

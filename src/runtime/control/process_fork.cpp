@@ -2,18 +2,18 @@
 
 #include <pthread.h>
 
+#include "runtime/blocks/mapping_table.hpp"
 #include "runtime/control/control.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/control/traced_process.hpp"
+#include "runtime/counters/timeline.hpp"
+#include "runtime/gate/hook_mode.hpp"
 #include "runtime/os/clock.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/os/signal_mask.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
-#include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/sampled_events.hpp"
-#include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer.hpp"
 #include "runtime/tracer/tracer_state.hpp"
 

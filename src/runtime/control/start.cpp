@@ -7,7 +7,7 @@
 #include "runtime/control/control.hpp"
 #include "runtime/control/process_fork.hpp"
 #include "runtime/control/traced_process.hpp"
-#include "runtime/tracer/hook_mode.hpp"
+#include "runtime/gate/hook_mode.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -1,8 +1,8 @@
 #include "runtime/hooks/hook.hpp"
 
 #include "runtime/control/start.hpp"
+#include "runtime/counters/timeline.hpp"
 #include "runtime/os/clock.hpp"
-#include "runtime/tracer/timeline.hpp"
 
 namespace memtrace::runtime {
 namespace {

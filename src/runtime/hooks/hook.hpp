@@ -7,10 +7,10 @@
 
 #include <cstddef>
 
+#include "runtime/gate/hook_mode.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/giving_up.hpp"
-#include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"

@@ -1,6 +1,6 @@
 // dlopen, dlmopen and dlclose: where code comes and goes.
 #include "runtime/os/real_functions.hpp"
-#include "runtime/tracer/code_generation.hpp"
+#include "runtime/stacks/code_generation.hpp"
 
 // glibc finds out who called dlopen() by the return address, and looks along that library's
 // RUNPATH. So the hook must not be the caller: it notes the event and jumps. What it pushes is said

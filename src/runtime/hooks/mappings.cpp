@@ -7,7 +7,7 @@
 #include <cstdarg>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/tracer/code_generation.hpp"
+#include "runtime/stacks/code_generation.hpp"
 #include "runtime/tracer/mapping_events.hpp"
 #include "runtime/unwind/text_copies.hpp"
 

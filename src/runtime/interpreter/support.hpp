@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "runtime/container/append_only.hpp"
-#include "runtime/tracer/front_end.hpp"
-#include "runtime/tracer/hooked_allocator.hpp"
-#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/counters/snapshot_data.hpp"
+#include "runtime/stacks/hooked_allocator.hpp"
+#include "runtime/stacks/interpreter_front_end.hpp"
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {

@@ -1,7 +1,7 @@
 // The snapshot file, written from inside the traced process: no heap, no libc that could be traced.
 #pragma once
 
-#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/counters/snapshot_data.hpp"
 
 namespace memtrace::runtime {
 

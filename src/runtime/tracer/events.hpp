@@ -6,11 +6,11 @@
 #include <atomic>
 #include <cstdint>
 
-#include "runtime/tracer/block_table.hpp"
-#include "runtime/tracer/shadow_map.hpp"
-#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/blocks/block_table.hpp"
+#include "runtime/blocks/shadow_map.hpp"
+#include "runtime/counters/snapshot_data.hpp"
+#include "runtime/stacks/traceback_table.hpp"
 #include "runtime/tracer/thread_state.hpp"
-#include "runtime/tracer/traceback_table.hpp"
 
 namespace memtrace::runtime {
 

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/blocks/block_table.hpp"
 #include "runtime/os/lock.hpp"
-#include "runtime/tracer/block_table.hpp"
-#include "runtime/tracer/front_end.hpp"
-#include "runtime/tracer/hooked_allocator.hpp"
-#include "runtime/tracer/known_paths.hpp"
-#include "runtime/tracer/known_stacks.hpp"
-#include "runtime/tracer/merged_frames.hpp"
-#include "runtime/tracer/stack_cache.hpp"
+#include "runtime/stacks/hooked_allocator.hpp"
+#include "runtime/stacks/interpreter_front_end.hpp"
+#include "runtime/stacks/known_paths.hpp"
+#include "runtime/stacks/known_stacks.hpp"
+#include "runtime/stacks/merged_frames.hpp"
+#include "runtime/stacks/stack_cache.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/counters/snapshot_data.hpp"
 #include "runtime/os/mapped_array.hpp"
-#include "runtime/tracer/snapshot_data.hpp"
 
 namespace memtrace::runtime {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/blocks/mapping_table.hpp"
 #include "runtime/tracer/block_counting.hpp"
-#include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {

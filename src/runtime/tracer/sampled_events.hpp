@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "runtime/tracer/sampled_blocks.hpp"
+#include "runtime/blocks/sampled_blocks.hpp"
 #include "runtime/tracer/thread_state.hpp"
 
 namespace memtrace::runtime {

@@ -1,6 +1,6 @@
 #include "runtime/tracer/stack_records.hpp"
 
-#include "runtime/tracer/code_generation.hpp"
+#include "runtime/stacks/code_generation.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 

@@ -1,7 +1,7 @@
 // The records of the calling thread's stacks: recognised, or else looked at frame by frame.
 #pragma once
 
-#include "runtime/tracer/stack_cache.hpp"
+#include "runtime/stacks/stack_cache.hpp"
 #include "runtime/tracer/thread_state.hpp"
 
 namespace memtrace::runtime {

@@ -4,14 +4,14 @@
 #include <array>
 #include <cstdint>
 
+#include "runtime/blocks/shadow_map.hpp"
+#include "runtime/counters/record_shard.hpp"
+#include "runtime/counters/sampler.hpp"
+#include "runtime/counters/traced_total.hpp"
+#include "runtime/gate/gate.hpp"
 #include "runtime/os/lock.hpp"
-#include "runtime/tracer/front_end.hpp"
-#include "runtime/tracer/gate.hpp"
-#include "runtime/tracer/record_shard.hpp"
-#include "runtime/tracer/sampler.hpp"
-#include "runtime/tracer/shadow_map.hpp"
-#include "runtime/tracer/stack_cache.hpp"
-#include "runtime/tracer/traced_total.hpp"
+#include "runtime/stacks/interpreter_front_end.hpp"
+#include "runtime/stacks/stack_cache.hpp"
 #include "runtime/unwind/row_cache.hpp"
 #include "runtime/unwind/stack_bounds.hpp"
 #include "runtime/unwind/unwinder.hpp"

@@ -4,22 +4,22 @@
 
 #include <algorithm>
 
+#include "runtime/blocks/mapping_table.hpp"
 #include "runtime/container/keyed_hash.hpp"
+#include "runtime/counters/timeline.hpp"
+#include "runtime/gate/gate.hpp"
+#include "runtime/gate/hook_mode.hpp"
 #include "runtime/os/clock.hpp"
 #include "runtime/os/memory_limits.hpp"
 #include "runtime/os/own_mappings.hpp"
 #include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
-#include "runtime/tracer/code_generation.hpp"
+#include "runtime/stacks/code_generation.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/gate.hpp"
 #include "runtime/tracer/giving_up.hpp"
-#include "runtime/tracer/hook_mode.hpp"
 #include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/mapping_events.hpp"
-#include "runtime/tracer/mapping_table.hpp"
 #include "runtime/tracer/sampled_events.hpp"
-#include "runtime/tracer/timeline.hpp"
 #include "runtime/tracer/tracer_state.hpp"
 
 namespace memtrace::runtime {

@@ -4,13 +4,12 @@
 #include <atomic>
 #include <cstdint>
 
-#include "runtime/tracer/hook_mode.hpp"
-#include "runtime/tracer/snapshot_data.hpp"
+#include "runtime/counters/snapshot_data.hpp"
+#include "runtime/gate/hook_mode.hpp"
 
 namespace memtrace::runtime {
 
 inline constexpr std::uint32_t kDefaultFrames = 32;
-inline constexpr std::uint32_t kMostFrames = 1024;
 
 struct Settings {
   // Most of a traceback that are kept: up to kMostFrames of the machine's, kMostInterpretedFrames
