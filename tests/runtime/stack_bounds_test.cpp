@@ -1,5 +1,5 @@
 // A thread's stack is found out as far as it is used.
-#include "runtime/unwind/stack_bounds.hpp"
+#include "runtime/unwind/stack_memory.hpp"
 
 #include <doctest/doctest.h>
 #include <pthread.h>

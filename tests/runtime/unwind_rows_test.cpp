@@ -5,8 +5,6 @@
 #include <memory>
 #include <thread>
 
-#include "runtime/unwind/shared_rows.hpp"
-
 namespace memtrace::runtime {
 namespace {
 

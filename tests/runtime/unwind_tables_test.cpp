@@ -8,11 +8,10 @@
 #include <random>
 #include <vector>
 
-#include "runtime/unwind/dwarf_cursor.hpp"
 #include "runtime/unwind/dwarf_expression.hpp"
 #include "runtime/unwind/frame_step.hpp"
 #include "runtime/unwind/loaded_module.hpp"
-#include "runtime/unwind/row_compiler.hpp"
+#include "runtime/unwind/row_cache.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "python/extension/object_address.hpp"
 #include "runtime/interpreter/support.hpp"
-#include "runtime/unwind/caller_registers.hpp"
+#include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::python {
 

@@ -7,9 +7,9 @@
 #include <cstdint>
 
 #include "runtime/container/keyed_hash.hpp"
-#include "runtime/os/clock.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/os/memory.hpp"
+#include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 

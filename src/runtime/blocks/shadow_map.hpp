@@ -17,7 +17,7 @@
 #include "runtime/container/append_only.hpp"
 #include "runtime/counters/record_shard.hpp"
 #include "runtime/os/lock.hpp"
-#include "runtime/os/touched_pages.hpp"
+#include "runtime/os/own_mappings.hpp"
 
 namespace memtrace::runtime {
 

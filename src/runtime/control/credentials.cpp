@@ -12,7 +12,6 @@
 
 #include "runtime/control/service.hpp"
 #include "runtime/control/traced_process.hpp"
-#include "runtime/os/clock.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/os/system_call.hpp"
 

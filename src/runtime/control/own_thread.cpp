@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/sanitizers.hpp"

@@ -14,7 +14,6 @@
 #include "runtime/control/last_thread.hpp"
 #include "runtime/control/own_thread.hpp"
 #include "runtime/control/signal_actions.hpp"
-#include "runtime/os/clock.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/system_call.hpp"

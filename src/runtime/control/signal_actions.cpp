@@ -6,7 +6,6 @@
 #include "runtime/control/traced_process.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/real_functions.hpp"
-#include "runtime/os/signal_mask.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {

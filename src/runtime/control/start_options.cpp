@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <csignal>
 
-#include "runtime/os/clock.hpp"
+#include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 namespace {

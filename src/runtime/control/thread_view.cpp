@@ -19,12 +19,10 @@
 #include "runtime/control/control.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/control/traced_process.hpp"
-#include "runtime/os/clock.hpp"
+#include "runtime/os/lock.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/os/process_lock.hpp"
-#include "runtime/os/signal_mask.hpp"
+#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
-#include "runtime/os/text_buffer.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {

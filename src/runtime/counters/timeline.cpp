@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/os/clock.hpp"
+#include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 

@@ -3,7 +3,6 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 
-#include "runtime/os/clock.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {

@@ -2,7 +2,7 @@
 
 #include "runtime/control/start.hpp"
 #include "runtime/counters/timeline.hpp"
-#include "runtime/os/clock.hpp"
+#include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -14,7 +14,7 @@
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
-#include "runtime/unwind/caller_registers.hpp"
+#include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
 

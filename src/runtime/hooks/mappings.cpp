@@ -9,7 +9,7 @@
 #include "runtime/hooks/hook.hpp"
 #include "runtime/stacks/code_generation.hpp"
 #include "runtime/tracer/mapping_events.hpp"
-#include "runtime/unwind/text_copies.hpp"
+#include "runtime/unwind/loaded_module.hpp"
 
 namespace memtrace::runtime {
 namespace {

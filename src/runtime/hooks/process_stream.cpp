@@ -16,8 +16,8 @@
 
 #include "runtime/control/thread_view.hpp"
 #include "runtime/hooks/executed_program.hpp"
+#include "runtime/os/lock.hpp"
 #include "runtime/os/memory.hpp"
-#include "runtime/os/process_lock.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {

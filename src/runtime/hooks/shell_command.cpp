@@ -11,7 +11,7 @@
 #include <csignal>
 
 #include "runtime/hooks/executed_program.hpp"
-#include "runtime/os/process_lock.hpp"
+#include "runtime/os/lock.hpp"
 
 namespace memtrace::runtime {
 namespace {

@@ -10,7 +10,6 @@
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
-#include "runtime/os/text_buffer.hpp"
 #include "runtime/tracer/guarded.hpp"
 #include "runtime/tracer/tracer.hpp"
 

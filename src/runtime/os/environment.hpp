@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/os/text_buffer.hpp"
+#include "runtime/os/report.hpp"
 
 namespace memtrace::runtime {
 

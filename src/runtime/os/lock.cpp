@@ -4,7 +4,6 @@
 
 #include <ctime>
 
-#include "runtime/os/clock.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {

@@ -1,14 +1,21 @@
 // The tracer's own memory: pages straight from the kernel, never the heap that is traced.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 
 // Address space of `size` bytes (rounded up to pages), zeroed, backed by memory page by page as it
 // is touched. nullptr where the kernel refuses, or where it would be too much of what the process
-// is allowed (see memory_limits.hpp). Any thread, also inside a signal handler.
+// is allowed (see may_map()). Any thread, also inside a signal handler.
 void* map_memory(std::size_t size);
 // The same, backed by memory at once where the kernel knows how: for a hash table, which is soon
 // touched everywhere. For each page it costs a tenth of a fault, or of two where it is read first.
@@ -24,5 +31,71 @@ void set_locks_future_memory(bool locks);
 
 // Whether reading the byte at `address` would not fault: one system call.
 bool is_readable(const void* address);
+
+// How much memory a process may have, and what of that the tracer may take.
+
+// Whether the tracer may map `size` bytes more: it takes at most a quarter of a limit, so that
+// the program, which may be given a limit that it just fits in, has the rest.
+bool may_map(std::size_t size);
+
+// The tracer was refused memory: by the kernel, with this error, or, with 0, by may_map().
+void note_refusal(long error);
+// Why it was the last time, in words that end a sentence: "RLIMIT_AS leaves no room".
+std::string_view why_refused();
+
+// The program asked for `size` bytes in vain. Whether it would have been given them, by its limits,
+// if the tracer had not had `held` bytes; then why_refused() says which limit it is.
+bool is_in_the_way(std::size_t size, std::size_t held);
+
+// Arrays for the length of a task, in pages of the tracer's own.
+
+// Asks for pages of 2 MiB. Where there are none, nothing changes.
+inline void prefer_large_pages(void* memory, std::size_t size) {
+  if (memory != nullptr) system_call(SYS_madvise, memory, size, MADV_HUGEPAGE);
+}
+
+// Zeroed memory for the length of a task, or nullptr.
+inline void* map_task_memory(std::size_t size) {
+  constexpr std::size_t kLarge = std::size_t{4} << 20;
+  void* const memory = map_memory(size);
+  // A fifth of the time of a large task would go into page faults.
+  if (size >= kLarge) prefer_large_pages(memory, size);
+  return memory;
+}
+
+// Zeroed items of a fixed number, gone with the scope. Empty where the kernel gave no memory.
+template <class T>
+class MappedArray {
+  static_assert(std::is_trivially_destructible_v<T>);
+
+ public:
+  MappedArray() = default;
+  ~MappedArray() { unmap_memory(items_, size_ * sizeof(T)); }
+  MappedArray(const MappedArray&) = delete;
+  MappedArray& operator=(const MappedArray&) = delete;
+
+  // Once. false where there is no memory; no items need none.
+  bool allocate(std::size_t size) {
+    if (size == 0) return true;
+    items_ = static_cast<T*>(map_task_memory(size * sizeof(T)));
+    size_ = items_ == nullptr ? 0 : size;
+    return items_ != nullptr;
+  }
+  // Forgets items at the end; their memory stays.
+  void shorten(std::size_t size) { used_less_ = size_ - size; }
+
+  [[nodiscard]] std::size_t size() const { return size_ - used_less_; }
+  [[nodiscard]] T& operator[](std::size_t index) { return items_[index]; }
+  [[nodiscard]] const T& operator[](std::size_t index) const { return items_[index]; }
+  [[nodiscard]] std::span<T> items() { return {items_, size()}; }
+  [[nodiscard]] std::span<const T> items() const { return {items_, size()}; }
+  [[nodiscard]] T* begin() { return items_; }
+  [[nodiscard]] T* end() { return items_ + size(); }
+
+ private:
+  T* items_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t used_less_ = 0;
+};
 
 }  // namespace memtrace::runtime

@@ -5,7 +5,6 @@
 
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/system_call.hpp"
-#include "runtime/os/text_buffer.hpp"
 
 namespace memtrace::runtime {
 namespace {

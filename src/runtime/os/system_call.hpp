@@ -5,6 +5,9 @@
 #include <sys/syscall.h>
 
 #include <concepts>
+#include <csignal>
+#include <cstdint>
+#include <ctime>
 #include <type_traits>
 
 namespace memtrace::runtime {
@@ -46,6 +49,51 @@ long system_call(long number, Arguments... arguments) {
                  "d"(kCount > 2 ? values[2] : 0), "r"(fourth), "r"(fifth), "r"(sixth)
                : "rcx", "r11", "memory");
   return result;
+}
+
+// The time, in nanoseconds.
+
+inline constexpr std::int64_t kSecond = 1'000'000'000;
+inline constexpr std::int64_t kMillisecond = 1'000'000;
+
+inline std::int64_t clock_nanoseconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+inline timespec as_timespec(std::int64_t nanoseconds) {
+  return {.tv_sec = nanoseconds / kSecond, .tv_nsec = nanoseconds % kSecond};
+}
+
+// Since the Unix epoch.
+inline std::int64_t real_time() {
+  return clock_nanoseconds(CLOCK_REALTIME);
+}
+// For deadlines.
+inline std::int64_t monotonic_time() {
+  return clock_nanoseconds(CLOCK_MONOTONIC);
+}
+// For intervals; good to some milliseconds, and costs a few nanoseconds.
+inline std::int64_t coarse_time() {
+  return clock_nanoseconds(CLOCK_MONOTONIC_COARSE);
+}
+
+// The calling thread's signal mask, as the kernel has it: libc's functions leave out two signals of
+// their own, and may be replaced.
+
+inline constexpr unsigned long kAllSignals = ~0UL;  // all 64
+
+inline unsigned long set_signal_mask(unsigned long mask) {
+  constexpr unsigned long kMaskSize = sizeof(mask);
+  unsigned long before = 0;
+  system_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before, kMaskSize);
+  return before;
+}
+
+// Returns what was blocked before.
+inline unsigned long block_all_signals() {
+  return set_signal_mask(kAllSignals);
 }
 
 }  // namespace memtrace::runtime

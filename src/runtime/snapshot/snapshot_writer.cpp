@@ -10,9 +10,8 @@
 #include <zstd.h>
 
 #include "runtime/os/floating_point.hpp"
-#include "runtime/os/mapped_array.hpp"
+#include "runtime/os/memory.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/os/process_text.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/snapshot/whole_file.hpp"
 #include "wire/snapshot_encoder.hpp"

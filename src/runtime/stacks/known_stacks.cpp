@@ -1,6 +1,5 @@
 #include "runtime/stacks/known_stacks.hpp"
 
-#include "runtime/os/mapped_array.hpp"
 #include "runtime/os/memory.hpp"
 
 namespace memtrace::runtime {

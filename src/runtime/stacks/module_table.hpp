@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "runtime/container/append_only.hpp"
-#include "runtime/container/id_index.hpp"
+#include "runtime/container/keyed_hash.hpp"
 #include "runtime/counters/snapshot_data.hpp"
 #include "runtime/unwind/loaded_module.hpp"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "runtime/container/append_only.hpp"
-#include "runtime/container/id_index.hpp"
+#include "runtime/container/keyed_hash.hpp"
 
 namespace memtrace::runtime {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "runtime/container/append_only.hpp"
-#include "runtime/container/id_index.hpp"
+#include "runtime/container/keyed_hash.hpp"
 #include "runtime/counters/record_shard.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/stacks/known_stacks.hpp"

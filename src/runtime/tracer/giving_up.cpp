@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "runtime/os/memory_limits.hpp"
+#include "runtime/os/memory.hpp"
 #include "runtime/tracer/guarded.hpp"
 
 namespace memtrace::runtime {

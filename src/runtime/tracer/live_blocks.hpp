@@ -5,7 +5,7 @@
 #include <span>
 
 #include "runtime/counters/snapshot_data.hpp"
-#include "runtime/os/mapped_array.hpp"
+#include "runtime/os/memory.hpp"
 
 namespace memtrace::runtime {
 

@@ -1,8 +1,8 @@
 #include "runtime/tracer/sampled_events.hpp"
 
 #include "runtime/container/keyed_hash.hpp"
-#include "runtime/os/clock.hpp"
 #include "runtime/os/floating_point.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/giving_up.hpp"
 #include "runtime/tracer/stack_records.hpp"

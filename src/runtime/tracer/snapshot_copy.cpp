@@ -3,9 +3,9 @@
 #include <new>
 
 #include "runtime/counters/timeline.hpp"
-#include "runtime/os/clock.hpp"
 #include "runtime/os/floating_point.hpp"
 #include "runtime/os/memory.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/live_blocks.hpp"
 #include "runtime/tracer/tracer_state.hpp"

@@ -5,9 +5,9 @@
 
 #include <new>
 
-#include "runtime/os/clock.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/os/sanitizers.hpp"
+#include "runtime/os/system_call.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {

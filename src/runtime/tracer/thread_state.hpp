@@ -13,7 +13,7 @@
 #include "runtime/stacks/interpreter_front_end.hpp"
 #include "runtime/stacks/stack_cache.hpp"
 #include "runtime/unwind/row_cache.hpp"
-#include "runtime/unwind/stack_bounds.hpp"
+#include "runtime/unwind/stack_memory.hpp"
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {

@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "runtime/os/memory.hpp"
-#include "runtime/unwind/dwarf_cursor.hpp"
 #include "runtime/unwind/dwarf_expression.hpp"
 #include "runtime/unwind/loaded_module.hpp"
 

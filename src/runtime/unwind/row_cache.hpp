@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "runtime/unwind/frame_step.hpp"
 #include "wire/golden_ratio.hpp"
 
 namespace memtrace::runtime {
@@ -79,5 +80,19 @@ class RowCache {
   std::array<Row, kRows> rows_;
   std::uint32_t generation_;
 };
+
+// Compiled rows that all threads share, behind their own caches.
+
+// A big compiler calls malloc through more call sites than a thread's cache has rows, and a thread
+// that begins knows none: finding a row here costs a cache miss or two, compiling it a microsecond.
+// Of fixed size (1 MiB, as much of it in memory as is used); no locks, also inside a signal
+// handler. Rows of earlier generations are never found.
+bool find_shared_row(std::uintptr_t address, std::uint32_t generation, Row& row);
+void put_shared_row(const Row& row, std::uint32_t generation);
+
+// From rules to rows.
+
+// The row that says the same as `located`, RowKind::general where none does.
+Row compile_row(const LocatedRules& located, std::uintptr_t address);
 
 }  // namespace memtrace::runtime

@@ -1,4 +1,4 @@
-// The words of a stack, as far as they can be read without faulting, and which of them were used.
+// Where a thread's stack lies.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,23 @@
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
+
+// As much of it as has been found out.
+struct ThreadStack {
+  StackBounds bounds;  // empty where it cannot be told
+  bool is_whole = false;
+};
+
+// The calling thread's: at first only what it uses, so that a thread that does little costs a few
+// system calls.
+ThreadStack this_thread_stack();
+
+// Looks for a stack pointer of the calling thread that lies below what is known. Page by page where
+// it is near, otherwise, once, in /proc/self/maps: some ten microseconds, more where there are
+// thousands of mappings. false where it is not in this stack.
+bool find_below(ThreadStack& stack, std::uintptr_t sp);
+
+// The words of a stack, as far as they can be read without faulting, and which of them were used.
 
 // A window of memory that is known to be readable slides along: the thread's stack bounds, or,
 // outside of them, the pages that the kernel was asked about.

@@ -50,4 +50,24 @@ class RowCache;  // per thread: pc -> compiled row
 UnwindResult unwind(const Registers& start, const StackBounds& bounds, RowCache& cache,
                     std::span<UnwoundFrame> frames, std::span<ReadWord> words);
 
+// Unwinding with every register, for the few stacks that need them.
+
+// As unwind(), but beginning at this very function, whose registers are at hand, and evaluating
+// rules for every frame: microseconds each. The frames up to `start` are left out. Where `start`
+// is not one of its callers, nothing is found: 0 frames, truncated. Never repeatable.
+UnwindResult unwind_with_all_registers(const Registers& start, const StackBounds& bounds,
+                                       std::span<UnwoundFrame> frames);
+
+// Where an unwind begins that is none of the tracer's own functions.
+
+// The registers of whoever called the function that this is written in. It must have a frame
+// pointer: it is compiled with -fno-omit-frame-pointer.
+[[gnu::always_inline]] inline Registers caller_registers() {
+  // The caller's rbp and the return address lie there.
+  constexpr std::uintptr_t kSavedWords = 2 * sizeof(std::uintptr_t);
+  const auto frame = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  return {reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), frame + kSavedWords,
+          *reinterpret_cast<const std::uintptr_t*>(frame)};
+}
+
 }  // namespace memtrace::runtime
