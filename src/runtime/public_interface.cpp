@@ -6,7 +6,7 @@
 #include "runtime/hooks/hook.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/guarded.hpp"
+#include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {

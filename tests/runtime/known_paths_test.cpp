@@ -1,4 +1,4 @@
-#include "runtime/stacks/known_paths.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 #include <doctest/doctest.h>
 

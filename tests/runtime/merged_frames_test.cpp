@@ -1,4 +1,4 @@
-#include "runtime/stacks/merged_frames.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // fork() beside a thread that stands still in the tracer's work.
-#include "runtime/control/process_fork.hpp"
+#include "runtime/control/process.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -9,7 +9,6 @@
 #include <functional>
 #include <thread>
 
-#include "runtime/control/traced_process.hpp"
 #include "runtime/hooks/hook.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/thread_state.hpp"

@@ -12,6 +12,7 @@
 #include "runtime/container/keyed_hash.hpp"
 #include "runtime/hooks/hook.hpp"
 #include "runtime/tracer/sampled_events.hpp"
+#include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {

@@ -1,5 +1,5 @@
 // Names of snapshots, and what MTRACE says.
-#include "runtime/snapshot/snapshot_name.hpp"
+#include "runtime/snapshot/series.hpp"
 
 #include <doctest/doctest.h>
 

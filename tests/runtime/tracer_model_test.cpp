@@ -12,6 +12,7 @@
 #include "runtime/naive_model.hpp"
 #include "runtime/traced_calls.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {

@@ -6,15 +6,14 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
-#include "runtime/control/credentials.hpp"
-#include "runtime/control/exit.hpp"
 #include "runtime/control/own_thread.hpp"
+#include "runtime/control/process.hpp"
 #include "runtime/control/requests.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/control/signal_actions.hpp"
 #include "runtime/control/thread_view.hpp"
-#include "runtime/control/traced_process.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/os/process_identity.hpp"
@@ -23,6 +22,7 @@
 #include "runtime/os/system_call.hpp"
 #include "runtime/snapshot/series.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
+#include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
 
@@ -182,8 +182,9 @@ void make_output_pattern() {
 
 }  // namespace
 
-void attend() {
-  attention = false;
+namespace {
+
+void attend_in_process() {
   if (!is_traced_process()) return;
   end_long_looks();
   if (is_service_running()) {
@@ -196,6 +197,10 @@ void attend() {
   if (is_due) schedule_next();
 }
 
+constexpr TracerOwner kOwner = {.attend = attend_in_process, .tracing_gave_up = take_last_snapshot};
+
+}  // namespace
+
 void take_last_snapshot() {
   if (!is_traced_process()) return;
   ask_or_do(wants_last_snapshot() ? Duty::last_snapshot : Duty::nothing);
@@ -203,10 +208,6 @@ void take_last_snapshot() {
 
 void take_snapshot_before_end() {
   if (is_traced_process() && wants_last_snapshot()) ask_or_do(Duty::snapshot);
-}
-
-void tracing_gave_up() {
-  take_last_snapshot();
 }
 
 void finish_snapshots() {
@@ -220,12 +221,40 @@ void continue_service() {
 void accept_requests() {
   static constinit std::atomic<bool> has_output{false};
   if (!is_traced_process()) set_traced_process(true);
+  set_tracer_owner(kOwner);
   process_identity();
   if (!has_output.exchange(true)) make_output_pattern();
   if (!is_service_running()) begin_service_or_do_without();
 }
 
 namespace {
+
+// Those whose default action ends the process, but for SIGKILL and debuggers' SIGTRAP. The kernel's
+// own real-time signals below SIGRTMIN are libc's.
+constexpr int kFatalSignals[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGILL,  SIGABRT, SIGBUS,    SIGFPE,
+                                 SIGUSR1, SIGSEGV,   SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,   SIGXCPU,
+                                 SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT, SIGSYS};
+constexpr int kFirstRealTimeSignal = 34;
+
+// What it has interrupted may be the tracer's own work, in this thread: another thread takes the
+// snapshot, and gives up what this one holds.
+void end_by_signal(int signal, siginfo_t* information, void*) {
+  take_last_snapshot();
+  meet_default_action(signal, information);
+}
+
+// Fatal signals and quick_exit() take a last snapshot from now on. exit(), _exit() and the end of
+// main() always do.
+void watch_exits() {
+  for (const int signal : kFatalSignals) handle_by_default(signal, end_by_signal);
+  for (int signal = kFirstRealTimeSignal; signal < NSIG; ++signal) {
+    handle_by_default(signal, end_by_signal);
+  }
+  // abort() may be on its way; or the program has raised the signal, and goes on.
+  call_after_abort_handler(take_snapshot_before_end);
+  // The first to be registered is the last to be called.
+  at_quick_exit(take_last_snapshot);
+}
 
 void say_what_is_wrong() {
   constexpr std::size_t kEnough = 80;
@@ -256,6 +285,7 @@ void start_from_environment() {
     only_passes_on = true;
     return report(ReportKind::passed_on, process_identity().program);
   }
+  set_tracer_owner(kOwner);
   if (!start_tracing(options.settings)) return report(ReportKind::given_up, why_refused());
   if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
   if (options.at_exit && !options.output.empty()) watch_exits();

@@ -1,18 +1,23 @@
 #include "runtime/control/service.hpp"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 
-#include "runtime/control/credentials.hpp"
-#include "runtime/control/last_thread.hpp"
 #include "runtime/control/own_thread.hpp"
+#include "runtime/control/process.hpp"
 #include "runtime/control/signal_actions.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/os/process_identity.hpp"
@@ -21,6 +26,142 @@
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
+namespace {
+
+// The word of the first thread that the kernel clears when it ends; nullptr: not known.
+constinit std::atomic<const std::atomic<std::int32_t>*> first_thread{nullptr};
+
+struct DirectoryEntry {  // the kernel's, of getdents64()
+  std::uint64_t inode;
+  std::int64_t offset;
+  std::uint16_t size;
+  std::uint8_t type;
+  char name[1];
+};
+
+// A process' threads that are not `own`, and not its first one. Some number above zero where they
+// cannot be counted.
+std::size_t count_others(int own, int process) {
+  const long folder =
+      system_call(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (is_error(folder)) return 1;
+  std::size_t others = 0;
+  alignas(8) std::array<std::byte, 4096> entries;  // NOLINT: the kernel fills it
+  while (true) {
+    const long got = system_call(SYS_getdents64, folder, entries.data(), entries.size());
+    if (got <= 0) break;
+    for (long at = 0; at < got;) {
+      const auto& entry = *reinterpret_cast<const DirectoryEntry*>(entries.data() + at);
+      int number = 0;
+      for (const char* digit = entry.name; *digit >= '0' && *digit <= '9'; ++digit) {
+        number = number * 10 + (*digit - '0');
+      }
+      if (number != 0 && number != own && number != process) ++others;
+      at += entry.size;
+    }
+  }
+  system_call(SYS_close, folder);
+  return others;
+}
+
+}  // namespace
+
+void note_first_thread() {
+  if (thread_id() != process_id()) return;
+  const std::atomic<std::int32_t>* word = nullptr;
+  // Where the kernel does not tell, nobody waits for the last thread.
+  if (is_error(system_call(SYS_prctl, PR_GET_TID_ADDRESS, &word, 0, 0, 0))) word = nullptr;
+  first_thread.store(word, std::memory_order_relaxed);
+}
+
+bool is_last_thread(int own) {
+  const auto* const word = first_thread.load(std::memory_order_relaxed);
+  if (word == nullptr || word->load(std::memory_order_relaxed) != 0) return false;
+  return count_others(own, process_id()) == 0;
+}
+
+int first_thread_status() {
+  const long file = system_call(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (is_error(file)) return 0;
+  std::array<char, 1024> text;  // NOLINT: the kernel fills it
+  const long got = system_call(SYS_read, file, text.data(), text.size());
+  system_call(SYS_close, file);
+  // The last number of the line, which is as wait() has it.
+  long end = got;
+  while (end > 0 && (text[static_cast<std::size_t>(end) - 1] < '0' ||
+                     text[static_cast<std::size_t>(end) - 1] > '9')) {
+    --end;
+  }
+  int status = 0, scale = 1;
+  for (long at = end; at > 0 && scale <= 10'000'000; --at, scale *= 10) {
+    const char digit = text[static_cast<std::size_t>(at) - 1];
+    if (digit < '0' || digit > '9') break;
+    status += (digit - '0') * scale;
+  }
+  return status >> 8 & 0xFF;
+}
+
+namespace {
+
+constexpr std::size_t kMostGroups = 65536;  // the kernel's
+
+// Of one thread.
+struct Credentials {
+  std::array<uid_t, 3> users{};  // real, effective, saved
+  std::array<gid_t, 3> groups{};
+  std::size_t other_group_count = 0;
+  std::array<gid_t, kMostGroups> other_groups{};
+  std::array<__user_cap_data_struct, 2> capabilities{};
+};
+// Two threads that change them at once leave those of one of them, as libc does.
+constinit Credentials wanted;
+
+__user_cap_header_struct own_header() {
+  return {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+}
+
+void read_credentials(Credentials& of) {
+  system_call(SYS_getresuid, &of.users[0], &of.users[1], &of.users[2]);
+  system_call(SYS_getresgid, &of.groups[0], &of.groups[1], &of.groups[2]);
+  const long count = system_call(SYS_getgroups, kMostGroups, of.other_groups.data());
+  of.other_group_count = is_error(count) ? 0 : static_cast<std::size_t>(count);
+  __user_cap_header_struct header = own_header();
+  system_call(SYS_capget, &header, of.capabilities.data());
+}
+
+// What the program has set; kNoUmask: what it was when the thread began.
+constexpr mode_t kNoUmask = ~mode_t{0};
+constinit std::atomic<mode_t> program_umask{kNoUmask};
+
+}  // namespace
+
+void pass_credentials_on() {
+  constexpr std::int64_t kPatience = 2 * kSecond;
+  if (!is_service_running() || !is_traced_process()) return;
+  read_credentials(wanted);
+  ask_service_and_wait(Duty::credentials, kPatience);
+}
+
+void note_umask(mode_t mask) {
+  if (is_traced_process()) program_umask.store(mask, std::memory_order_relaxed);
+}
+
+// Groups while the privilege to set them is there, users last.
+void take_over_credentials() {
+  const Credentials& to = wanted;
+  system_call(SYS_setgroups, to.other_group_count, to.other_groups.data());
+  system_call(SYS_setresgid, to.groups[0], to.groups[1], to.groups[2]);
+  system_call(SYS_setresuid, to.users[0], to.users[1], to.users[2]);
+  __user_cap_header_struct header = own_header();
+  system_call(SYS_capset, &header, to.capabilities.data());
+}
+
+void use_program_umask() {
+  const mode_t mask = program_umask.load(std::memory_order_relaxed);
+  // On another thread it is the program's own already.
+  if (mask != kNoUmask && is_service_thread()) system_call(SYS_umask, mask);
+}
+
 namespace {
 
 // What wakes the thread: nobody handles it there, a descriptor of its own reads it. Linux sends it

@@ -1,12 +1,38 @@
-// The thread that works for the tracer: it takes the snapshots, at their times and for whoever
-// asks, so that none of the program's threads is interrupted, borrowed or waited for.
+// Whether the program has any threads left. libc ends the process with its last thread; where the
+// program's threads end by a system call of their own, the tracer's thread would outlive them.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 
 #include "runtime/os/lock.hpp"
 
 namespace memtrace::runtime {
+
+// By the process' first thread, if it is the one that calls.
+void note_first_thread();
+// Whether the calling thread, whose number is `own`, is the only one left. Costs nothing as long as
+// the first thread is there.
+bool is_last_thread(int own);
+// What the first thread, which has ended, has ended with: 0 to 255.
+int first_thread_status();
+
+// The tracer's own thread has the privileges that the program has, also after the program has given
+// some away (libc changes those of its own threads only), and makes files with its umask.
+
+// The program has changed the calling thread's.
+void pass_credentials_on();
+// It has set its umask.
+void note_umask(mode_t mask);
+
+// On the service's thread: what the program's thread that asked for it has.
+void take_over_credentials();
+// The same for the umask, before it makes a file: it has one of its own.
+void use_program_umask();
+
+// The thread that works for the tracer: it takes the snapshots, at their times and for whoever
+// asks, so that none of the program's threads is interrupted, borrowed or waited for.
 
 // What the program's threads may ask it for.
 enum class Duty : std::uint8_t {

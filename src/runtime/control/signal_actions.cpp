@@ -3,7 +3,7 @@
 #include <array>
 #include <atomic>
 
-#include "runtime/control/traced_process.hpp"
+#include "runtime/control/process.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/os/system_call.hpp"
@@ -114,8 +114,40 @@ Action cover_action(int signal, Cover& cover, const Action& wanted) {
   return action;
 }
 
+// What was set by a function that goes around our sigaction().
+void cover_again(int signal, Cover& cover) {
+  Action now{};
+  if (real.sigaction(signal, nullptr, &now) != 0 || is_ours(cover, now)) return;
+  const Action ours = cover_action(signal, cover, now);
+  if (ours.sa_handler != now.sa_handler) real.sigaction(signal, &ours, nullptr);
+}
+
+void restore_signal(int signal) {
+  Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return;
+  Action now{};
+  real.sigaction(signal, nullptr, &now);
+  if (is_ours(*cover, now)) real.sigaction(signal, &cover->shown, nullptr);
+  cover->handler.store(nullptr, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+OldHandler set_signal_handler(SetHandler* set, int signal, OldHandler handler) {
+  if (set == nullptr) return SIG_ERR;
+  Cover* const cover = cover_of(signal);
+  if (cover == nullptr) return set(signal, handler);
+  Action before{};
+  real.sigaction(signal, nullptr, &before);
+  const OldHandler shown = cover->shown.sa_handler;
+  const OldHandler old = set(signal, handler);
+  if (old == SIG_ERR) return old;
+  if (is_traced_process()) cover_again(signal, *cover);
+  return is_ours(*cover, before) ? shown : old;
+}
+
 // A child of vfork() has actions of its own, but our memory: what it sets is set as it is.
-int change_action(int signal, const Action* action, Action* old) {
+int change_signal_action(int signal, const Action* action, Action* old) {
   Cover* const cover = cover_of(signal);
   if (cover == nullptr) return real.sigaction(signal, action, old);
   const Action shown = cover->shown;
@@ -130,38 +162,6 @@ int change_action(int signal, const Action* action, Action* old) {
     *old = is_ours(*cover, before) ? shown_action(shown, before) : before;
   return result;
 }
-
-// What was set by a function that goes around our sigaction().
-void cover_again(int signal, Cover& cover) {
-  Action now{};
-  if (real.sigaction(signal, nullptr, &now) != 0 || is_ours(cover, now)) return;
-  const Action ours = cover_action(signal, cover, now);
-  if (ours.sa_handler != now.sa_handler) real.sigaction(signal, &ours, nullptr);
-}
-
-OldHandler set_handler(SetHandler* set, int signal, OldHandler handler) {
-  if (set == nullptr) return SIG_ERR;
-  Cover* const cover = cover_of(signal);
-  if (cover == nullptr) return set(signal, handler);
-  Action before{};
-  real.sigaction(signal, nullptr, &before);
-  const OldHandler shown = cover->shown.sa_handler;
-  const OldHandler old = set(signal, handler);
-  if (old == SIG_ERR) return old;
-  if (is_traced_process()) cover_again(signal, *cover);
-  return is_ours(*cover, before) ? shown : old;
-}
-
-void restore_signal(int signal) {
-  Cover* const cover = cover_of(signal);
-  if (cover == nullptr) return;
-  Action now{};
-  real.sigaction(signal, nullptr, &now);
-  if (is_ours(*cover, now)) real.sigaction(signal, &cover->shown, nullptr);
-  cover->handler.store(nullptr, std::memory_order_relaxed);
-}
-
-}  // namespace
 
 bool handle_by_default(int signal, SignalHandler handler) {
   Cover& cover = covers[static_cast<std::size_t>(signal)];
@@ -199,48 +199,3 @@ SignalsBlocked::~SignalsBlocked() {
 }
 
 }  // namespace memtrace::runtime
-
-// --- in front of libc's ---
-
-namespace runtime = memtrace::runtime;
-
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
-MTRACE_EXPORT int sigaction(int signal, const struct sigaction* action,
-                            struct sigaction* old) noexcept {
-  return runtime::change_action(signal, action, old);
-}
-
-// NOLINTNEXTLINE(readability-identifier-naming): glibc's name
-MTRACE_EXPORT int __sigaction(int signal, const struct sigaction* action, struct sigaction* old) {
-  return sigaction(signal, action, old);
-}
-
-MTRACE_EXPORT runtime::OldHandler signal(int signal, runtime::OldHandler handler) noexcept {
-  return runtime::set_handler(runtime::real.signal, signal, handler);
-}
-
-MTRACE_EXPORT runtime::OldHandler bsd_signal(int signal_number, runtime::OldHandler handler) {
-  return signal(signal_number, handler);
-}
-
-MTRACE_EXPORT runtime::OldHandler ssignal(int signal_number, runtime::OldHandler handler) noexcept {
-  return signal(signal_number, handler);
-}
-
-// An action for one signal only, during which the signal may come again.
-MTRACE_EXPORT runtime::OldHandler __sysv_signal(int signal, runtime::OldHandler handler) noexcept {
-  struct sigaction action {
-  }, old{};
-  action.sa_handler = handler;
-  action.sa_flags = runtime::kOnce | SA_NODEFER;
-  return handler == SIG_ERR || sigaction(signal, &action, &old) != 0 ? SIG_ERR : old.sa_handler;
-}
-
-MTRACE_EXPORT runtime::OldHandler sysv_signal(int signal, runtime::OldHandler handler) noexcept {
-  return __sysv_signal(signal, handler);
-}
-
-MTRACE_EXPORT runtime::OldHandler sigset(int signal, runtime::OldHandler handler) noexcept {
-  return runtime::set_handler(runtime::real.sigset, signal, handler);
-}

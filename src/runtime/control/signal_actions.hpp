@@ -4,6 +4,8 @@
 
 #include <csignal>
 
+#include "runtime/os/real_functions.hpp"
+
 namespace memtrace::runtime {
 
 using SignalHandler = void (*)(int, siginfo_t*, void*);
@@ -13,6 +15,10 @@ using SignalHandler = void (*)(int, siginfo_t*, void*);
 // runs with all signals blocked. false where the program has an action of its own now, or another
 // handler is there.
 bool handle_by_default(int signal, SignalHandler handler);
+
+// What the program does by sigaction(), and by functions that set a handler, such as `set`.
+int change_signal_action(int signal, const SignalAction* action, SignalAction* old);
+OldHandler set_signal_handler(SetHandler* set, int signal, OldHandler handler);
 
 // Called, for a SIGABRT that the process has sent to itself, when the program's own handler
 // returns.

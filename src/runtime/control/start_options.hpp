@@ -1,3 +1,33 @@
+// Which programs are traced, of all that MTRACE reaches: only=GLOB.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/os/environment.hpp"
+#include "runtime/snapshot/series.hpp"
+#include "runtime/tracer/tracer.hpp"
+
+namespace memtrace::runtime {
+
+// Globs of names: `*`, `?`, `[seq]` and `[!seq]`, byte by byte. They point into what MTRACE said.
+class ProgramChoice {
+ public:
+  // false where there are too many.
+  bool add(std::string_view glob);
+  // Whether this process' program is one of them: by the name that it was executed by, as %e has
+  // it, or by its file's, which is another one where that was a link or a script. Any, where there
+  // is no glob.
+  [[nodiscard]] bool includes_this() const;
+  [[nodiscard]] bool includes(std::string_view name) const;
+
+ private:
+  static constexpr std::size_t kMost = 16;
+  std::string_view globs_[kMost];
+  std::size_t count_ = 0;
+};
+
 // What the variable MTRACE asks for.
 //
 //   MTRACE=[FRAMES][,OPTION]...
@@ -6,17 +36,6 @@
 // 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, only=GLOB
 // (again and again), mmap, native, and, last, since it may hold commas, output=PATTERN. `mtrace
 // run` adds what only it knows: run=PID/NUMBER, report=PATH.
-#pragma once
-
-#include <cstdint>
-#include <string_view>
-
-#include "runtime/control/program_choice.hpp"
-#include "runtime/os/environment.hpp"
-#include "runtime/snapshot/snapshot_name.hpp"
-#include "runtime/tracer/tracer.hpp"
-
-namespace memtrace::runtime {
 
 struct StartOptions {
   Settings settings;

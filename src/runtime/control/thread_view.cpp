@@ -17,8 +17,8 @@
 #include <string_view>
 
 #include "runtime/control/control.hpp"
+#include "runtime/control/process.hpp"
 #include "runtime/control/service.hpp"
-#include "runtime/control/traced_process.hpp"
 #include "runtime/os/lock.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/report.hpp"

@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sys/mman.h>
 
 #include "runtime/os/system_call.hpp"
 
@@ -36,6 +37,11 @@ void sleep_a_little() {
 }  // namespace
 
 alignas(64) constinit std::atomic<std::uint32_t> gate{kGateStopped};
+constinit HookModePage hook_mode_page;
+
+void wipe_hook_mode_on_fork() {
+  system_call(SYS_madvise, &hook_mode_page, sizeof(hook_mode_page), MADV_WIPEONFORK);
+}
 
 bool Announcement::enter_slowly() {
   while (true) {

@@ -1,16 +1,18 @@
-// The ways to execute another program, in front of libc's: what the tracer hid from the environment
-// is given back to a program that is to be traced.
+// The ways to end, or to execute another program, in front of libc's: what the tracer hid from the
+// environment is given back to a program that is to be traced.
 #include <alloca.h>
 #include <spawn.h>
 #include <unistd.h>
 
 #include <cstdarg>
 #include <cstddef>
+#include <cstdlib>
 
 #include "runtime/control/control.hpp"
-#include "runtime/control/traced_process.hpp"
+#include "runtime/control/process.hpp"
 #include "runtime/hooks/executed_program.hpp"
 #include "runtime/os/real_functions.hpp"
+#include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
 namespace {
@@ -42,6 +44,15 @@ std::size_t count_arguments(va_list arguments) {
 void copy_arguments(const char* first, va_list arguments, char** to) {
   *to = const_cast<char*>(first);
   while (*to != nullptr) *++to = va_arg(arguments, char*);
+}
+
+[[gnu::destructor(101)]] void at_end() {
+  take_last_snapshot();
+}
+
+[[noreturn]] void exit_now(int status) {
+  take_last_snapshot();
+  while (true) system_call(SYS_exit_group, status);
 }
 
 }  // namespace
@@ -132,4 +143,12 @@ MTRACE_EXPORT int posix_spawnp(pid_t* process, const char* file,
                                char* const variables[]) {
   const auto real = runtime::real.posix_spawnp;
   return runtime::spawn(real, process, file, actions, attributes, arguments, variables);
+}
+
+MTRACE_EXPORT void _exit(int status) {
+  runtime::exit_now(status);
+}
+
+MTRACE_EXPORT void _Exit(int status) noexcept {
+  runtime::exit_now(status);
 }

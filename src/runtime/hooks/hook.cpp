@@ -1,7 +1,7 @@
 #include "runtime/hooks/hook.hpp"
 
-#include "runtime/control/start.hpp"
-#include "runtime/counters/timeline.hpp"
+#include "runtime/control/process.hpp"
+#include "runtime/counters/traced_total.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -29,6 +29,11 @@ void release_sample(void* pointer) {
   if (enter_traced_hook(thread) != HookEntry::traced) return;
   on_sampled_release(*thread, pointer);
   leave_hook(*thread);
+}
+
+void release_and_free(void* pointer) {
+  traced_release(pointer);
+  real.free(pointer);
 }
 
 ThreadState* attach_in_hook() {

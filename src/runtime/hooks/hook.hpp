@@ -7,10 +7,9 @@
 
 #include <cstddef>
 
-#include "runtime/gate/hook_mode.hpp"
+#include "runtime/gate/gate.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/giving_up.hpp"
 #include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
@@ -155,9 +154,6 @@ template <class Allocate>
   }
   return pointer;
 }
-
-// A block goes that may be sampled.
-[[gnu::noinline]] void release_sample(void* pointer);
 
 [[gnu::always_inline]] inline bool may_be_sampled(const void* pointer) {
   return sampled_blocks.may_hold(reinterpret_cast<std::uintptr_t>(pointer));

@@ -1,6 +1,31 @@
-// dlopen, dlmopen and dlclose: where code comes and goes.
+// What happens when the library is initialised, if no hook was called before.
+#include <cstdint>
+
+#include "runtime/control/process.hpp"
 #include "runtime/os/real_functions.hpp"
-#include "runtime/stacks/code_generation.hpp"
+#include "runtime/stacks/stack_cache.hpp"
+#include "runtime/tracer/events.hpp"
+
+// The linker's: where this library begins, and where its code ends.
+extern "C" {
+[[gnu::visibility("hidden")]] extern const char __ehdr_start[];  // NOLINT
+[[gnu::visibility("hidden")]] extern const char etext[];         // NOLINT
+}
+
+namespace memtrace::runtime {
+namespace {
+
+[[gnu::constructor(101)]] void initialise() {
+  tables.tracebacks.leave_out(reinterpret_cast<std::uintptr_t>(__ehdr_start),
+                              reinterpret_cast<std::uintptr_t>(etext));
+  find_real_functions();
+  start_runtime();
+}
+
+}  // namespace
+}  // namespace memtrace::runtime
+
+// dlopen, dlmopen and dlclose: where code comes and goes.
 
 // glibc finds out who called dlopen() by the return address, and looks along that library's
 // RUNPATH. So the hook must not be the caller: it notes the event and jumps. What it pushes is said

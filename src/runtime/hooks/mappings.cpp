@@ -1,5 +1,6 @@
 // mmap and its relatives. Where mappings are not traced, which is the default, they only pass
 // through.
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 
@@ -7,8 +8,12 @@
 #include <cstdarg>
 
 #include "runtime/hooks/hook.hpp"
-#include "runtime/stacks/code_generation.hpp"
+#include "runtime/os/memory.hpp"
+#include "runtime/os/own_mappings.hpp"
+#include "runtime/os/real_functions.hpp"
+#include "runtime/stacks/stack_cache.hpp"
 #include "runtime/tracer/mapping_events.hpp"
+#include "runtime/tracer/tracer.hpp"
 #include "runtime/unwind/loaded_module.hpp"
 
 namespace memtrace::runtime {
@@ -18,9 +23,6 @@ namespace {
 constexpr int kPopulateRead = 22, kPopulateWrite = 23, kDontNeedLocked = 24;
 constexpr int kGuardInstall = 102, kGuardRemove = 103;
 
-std::uintptr_t address_of(const void* pointer) {
-  return reinterpret_cast<std::uintptr_t>(pointer);
-}
 AddressRange range_of(const void* begin, std::size_t size) {
   return {address_of(begin), size};
 }
@@ -234,4 +236,62 @@ MTRACE_HOOK void* shmat(int segment, const void* address, int flags) noexcept {
   }
   leave_hook(*thread);
   return attached;
+}
+
+// mlockall() and munlockall(): what the program locks is its own memory, not the tracer's tables,
+// which would count against its limit and be backed by memory as a whole.
+
+namespace {
+
+bool locks_future = false;
+
+}  // namespace
+
+MTRACE_HOOK int mlockall(int flags) noexcept {
+  // First, so that nothing that is mapped meanwhile is locked.
+  set_locks_future_memory(true);
+  const int error = real.mlockall(flags);
+  if (error == 0) {
+    locks_future = (flags & MCL_FUTURE) != 0;
+    unlock_own_mappings();
+  }
+  set_locks_future_memory(locks_future);
+  return error;
+}
+
+MTRACE_HOOK int munlockall() noexcept {
+  const int error = real.munlockall();
+  if (error == 0) set_locks_future_memory(locks_future = false);
+  return error;
+}
+
+namespace memtrace::runtime {
+
+// pthread_create(): a thread's stack is memory that the program asks for, and libc maps.
+
+namespace {
+
+// 0 where the program brings the stack itself.
+std::size_t stack_size(const pthread_attr_t* attributes) {
+  std::size_t size = 0;
+  if (attributes != nullptr) {
+    void* stack = nullptr;
+    return pthread_attr_getstack(attributes, &stack, &size) == 0 && stack != nullptr ? 0 : size;
+  }
+  pthread_attr_t defaults;
+  if (pthread_getattr_default_np(&defaults) != 0) return 0;
+  pthread_attr_getstacksize(&defaults, &size);
+  pthread_attr_destroy(&defaults);
+  return size;
+}
+
+}  // namespace
+}  // namespace memtrace::runtime
+
+extern "C" __attribute__((visibility("default"))) int pthread_create(
+    pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
+    void* argument) noexcept {
+  const int error = real.pthread_create(thread, attributes, function, argument);
+  if (error != EAGAIN || !make_room(stack_size(attributes))) return error;
+  return real.pthread_create(thread, attributes, function, argument);
 }

@@ -9,10 +9,10 @@
 #include <cstdarg>
 
 #include "runtime/control/control.hpp"
+#include "runtime/control/process.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/control/signal_actions.hpp"
 #include "runtime/control/thread_view.hpp"
-#include "runtime/control/traced_process.hpp"
 #include "runtime/gate/gate.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/os/system_call.hpp"

@@ -4,8 +4,7 @@
 
 #include "runtime/hooks/hook.hpp"
 #include "runtime/os/real_functions.hpp"
-#include "runtime/tracer/block_counting.hpp"
-#include "runtime/tracer/interpreter_stacks.hpp"
+#include "runtime/tracer/events.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {

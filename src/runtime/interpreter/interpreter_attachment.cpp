@@ -10,7 +10,6 @@
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
-#include "runtime/tracer/guarded.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 // CPython's, of which only pointers are passed on. Null where the process has no CPython: the

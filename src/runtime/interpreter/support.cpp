@@ -7,9 +7,8 @@
 #include "runtime/interpreter/allocator_hooks.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/guarded.hpp"
-#include "runtime/tracer/interpreter_stacks.hpp"
-#include "runtime/tracer/live_blocks.hpp"
+#include "runtime/tracer/snapshot_copy.hpp"
+#include "runtime/tracer/stack_records.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {

@@ -8,7 +8,6 @@
 
 #include "runtime/container/append_only.hpp"
 #include "runtime/counters/snapshot_data.hpp"
-#include "runtime/stacks/hooked_allocator.hpp"
 #include "runtime/stacks/interpreter_front_end.hpp"
 #include "runtime/unwind/unwinder.hpp"
 

@@ -1,12 +1,47 @@
-// The snapshots that one process writes, one after the other.
+// What a process calls its snapshots.
 #pragma once
 
-#include <cstdint>
+#include <linux/limits.h>
 
-#include "runtime/snapshot/snapshot_name.hpp"
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/os/report.hpp"
 #include "runtime/snapshot/whole_file.hpp"
 
 namespace memtrace::runtime {
+
+inline constexpr std::string_view kDefaultPattern = "mtrace.%e.%p.zst";
+
+using PathBuffer = TextBuffer<PATH_MAX>;
+
+// A pattern, in which %e is the program's name, %p the process id, %n the snapshot's number in four
+// digits or more, and %% a percent sign. Where a number is put in front of ".zst" instead, it is
+// only that: "app.7.zst".
+class SnapshotName {
+ public:
+  // `pattern` must live on. `is_first`: of all processes that write by this pattern.
+  SnapshotName(std::string_view pattern, std::string_view program, int process, bool is_first)
+      : pattern_(pattern), program_(program), process_(process), is_first_(is_first) {}
+
+  // Each snapshot has a name of its own.
+  [[nodiscard]] bool is_numbered() const { return contains('n'); }
+
+  // Of the snapshot `number`, or, where the pattern has no numbers, of the newest one.
+  void write(PathBuffer& path, std::uint64_t number) const;
+  // Of a snapshot that is not the newest any more: its number comes before ".zst".
+  void write_earlier(PathBuffer& path, std::uint64_t number) const;
+
+ private:
+  [[nodiscard]] bool contains(char conversion) const;
+  void expand(PathBuffer& path, std::uint64_t number) const;
+
+  std::string_view pattern_, program_;
+  int process_;
+  bool is_first_;
+};
+
+// The snapshots that one process writes, one after the other.
 
 // Where the pattern has no numbers, the newest snapshot has the plain name and an earlier one gets
 // its number when the next comes.

@@ -1,5 +1,5 @@
-// Every traceback that was ever seen, each once: as a path in a tree, with a record for each domain
-// that it allocated in.
+// Names of files and functions, each once, in the tracer's own memory. Used under its owner's lock,
+// but for texts(), whose items never change.
 #pragma once
 
 #include <array>
@@ -13,10 +13,30 @@
 #include "runtime/os/lock.hpp"
 #include "runtime/stacks/known_stacks.hpp"
 #include "runtime/stacks/module_table.hpp"
-#include "runtime/stacks/text_table.hpp"
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
+
+class TextTable {
+ public:
+  // IdIndex::kNotFound where there is no memory.
+  std::uint32_t id_of(std::string_view text);
+
+  [[nodiscard]] const AppendOnly<std::string_view>& texts() const { return texts_; }
+
+ private:
+  static constexpr std::uint32_t kMostTexts = 1U << 26;
+
+  const char* copy(std::string_view text);
+
+  AppendOnly<std::string_view> texts_{kMostTexts};
+  IdIndex texts_by_content_;
+  char* room_ = nullptr;
+  std::size_t room_size_ = 0;
+};
+
+// Every traceback that was ever seen, each once: as a path in a tree, with a record for each domain
+// that it allocated in.
 
 // What a record counts.
 struct RecordKey {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/tracer/block_counting.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "runtime/blocks/mapping_table.hpp"
-#include "runtime/tracer/block_counting.hpp"
+#include "runtime/tracer/events.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {

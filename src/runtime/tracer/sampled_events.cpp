@@ -4,8 +4,8 @@
 #include "runtime/os/floating_point.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/giving_up.hpp"
 #include "runtime/tracer/stack_records.hpp"
+#include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
 
@@ -20,10 +20,6 @@ std::uint64_t rate_now() {
 std::uint64_t epoch_now() {
   return traced_total.epoch.load(std::memory_order_relaxed);
 }
-std::uintptr_t address_of(const void* pointer) {
-  return reinterpret_cast<std::uintptr_t>(pointer);
-}
-
 void add_sample(ThreadState& thread, const SampledBlock& block) {
   Record* const record = thread.records.find_or_add(block.record);
   VarianceRecord* const variances = thread.variances.find_or_add(block.record);

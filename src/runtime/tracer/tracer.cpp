@@ -1,34 +1,30 @@
 #include "runtime/tracer/tracer.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
+#include <atomic>
 
 #include "runtime/blocks/mapping_table.hpp"
 #include "runtime/container/keyed_hash.hpp"
-#include "runtime/counters/timeline.hpp"
+#include "runtime/counters/traced_total.hpp"
 #include "runtime/gate/gate.hpp"
-#include "runtime/gate/hook_mode.hpp"
 #include "runtime/os/memory.hpp"
 #include "runtime/os/own_mappings.hpp"
 #include "runtime/os/report.hpp"
-#include "runtime/os/system_call.hpp"
-#include "runtime/stacks/code_generation.hpp"
+#include "runtime/stacks/stack_cache.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/giving_up.hpp"
-#include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/mapping_events.hpp"
 #include "runtime/tracer/sampled_events.hpp"
-#include "runtime/tracer/tracer_state.hpp"
+#include "runtime/tracer/stack_records.hpp"
 
 namespace memtrace::runtime {
 
 constinit std::atomic<bool> attention{false};
 constinit std::atomic<std::int64_t> attention_due{kNever};
-constinit HookModePage hook_mode_page;
 constinit TracerState tracer;
 
 namespace {
+
+constinit std::atomic<const TracerOwner*> tracer_owner{nullptr};
 
 bool prepare_tables() {
   static constinit bool is_prepared = false;
@@ -74,6 +70,16 @@ void forget_everything() {
 }
 
 }  // namespace
+
+void set_tracer_owner(const TracerOwner& owner) {
+  tracer_owner.store(&owner, std::memory_order_release);
+}
+
+void attend() {
+  attention.store(false, std::memory_order_relaxed);
+  const TracerOwner* const owner = tracer_owner.load(std::memory_order_acquire);
+  if (owner != nullptr) owner->attend();
+}
 
 bool start_tracing(const Settings& settings) {
   const Locked locked(tracer.lock);
@@ -125,10 +131,6 @@ HookMode mode_of_tracing() {
   return tracer.settings.sampling_rate == 0 ? HookMode::exact : HookMode::sampling;
 }
 
-void wipe_hook_mode_on_fork() {
-  system_call(SYS_madvise, &hook_mode_page, sizeof(hook_mode_page), MADV_WIPEONFORK);
-}
-
 bool is_tracing() {
   return !is_gate_stopped();
 }
@@ -155,7 +157,8 @@ void give_up_tracing() {
     tracer.gave_up.store(true, std::memory_order_relaxed);
   }
   report(ReportKind::given_up, why_refused());
-  tracing_gave_up();
+  const TracerOwner* const owner = tracer_owner.load(std::memory_order_acquire);
+  if (owner != nullptr) owner->tracing_gave_up();
 }
 
 std::size_t memory_of_blocks() {
@@ -195,6 +198,30 @@ void clear_traces() {
 // Nobody stands still for it: it asks the kernel about many pages.
 std::uint64_t tracer_memory() {
   return own_resident_memory();
+}
+
+namespace {
+
+constinit std::atomic<bool> no_memory{false};
+
+}  // namespace
+
+void note_no_memory() {
+  no_memory.store(true, std::memory_order_relaxed);
+  attention.store(true, std::memory_order_relaxed);
+}
+
+bool has_no_memory() {
+  return no_memory.exchange(false, std::memory_order_relaxed);
+}
+
+bool make_room(std::size_t size) {
+  // A thread that is ending holds a lock as long as it is in the hook.
+  const bool holds_lock = local.state != nullptr && local.state->shared;
+  if (!is_tracing() || holds_lock || !is_in_the_way(size, memory_of_blocks())) return false;
+  const Guarded guarded;
+  give_up_tracing();
+  return true;
 }
 
 }  // namespace memtrace::runtime

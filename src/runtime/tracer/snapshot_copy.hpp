@@ -1,4 +1,4 @@
-// The blocks that are alive, counted by traceback and size.
+// A copy of the counters at one moment, and of the blocks that are alive.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 namespace memtrace::runtime {
 
+// Counted by traceback and size.
 class LiveBlocks {
  public:
   LiveBlocks() = default;
@@ -34,5 +35,11 @@ class LiveBlocks {
   std::size_t used_ = 0;
   bool is_whole_ = true;
 };
+
+// The counters' owners stand still for as long as it takes to copy them; the copy is in memory of
+// its own until release_snapshot_data(). false where nothing is traced or there is no memory.
+// `blocks` also counts the live blocks by size, which takes longer: it looks at each of them.
+bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks = nullptr);
+void release_snapshot_data(SnapshotData& data);
 
 }  // namespace memtrace::runtime

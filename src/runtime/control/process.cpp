@@ -1,22 +1,43 @@
-#include "runtime/control/process_fork.hpp"
+#include "runtime/control/process.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
 
 #include "runtime/blocks/mapping_table.hpp"
 #include "runtime/control/control.hpp"
 #include "runtime/control/service.hpp"
-#include "runtime/control/traced_process.hpp"
-#include "runtime/counters/timeline.hpp"
-#include "runtime/gate/hook_mode.hpp"
+#include "runtime/counters/traced_total.hpp"
+#include "runtime/gate/gate.hpp"
 #include "runtime/os/lock.hpp"
+#include "runtime/os/process_identity.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/events.hpp"
-#include "runtime/tracer/interpreter_stacks.hpp"
 #include "runtime/tracer/sampled_events.hpp"
+#include "runtime/tracer/stack_records.hpp"
 #include "runtime/tracer/tracer.hpp"
-#include "runtime/tracer/tracer_state.hpp"
 
 namespace memtrace::runtime {
+namespace {
+
+constinit std::atomic<int> process{0};
+
+}  // namespace
+
+bool is_traced_process() {
+  const int number = traced_process();
+  return number != 0 && number == process_id();
+}
+
+void set_traced_process(bool traced) {
+  process.store(traced ? process_id() : 0, std::memory_order_relaxed);
+}
+
+int traced_process() {
+  return process.load(std::memory_order_relaxed);
+}
+
 namespace {
 
 // All locks there are, in the order of LockRank. hold() stands where the other threads are stopped:
@@ -129,6 +150,28 @@ void meet_copied_process() {
   child_after_fork(is_whole);
   local.guard = false;
   set_signal_mask(mask);
+}
+
+namespace {
+
+constinit std::atomic<bool> has_begun{false};
+
+}  // namespace
+
+void start_runtime() {
+  // libc's initialisation sets it.
+  if (environ == nullptr || has_begun.exchange(true, std::memory_order_acq_rel)) return;
+  set_hook_mode(HookMode::off);
+  watch_forks();
+  start_from_environment();
+}
+
+void look_at_process() {
+  if (!has_begun.load(std::memory_order_acquire)) return start_runtime();
+  if (traced_process() != 0 && !is_traced_process()) return meet_copied_process();
+  // Another thread is starting it, or this is a copy of a process that is not traced.
+  HookMode unknown = HookMode::unknown;
+  if (traced_process() == 0) hook_mode_page.mode.compare_exchange_strong(unknown, HookMode::off);
 }
 
 }  // namespace memtrace::runtime
