@@ -60,7 +60,7 @@ int mtrace_take_snapshot(const char* path) {
 
 void mtrace_get_traced_memory(uint64_t* current, uint64_t* peak) {
   const Guarded guarded;
-  const TracedMemory memory = traced_memory();
+  const TracedBytes memory = traced_memory();
   if (current != nullptr) *current = memory.current;
   if (peak != nullptr) *peak = memory.peak;
 }

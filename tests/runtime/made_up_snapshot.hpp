@@ -45,7 +45,7 @@ struct MadeUp {
   std::vector<CodeLocation> locations;
   std::vector<NodeRecord> nodes{{}};
   std::vector<SnapshotRow> rows;
-  std::vector<runtime::TimelinePoint> timeline;
+  std::vector<runtime::TracedPoint> timeline;
   std::uint64_t sampling_rate = 0;
   std::uint64_t missing_threads = 0;
   mutable InSegments<ModuleRecord> module_segments;

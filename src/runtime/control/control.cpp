@@ -128,7 +128,7 @@ void take_interval_snapshot() {
 }
 
 void serve_request(int listener) {
-  const Request request(listener);
+  const ReceivedRequest request(listener);
   if (!request.is_valid()) return;
   const int error = take_next_snapshot();
   request.answer(error, path.text());

@@ -87,7 +87,7 @@ int open_request_socket() {
   return -1;
 }
 
-Request::Request(int listener) {
+ReceivedRequest::ReceivedRequest(int listener) {
   const long connection = system_call(SYS_accept4, listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (is_error(connection)) return;
   connection_ = static_cast<int>(connection);
@@ -105,12 +105,12 @@ Request::Request(int listener) {
   valid_ = std::string_view(text, static_cast<std::size_t>(got)) == expected.text();
 }
 
-Request::~Request() {
+ReceivedRequest::~ReceivedRequest() {
   if (connection_ >= 0) system_call(SYS_close, connection_);
 }
 
 // As "ERROR PATH".
-void Request::answer(int error, std::string_view path) const {
+void ReceivedRequest::answer(int error, std::string_view path) const {
   TextBuffer<PATH_MAX + 16> message;
   message << static_cast<std::uint64_t>(error) << ' ' << path;
   system_call(SYS_sendto, connection_, message.c_str(), message.text().size(),

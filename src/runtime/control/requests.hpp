@@ -16,13 +16,13 @@ inline constexpr std::string_view kRequestMapping = "mtrace-requests-";
 int open_request_socket();
 
 // What a request asks for, and whom to tell.
-class Request {
+class ReceivedRequest {
  public:
   // The one that has come to the socket, "snapshot PASSWORD". Waits a moment for it.
-  explicit Request(int listener);
-  ~Request();
-  Request(const Request&) = delete;
-  Request& operator=(const Request&) = delete;
+  explicit ReceivedRequest(int listener);
+  ~ReceivedRequest();
+  ReceivedRequest(const ReceivedRequest&) = delete;
+  ReceivedRequest& operator=(const ReceivedRequest&) = delete;
 
   // Of somebody who may ask.
   [[nodiscard]] bool is_valid() const { return valid_; }

@@ -62,18 +62,22 @@ struct NodeRecord {
 };
 
 template <class Number>
-struct Amount {
+struct SizeAndCount {
   Number size = 0;
   Number count = 0;
 
-  friend Amount operator+(Amount a, Amount b) { return {a.size + b.size, a.count + b.count}; }
-  friend Amount operator-(Amount a, Amount b) { return {a.size - b.size, a.count - b.count}; }
-  friend Amount& operator+=(Amount& a, Amount b) { return a = a + b; }
+  friend SizeAndCount operator+(SizeAndCount a, SizeAndCount b) {
+    return {a.size + b.size, a.count + b.count};
+  }
+  friend SizeAndCount operator-(SizeAndCount a, SizeAndCount b) {
+    return {a.size - b.size, a.count - b.count};
+  }
+  friend SizeAndCount& operator+=(SizeAndCount& a, SizeAndCount b) { return a = a + b; }
 };
 // In bytes and blocks.
-using Counter = Amount<std::int64_t>;
+using Counter = SizeAndCount<std::int64_t>;
 // Of an estimate from samples, in bytes squared and blocks squared; zero where all was counted.
-using Variance = Amount<double>;
+using Variance = SizeAndCount<double>;
 
 // What one traceback holds in one domain.
 struct SnapshotRow {
@@ -96,7 +100,7 @@ struct BlockGroup {
   std::int64_t size = 0;
 };
 
-struct TimelinePoint {
+struct TracedPoint {
   std::int64_t time = 0;    // nanoseconds since the Unix epoch
   std::int64_t traced = 0;  // bytes
 };
@@ -118,19 +122,19 @@ struct SnapshotData {
   TableItems<CodeLocation> locations;
   TableItems<NodeRecord> nodes;
   std::span<const SnapshotRow> rows;
-  std::span<const BlockGroup> groups;       // of the same moment, where they are wanted
-  std::span<const TimelinePoint> timeline;  // oldest first
-  std::int64_t created = 0;                 // nanoseconds since the Unix epoch
-  std::uint64_t started = 0;                // the same, of the tracing
-  std::uint64_t traceback_limit = 0;        // frames
-  std::uint64_t current = 0;                // traced bytes
-  std::uint64_t peak = 0;                   // traced bytes
-  std::uint64_t tracer_memory = 0;          // bytes
-  std::uint64_t sampling_rate = 0;          // mean bytes between samples; 0: exact
-  std::uint64_t truncated_tracebacks = 0;   // blocks
-  std::uint64_t dropped_blocks = 0;         // allocations that could not be recorded
-  std::uint64_t unknown_frees = 0;          // frees of blocks that were never seen
-  std::uint64_t missing_threads = 0;        // whose counters could not be copied
+  std::span<const BlockGroup> groups;      // of the same moment, where they are wanted
+  std::span<const TracedPoint> timeline;   // oldest first
+  std::int64_t created = 0;                // nanoseconds since the Unix epoch
+  std::uint64_t started = 0;               // the same, of the tracing
+  std::uint64_t traceback_limit = 0;       // frames
+  std::uint64_t current = 0;               // traced bytes
+  std::uint64_t peak = 0;                  // traced bytes
+  std::uint64_t tracer_memory = 0;         // bytes
+  std::uint64_t sampling_rate = 0;         // mean bytes between samples; 0: exact
+  std::uint64_t truncated_tracebacks = 0;  // blocks
+  std::uint64_t dropped_blocks = 0;        // allocations that could not be recorded
+  std::uint64_t unknown_frees = 0;         // frees of blocks that were never seen
+  std::uint64_t missing_threads = 0;       // whose counters could not be copied
 };
 
 }  // namespace memtrace::runtime

@@ -59,7 +59,7 @@ void Timeline::thin_out() {
   distance_ *= 2;
 }
 
-std::size_t Timeline::copy(std::span<TimelinePoint> points) {
+std::size_t Timeline::copy(std::span<TracedPoint> points) {
   constexpr std::int64_t kPatience = 100 * kMillisecond;
   if (!lock_.lock_until(monotonic_time() + kPatience)) return 0;
   const std::size_t count = std::min(size_, points.size());

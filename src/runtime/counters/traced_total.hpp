@@ -72,7 +72,7 @@ class Timeline {
   void tick(std::int64_t now, std::int64_t traced);
   // Points are copied to `points`, oldest first; returns how many: none where the thread that adds
   // one is stopped.
-  std::size_t copy(std::span<TimelinePoint> points);
+  std::size_t copy(std::span<TracedPoint> points);
   void clear();
   Lock& lock() { return lock_; }
 
@@ -85,7 +85,7 @@ class Timeline {
   std::atomic<std::int64_t> due_{0};
   std::int64_t distance_ = kFirstDistance;
   std::size_t size_ = 0;
-  std::array<TimelinePoint, kMostPoints> points_{};
+  std::array<TracedPoint, kMostPoints> points_{};
 };
 extern constinit Timeline timeline;
 

@@ -23,7 +23,7 @@ namespace {
 constexpr int kPopulateRead = 22, kPopulateWrite = 23, kDontNeedLocked = 24;
 constexpr int kGuardInstall = 102, kGuardRemove = 103;
 
-AddressRange range_of(const void* begin, std::size_t size) {
+MappedRange range_of(const void* begin, std::size_t size) {
   return {address_of(begin), size};
 }
 
@@ -111,7 +111,7 @@ void note_move(const void* from, const void* to, std::size_t size) {
 
 [[gnu::always_inline]] inline void advise(void* address, std::size_t size, int advice,
                                           ThreadState& thread) {
-  const AddressRange range = range_of(address, size);
+  const MappedRange range = range_of(address, size);
   switch (advice) {
     case MADV_DONTNEED:
     case kDontNeedLocked:

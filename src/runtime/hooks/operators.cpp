@@ -139,7 +139,7 @@ mtrace_call_guarded:
 constexpr SymbolName kNew = {"_Znwm", {}};
 
 struct NewSearch {
-  const SymbolTable* caller;
+  const DynamicSymbols* caller;
   void* found = nullptr;
 };
 
@@ -154,7 +154,7 @@ int look_for_new(dl_phdr_info* information, std::size_t /*size*/, void* argument
     object.l_ld = reinterpret_cast<Elf64_Dyn*>(object.l_addr + segment.p_vaddr);
   }
   if (object.l_ld == own_object()->l_ld) return 0;
-  const SymbolTable symbols(object);
+  const DynamicSymbols symbols(object);
   const Definition made = symbols.find(kNew);
   if (made.address == nullptr) return 0;
   const bool is_meant = search.caller->needs(symbols.soname());
@@ -181,7 +181,7 @@ void count_nested_foreign(ThreadState& thread, void* pointer) {
 New new_for_caller(const void* return_address) {
   dl_find_object caller;
   if (_dl_find_object(const_cast<void*>(return_address), &caller) != 0) std::abort();
-  const SymbolTable symbols(*caller.dlfo_link_map);
+  const DynamicSymbols symbols(*caller.dlfo_link_map);
   NewSearch search{&symbols, symbols.find(kNew).address};
   if (search.found == nullptr) dl_iterate_phdr(look_for_new, &search);
   if (search.found == nullptr) std::abort();

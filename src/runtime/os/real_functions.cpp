@@ -136,14 +136,14 @@ constexpr std::array kOperators = {
 
 const link_map* find_c_library() {
   return find_object(
-      [](const link_map& object) { return SymbolTable(object).soname() == "libc.so.6"; });
+      [](const link_map& object) { return DynamicSymbols(object).soname() == "libc.so.6"; });
 }
 
 // In the version that the C library has it in by default: what another object has in a version of
 // its own is not what calls of it reach.
 SymbolName symbol_name(const char* name, const link_map* c_library) {
   if (c_library == nullptr) return {name, {}};
-  return {name, SymbolTable(*c_library).default_version(name)};
+  return {name, DynamicSymbols(*c_library).default_version(name)};
 }
 
 // Others may call them while they are found.
@@ -154,7 +154,7 @@ void put(std::size_t offset, void* function) {
 }
 
 bool is_cpp_library(const link_map& object) {
-  const std::string_view name = SymbolTable(object).soname();
+  const std::string_view name = DynamicSymbols(object).soname();
   return name.starts_with("libstdc++.so") || name.starts_with("libc++.so") ||
          name.starts_with("libc++abi.so");
 }

@@ -51,7 +51,7 @@ void* address_of(const link_map& object, const Elf64_Sym& symbol) {
 
 }  // namespace
 
-SymbolTable::SymbolTable(const link_map& object) : object_(object) {
+DynamicSymbols::DynamicSymbols(const link_map& object) : object_(object) {
   for (const Elf64_Dyn* entry = object.l_ld; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
     switch (entry->d_tag) {
       case DT_SYMTAB:
@@ -78,13 +78,13 @@ SymbolTable::SymbolTable(const link_map& object) : object_(object) {
   }
 }
 
-bool SymbolTable::is_named(const Elf64_Sym& symbol, const char* name) const {
+bool DynamicSymbols::is_named(const Elf64_Sym& symbol, const char* name) const {
   return is_definition(symbol) && std::strcmp(strings_ + symbol.st_name, name) == 0;
 }
 
 // The first one of that name that is accepted.
 template <class Visit>
-const Elf64_Sym* SymbolTable::search(const char* name, const Visit& accepts) const {
+const Elf64_Sym* DynamicSymbols::search(const char* name, const Visit& accepts) const {
   if (symbols_ == nullptr || strings_ == nullptr) return nullptr;
   if (gnu_hash_ != nullptr) {
     constexpr std::uint32_t kHeader = 4, kWordBits = 64;
@@ -118,11 +118,11 @@ const Elf64_Sym* SymbolTable::search(const char* name, const Visit& accepts) con
   return nullptr;
 }
 
-unsigned SymbolTable::version_index(const Elf64_Sym& symbol) const {
+unsigned DynamicSymbols::version_index(const Elf64_Sym& symbol) const {
   return versions_ == nullptr ? VER_NDX_GLOBAL : versions_[&symbol - symbols_];
 }
 
-std::string_view SymbolTable::version_text(unsigned index) const {
+std::string_view DynamicSymbols::version_text(unsigned index) const {
   const Elf64_Verdef* definition = version_definitions_;
   while (definition != nullptr) {
     const auto* const begin = reinterpret_cast<const char*>(definition);
@@ -137,7 +137,7 @@ std::string_view SymbolTable::version_text(unsigned index) const {
   return {};
 }
 
-bool SymbolTable::matches(const Elf64_Sym& symbol, std::string_view version) const {
+bool DynamicSymbols::matches(const Elf64_Sym& symbol, std::string_view version) const {
   const unsigned index = version_index(symbol);
   if ((index & kVersionMask) == VER_NDX_LOCAL) return false;
   if (version.empty()) return (index & kHiddenVersion) == 0;
@@ -145,20 +145,20 @@ bool SymbolTable::matches(const Elf64_Sym& symbol, std::string_view version) con
   return own.empty() ? (index & kHiddenVersion) == 0 : own == version;
 }
 
-Definition SymbolTable::find(const SymbolName& wanted) const {
+Definition DynamicSymbols::find(const SymbolName& wanted) const {
   const Elf64_Sym* const symbol = search(
       wanted.name, [&](const Elf64_Sym& candidate) { return matches(candidate, wanted.version); });
   if (symbol == nullptr) return {};
   return {address_of(object_, *symbol), &object_};
 }
 
-std::string_view SymbolTable::default_version(const char* name) const {
+std::string_view DynamicSymbols::default_version(const char* name) const {
   const Elf64_Sym* const symbol =
       search(name, [&](const Elf64_Sym& candidate) { return matches(candidate, {}); });
   return symbol == nullptr ? std::string_view() : version_text(version_index(*symbol));
 }
 
-std::string_view SymbolTable::soname() const {
+std::string_view DynamicSymbols::soname() const {
   for (const Elf64_Dyn* entry = object_.l_ld; entry != nullptr && entry->d_tag != DT_NULL;
        ++entry) {
     if (entry->d_tag == DT_SONAME && strings_ != nullptr) {
@@ -169,7 +169,7 @@ std::string_view SymbolTable::soname() const {
   return {};
 }
 
-bool SymbolTable::needs(std::string_view soname) const {
+bool DynamicSymbols::needs(std::string_view soname) const {
   for (const Elf64_Dyn* entry = object_.l_ld; entry != nullptr && entry->d_tag != DT_NULL;
        ++entry) {
     if (entry->d_tag == DT_NEEDED && soname == strings_ + entry->d_un.d_val) return true;
@@ -193,7 +193,7 @@ const link_map* first_object() {
 Definition find_first_definition(const SymbolName& wanted) {
   Definition found;
   find_object([&](const link_map& object) {
-    found = SymbolTable(object).find(wanted);
+    found = DynamicSymbols(object).find(wanted);
     return found.address != nullptr;
   });
   return found;
@@ -204,12 +204,12 @@ Definition find_next_definition(const SymbolName& wanted) {
   Definition found;
   for (const link_map* object = own; object != nullptr && found.address == nullptr;) {
     object = object->l_next;
-    if (object != nullptr) found = SymbolTable(*object).find(wanted);
+    if (object != nullptr) found = DynamicSymbols(*object).find(wanted);
   }
   if (found.address != nullptr) return found;
   find_object([&](const link_map& object) {
     if (&object == own) return true;
-    found = SymbolTable(object).find(wanted);
+    found = DynamicSymbols(object).find(wanted);
     return found.address != nullptr;
   });
   return found;

@@ -24,9 +24,9 @@ struct SymbolName {
 };
 
 // One object's dynamic symbols.
-class SymbolTable {
+class DynamicSymbols {
  public:
-  explicit SymbolTable(const link_map& object);
+  explicit DynamicSymbols(const link_map& object);
 
   // A real definition, as the loader would choose it for a reference: what has no version, or the
   // right one.

@@ -154,7 +154,7 @@ class CopiedTables {
 
   [[nodiscard]] std::size_t points() const { return data_.timeline.size(); }
   [[nodiscard]] wire::PlainPoint point(std::size_t i) const {
-    const TimelinePoint& point = data_.timeline[i];
+    const TracedPoint& point = data_.timeline[i];
     return {.time = static_cast<std::uint64_t>(point.time),
             .current = static_cast<std::uint64_t>(point.traced)};
   }

@@ -17,7 +17,7 @@ constexpr std::size_t kPage = 4096;
 std::size_t whole_pages(std::size_t size) {
   return (size + kPage - 1) & ~(kPage - 1);
 }
-std::uintptr_t end_of(const AddressRange& range) {
+std::uintptr_t end_of(const MappedRange& range) {
   return range.begin + whole_pages(range.size);
 }
 
@@ -60,7 +60,7 @@ void add(Changes& changes, const Mapping& mapping) {
 }
 
 template <class Change>
-void change(Changes& changes, const AddressRange& range, Change&& change) {
+void change(Changes& changes, const MappedRange& range, Change&& change) {
   const bool is_done =
       mapping_table.change(range.begin, end_of(range), change,
                            [&](RecordId id, Counter live) { changes.count(id, live); });
@@ -73,7 +73,7 @@ RecordId record_of_mapping(ThreadState& thread, const Registers& caller) {
 
 }  // namespace
 
-void on_mapped(ThreadState& thread, const AddressRange& range, MappingKind kind,
+void on_mapped(ThreadState& thread, const MappedRange& range, MappingKind kind,
                const Registers& caller) {
   const RecordId record = kind.is_anonymous ? record_of_mapping(thread, caller) : kNoRecord;
   if (!thread.announcement.enter()) return;
@@ -91,7 +91,7 @@ void on_mapped(ThreadState& thread, const AddressRange& range, MappingKind kind,
   thread.announcement.leave();
 }
 
-void on_made_touchable(ThreadState& thread, const AddressRange& range, const Registers& caller) {
+void on_made_touchable(ThreadState& thread, const MappedRange& range, const Registers& caller) {
   Mapping any;
   if (!mapping_table.first_in(range.begin, end_of(range), any)) return;
   const RecordId record = record_of_mapping(thread, caller);
@@ -107,7 +107,7 @@ void on_made_touchable(ThreadState& thread, const AddressRange& range, const Reg
   thread.announcement.leave();
 }
 
-void on_made_untouchable(ThreadState& thread, const AddressRange& range) {
+void on_made_untouchable(ThreadState& thread, const MappedRange& range) {
   if (!thread.announcement.enter()) return;
   {
     Changes changes(thread);
@@ -116,7 +116,7 @@ void on_made_untouchable(ThreadState& thread, const AddressRange& range) {
   thread.announcement.leave();
 }
 
-void on_given_back(ThreadState& thread, const AddressRange& range, bool of_shared) {
+void on_given_back(ThreadState& thread, const MappedRange& range, bool of_shared) {
   if (!thread.announcement.enter()) return;
   {
     Changes changes(thread);
@@ -127,7 +127,7 @@ void on_given_back(ThreadState& thread, const AddressRange& range, bool of_share
   thread.announcement.leave();
 }
 
-void begin_unmap(ThreadState& thread, const AddressRange& range) {
+void begin_unmap(ThreadState& thread, const MappedRange& range) {
   if (!thread.announcement.enter()) return;
   {
     Changes changes(thread);
@@ -136,7 +136,7 @@ void begin_unmap(ThreadState& thread, const AddressRange& range) {
   thread.announcement.leave();
 }
 
-void end_unmap(ThreadState& thread, const AddressRange& range, bool is_done) {
+void end_unmap(ThreadState& thread, const MappedRange& range, bool is_done) {
   if (!thread.announcement.enter()) return;
   {
     Changes changes(thread);

@@ -74,14 +74,14 @@ struct CopyHeader {
   std::size_t rows;
 
   [[nodiscard]] SnapshotRow* row_memory() { return reinterpret_cast<SnapshotRow*>(this + 1); }
-  [[nodiscard]] TimelinePoint* point_memory() {
-    return reinterpret_cast<TimelinePoint*>(row_memory() + rows);
+  [[nodiscard]] TracedPoint* point_memory() {
+    return reinterpret_cast<TracedPoint*>(row_memory() + rows);
   }
 };
 
 CopyHeader* make_copy(std::size_t rows) {
-  const std::size_t mapped = sizeof(CopyHeader) + rows * sizeof(SnapshotRow) +
-                             Timeline::kMostPoints * sizeof(TimelinePoint);
+  const std::size_t mapped =
+      sizeof(CopyHeader) + rows * sizeof(SnapshotRow) + Timeline::kMostPoints * sizeof(TracedPoint);
   auto* const copy = static_cast<CopyHeader*>(map_memory(mapped));
   if (copy == nullptr) return nullptr;
   *copy = {mapped, rows};
@@ -215,7 +215,7 @@ bool take_snapshot_data(SnapshotData& data, LiveBlocks* blocks) {
   data.locations = tracebacks.locations().items();
   data.modules = tracebacks.modules().modules().items();
   data.rows = {copy->row_memory(), finish_rows(data, {copy->row_memory(), copy->rows})};
-  TimelinePoint* const points = copy->point_memory();
+  TracedPoint* const points = copy->point_memory();
   data.timeline = {points, timeline.copy({points, Timeline::kMostPoints})};
   data.started = static_cast<std::uint64_t>(tracer.started);
   data.traceback_limit = settings.frames;

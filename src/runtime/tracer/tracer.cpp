@@ -171,7 +171,7 @@ Settings current_settings() {
   return tracer.settings;
 }
 
-TracedMemory traced_memory() {
+TracedBytes traced_memory() {
   const ProgramHold hold;
   if (hold.is_held()) fold_shares();
   const std::int64_t current = traced_total.current.load(std::memory_order_relaxed);

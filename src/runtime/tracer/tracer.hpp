@@ -38,11 +38,11 @@ HookMode mode_of_tracing();
 bool has_traces();
 Settings current_settings();
 
-struct TracedMemory {
+struct TracedBytes {
   std::uint64_t current = 0;  // bytes
   std::uint64_t peak = 0;     // bytes
 };
-TracedMemory traced_memory();
+TracedBytes traced_memory();
 void reset_peak();
 // Forgets the blocks, not the tracing.
 void clear_traces();

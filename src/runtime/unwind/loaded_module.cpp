@@ -117,14 +117,14 @@ constexpr std::uintptr_t kTaken = 1;
 
 // Written by whoever has taken it, and read by anybody: `begin` is written last, and looked at
 // again when the rest has been read.
-struct Copy {
+struct TextCopy {
   std::atomic<std::uintptr_t> begin;  // or one of the above
   std::atomic<std::uintptr_t> end;
   std::atomic<std::uintptr_t> original;  // of `begin`
   std::atomic<const link_map*> module;
 };
 // A program has one, or one for each of its isolates: what does not fit stays unknown.
-constinit std::array<Copy, 64> copies{};
+constinit std::array<TextCopy, 64> copies{};
 constinit std::atomic<std::size_t> used{0};  // places that may be taken, from the first on
 
 struct Content {
@@ -134,7 +134,7 @@ struct Content {
   const link_map* module = nullptr;
 };
 
-bool read(const Copy& copy, Content& content) {
+bool read(const TextCopy& copy, Content& content) {
   content.begin = copy.begin.load(std::memory_order_acquire);
   if (content.begin <= kTaken) return false;
   content.end = copy.end.load(std::memory_order_relaxed);
@@ -147,7 +147,7 @@ bool read(const Copy& copy, Content& content) {
 bool add(const Content& content) {
   if (content.begin >= content.end) return false;
   for (std::size_t i = 0; i < copies.size(); ++i) {
-    Copy& copy = copies[i];
+    TextCopy& copy = copies[i];
     std::uintptr_t free = kFree;
     if (!copy.begin.compare_exchange_strong(free, kTaken, std::memory_order_acq_rel)) continue;
     copy.end.store(content.end, std::memory_order_relaxed);
