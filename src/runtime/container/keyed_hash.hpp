@@ -55,7 +55,6 @@ inline std::uint64_t scatter(std::uint64_t a, std::uint64_t b = 0) {
 }
 
 // Finds an item of a table by its content: a hash index of ids. Used under the table's lock.
-
 class IdIndex {
  public:
   static constexpr std::uint32_t kNotFound = 0xFFFFFFFF;

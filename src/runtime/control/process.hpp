@@ -1,7 +1,9 @@
-// Which process the tracer runs in.
+// The process that the tracer runs in: its start, and its forks.
 #pragma once
 
 namespace memtrace::runtime {
+
+// Which process the tracer runs in.
 
 // Whether this is the process that the tracer runs in: not a child of vfork(), which shares our
 // memory, or of _Fork() or clone(), which has a copy of it. Async-signal-safe; costs a system call.

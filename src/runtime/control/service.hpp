@@ -1,5 +1,4 @@
-// Whether the program has any threads left. libc ends the process with its last thread; where the
-// program's threads end by a system call of their own, the tracer's thread would outlive them.
+// The thread that works for the tracer, and what it must know of the program that it works beside.
 #pragma once
 
 #include <sys/types.h>
@@ -9,6 +8,9 @@
 #include "runtime/os/lock.hpp"
 
 namespace memtrace::runtime {
+
+// Whether the program has any threads left. libc ends the process with its last thread; where the
+// program's threads end by a system call of their own, the tracer's thread would outlive them.
 
 // By the process' first thread, if it is the one that calls.
 void note_first_thread();

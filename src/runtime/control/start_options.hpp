@@ -1,4 +1,4 @@
-// Which programs are traced, of all that MTRACE reaches: only=GLOB.
+// What the variable MTRACE asks for, and of which programs.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,8 @@
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
+
+// Which programs are traced, of all that MTRACE reaches: only=GLOB.
 
 // Globs of names: `*`, `?`, `[seq]` and `[!seq]`, byte by byte. They point into what MTRACE said.
 class ProgramChoice {
@@ -36,7 +38,6 @@ class ProgramChoice {
 // 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, only=GLOB
 // (again and again), mmap, native, and, last, since it may hold commas, output=PATTERN. `mtrace
 // run` adds what only it knows: run=PID/NUMBER, report=PATH.
-
 struct StartOptions {
   Settings settings;
   std::int64_t interval = 0;           // nanoseconds between snapshots; 0: none

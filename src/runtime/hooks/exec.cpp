@@ -62,8 +62,6 @@ void copy_arguments(const char* first, va_list arguments, char** to) {
 
 namespace runtime = memtrace::runtime;
 
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
 MTRACE_EXPORT int execve(const char* path, char* const arguments[],
                          char* const variables[]) noexcept {
   const auto real = runtime::real.execve;

@@ -6,10 +6,6 @@
 #include "runtime/os/real_functions.hpp"
 #include "runtime/tracer/stack_records.hpp"
 
-// glibc's headers declare them with attributes that definitions must repeat; a hook is none of what
-// these attributes promise to a compiler that sees into it.
-#define MTRACE_HOOK extern "C" __attribute__((visibility("default")))
-
 using namespace memtrace::runtime;  // NOLINT: the functions that stand here are the program's
 
 namespace {
@@ -23,84 +19,7 @@ namespace {
   return traced_allocation(count * size, [=] { return real.calloc(count, size); });
 }
 
-}  // namespace
-
-// Where one block of many is traced, one that cannot be had is asked for again by the hook that can
-// make room for it.
-MTRACE_HOOK void* malloc(std::size_t size) {
-  const HookMode mode = current_hook_mode();
-  if (mode == HookMode::off) return real.malloc(size);
-  if (mode != HookMode::exact && passes_untraced(size)) {
-    void* const made = real.malloc(size);
-    if (made != nullptr) return made;
-  }
-  return traced_malloc(size);
-}
-
-MTRACE_HOOK void* calloc(std::size_t count, std::size_t size) {
-  const HookMode mode = current_hook_mode();
-  if (mode == HookMode::off) return real.calloc(count, size);
-  if (mode != HookMode::exact && passes_untraced(count * size)) {
-    void* const made = real.calloc(count, size);
-    if (made != nullptr) return made;
-  }
-  return traced_calloc(count, size);
-}
-
-MTRACE_HOOK void free(void* pointer) {
-  traced_free(pointer);
-}
-
-MTRACE_HOOK void free_sized(void* pointer, std::size_t /*size*/) {
-  traced_free(pointer);
-}
-
-MTRACE_HOOK void free_aligned_sized(void* pointer, std::size_t /*alignment*/,
-                                    std::size_t /*size*/) {
-  traced_free(pointer);
-}
-
-// glibc has not declared it since 2.26; old programs may still call it.
-MTRACE_HOOK void cfree(void* pointer) {
-  traced_free(pointer);
-}
-
-MTRACE_HOOK int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
-  int error = 0;
-  void* const pointer = traced_allocation(size, [&]() -> void* {
-    error = real.posix_memalign(result, alignment, size);
-    return error == 0 ? *result : nullptr;
-  });
-  static_cast<void>(pointer);
-  return error;
-}
-
-MTRACE_HOOK void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  return traced_allocation(size, [=] { return real.aligned_alloc(alignment, size); });
-}
-
-MTRACE_HOOK void* memalign(std::size_t alignment, std::size_t size) {
-  return traced_allocation(size, [=] { return real.memalign(alignment, size); });
-}
-
-MTRACE_HOOK void* valloc(std::size_t size) {
-  return traced_allocation(size, [=] { return real.valloc(size); });
-}
-
-MTRACE_HOOK void* pvalloc(std::size_t size) {
-  return traced_allocation(size, [=] { return real.pvalloc(size); });
-}
-
-// A block's usable size is more than what was asked for and is traced; whoever asks may use it.
-MTRACE_HOOK std::size_t malloc_usable_size(void* pointer) {
-  return real.malloc_usable_size(pointer);
-}
-
-namespace memtrace::runtime {
-
-// A block that moves.
-
-namespace {
+// --- a block that moves ---
 
 // Inside of another hook: what was there is forgotten, what comes counts as nested.
 void* move_nested(void* pointer, std::size_t size) {
@@ -161,19 +80,87 @@ void* move_sampled(void* pointer, std::size_t size) {
 }
 
 }  // namespace
-}  // namespace memtrace::runtime
 
-extern "C" __attribute__((visibility("default"))) void* realloc(void* pointer, std::size_t size) {
-  return memtrace::runtime::move_or_allocate(pointer, size);
+// Where one block of many is traced, one that cannot be had is asked for again by the hook that can
+// make room for it.
+MTRACE_EXPORT void* malloc(std::size_t size) {
+  const HookMode mode = current_hook_mode();
+  if (mode == HookMode::off) return real.malloc(size);
+  if (mode != HookMode::exact && passes_untraced(size)) {
+    void* const made = real.malloc(size);
+    if (made != nullptr) return made;
+  }
+  return traced_malloc(size);
 }
 
-extern "C" __attribute__((visibility("default"))) void* reallocarray(void* pointer,
-                                                                     std::size_t count,
-                                                                     std::size_t size) {
+MTRACE_EXPORT void* calloc(std::size_t count, std::size_t size) {
+  const HookMode mode = current_hook_mode();
+  if (mode == HookMode::off) return real.calloc(count, size);
+  if (mode != HookMode::exact && passes_untraced(count * size)) {
+    void* const made = real.calloc(count, size);
+    if (made != nullptr) return made;
+  }
+  return traced_calloc(count, size);
+}
+
+MTRACE_EXPORT void free(void* pointer) {
+  traced_free(pointer);
+}
+
+MTRACE_EXPORT void free_sized(void* pointer, std::size_t /*size*/) {
+  traced_free(pointer);
+}
+
+MTRACE_EXPORT void free_aligned_sized(void* pointer, std::size_t /*alignment*/,
+                                      std::size_t /*size*/) {
+  traced_free(pointer);
+}
+
+// glibc has not declared it since 2.26; old programs may still call it.
+MTRACE_EXPORT void cfree(void* pointer) {
+  traced_free(pointer);
+}
+
+MTRACE_EXPORT int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
+  int error = 0;
+  void* const pointer = traced_allocation(size, [&]() -> void* {
+    error = real.posix_memalign(result, alignment, size);
+    return error == 0 ? *result : nullptr;
+  });
+  static_cast<void>(pointer);
+  return error;
+}
+
+MTRACE_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  return traced_allocation(size, [=] { return real.aligned_alloc(alignment, size); });
+}
+
+MTRACE_EXPORT void* memalign(std::size_t alignment, std::size_t size) {
+  return traced_allocation(size, [=] { return real.memalign(alignment, size); });
+}
+
+MTRACE_EXPORT void* valloc(std::size_t size) {
+  return traced_allocation(size, [=] { return real.valloc(size); });
+}
+
+MTRACE_EXPORT void* pvalloc(std::size_t size) {
+  return traced_allocation(size, [=] { return real.pvalloc(size); });
+}
+
+// A block's usable size is more than what was asked for and is traced; whoever asks may use it.
+MTRACE_EXPORT std::size_t malloc_usable_size(void* pointer) {
+  return real.malloc_usable_size(pointer);
+}
+
+MTRACE_EXPORT void* realloc(void* pointer, std::size_t size) {
+  return move_or_allocate(pointer, size);
+}
+
+MTRACE_EXPORT void* reallocarray(void* pointer, std::size_t count, std::size_t size) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, size, &bytes)) {
     errno = ENOMEM;
     return nullptr;
   }
-  return memtrace::runtime::move_or_allocate(pointer, bytes);
+  return move_or_allocate(pointer, bytes);
 }

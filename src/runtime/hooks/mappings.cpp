@@ -135,19 +135,17 @@ void note_move(const void* from, const void* to, std::size_t size) {
 
 using namespace memtrace::runtime;  // NOLINT: the functions that stand here are the program's
 
-#define MTRACE_HOOK extern "C" __attribute__((visibility("default")))
-
-MTRACE_HOOK void* mmap(void* address, std::size_t size, int protection, int flags, int file,
-                       off_t offset) noexcept {
-  return map(address, size, protection, flags, file, offset);
-}
-
-MTRACE_HOOK void* mmap64(void* address, std::size_t size, int protection, int flags, int file,
+MTRACE_EXPORT void* mmap(void* address, std::size_t size, int protection, int flags, int file,
                          off_t offset) noexcept {
   return map(address, size, protection, flags, file, offset);
 }
 
-MTRACE_HOOK int munmap(void* address, std::size_t size) noexcept {
+MTRACE_EXPORT void* mmap64(void* address, std::size_t size, int protection, int flags, int file,
+                           off_t offset) noexcept {
+  return map(address, size, protection, flags, file, offset);
+}
+
+MTRACE_EXPORT int munmap(void* address, std::size_t size) noexcept {
   ThreadState* thread = nullptr;
   if (forget_copied_code(address_of(address), size)) code_may_be_unloaded();
   if (!enter_mapping_hook(thread)) return real.munmap(address, size);
@@ -162,8 +160,8 @@ MTRACE_HOOK int munmap(void* address, std::size_t size) noexcept {
   return error;
 }
 
-MTRACE_HOOK void* mremap(void* old, std::size_t old_size, std::size_t size, int flags,
-                         ...) noexcept {
+MTRACE_EXPORT void* mremap(void* old, std::size_t old_size, std::size_t size, int flags,
+                           ...) noexcept {
   constexpr int kDontUnmap = 4;
   void* wanted = nullptr;
   if ((flags & (MREMAP_FIXED | kDontUnmap)) != 0) {
@@ -195,7 +193,7 @@ MTRACE_HOOK void* mremap(void* old, std::size_t old_size, std::size_t size, int 
   return moved;
 }
 
-MTRACE_HOOK int mprotect(void* address, std::size_t size, int protection) noexcept {
+MTRACE_EXPORT int mprotect(void* address, std::size_t size, int protection) noexcept {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) return real.mprotect(address, size, protection);
   const int error =
@@ -204,7 +202,7 @@ MTRACE_HOOK int mprotect(void* address, std::size_t size, int protection) noexce
   return error;
 }
 
-MTRACE_HOOK int pkey_mprotect(void* address, std::size_t size, int protection, int key) noexcept {
+MTRACE_EXPORT int pkey_mprotect(void* address, std::size_t size, int protection, int key) noexcept {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) return real.pkey_mprotect(address, size, protection, key);
   const int error = protect(address, size, protection,
@@ -214,7 +212,7 @@ MTRACE_HOOK int pkey_mprotect(void* address, std::size_t size, int protection, i
 }
 
 // Where a part of the range is not mapped, the rest has been given back all the same.
-MTRACE_HOOK int madvise(void* address, std::size_t size, int advice) noexcept {
+MTRACE_EXPORT int madvise(void* address, std::size_t size, int advice) noexcept {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) return real.madvise(address, size, advice);
   const int error = real.madvise(address, size, advice);
@@ -226,7 +224,7 @@ MTRACE_HOOK int madvise(void* address, std::size_t size, int advice) noexcept {
 }
 
 // It is no anonymous memory, but may take the place of some.
-MTRACE_HOOK void* shmat(int segment, const void* address, int flags) noexcept {
+MTRACE_EXPORT void* shmat(int segment, const void* address, int flags) noexcept {
   ThreadState* thread = nullptr;
   if (!enter_mapping_hook(thread)) return real.shmat(segment, address, flags);
   void* const attached = real.shmat(segment, address, flags);
@@ -247,7 +245,7 @@ bool locks_future = false;
 
 }  // namespace
 
-MTRACE_HOOK int mlockall(int flags) noexcept {
+MTRACE_EXPORT int mlockall(int flags) noexcept {
   // First, so that nothing that is mapped meanwhile is locked.
   set_locks_future_memory(true);
   const int error = real.mlockall(flags);
@@ -259,7 +257,7 @@ MTRACE_HOOK int mlockall(int flags) noexcept {
   return error;
 }
 
-MTRACE_HOOK int munlockall() noexcept {
+MTRACE_EXPORT int munlockall() noexcept {
   const int error = real.munlockall();
   if (error == 0) set_locks_future_memory(locks_future = false);
   return error;

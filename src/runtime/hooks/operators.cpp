@@ -373,8 +373,6 @@ template <Operators operators, auto form, class... More>
 
 using namespace memtrace::runtime;  // NOLINT: the operators that stand here are the program's
 
-#define MTRACE_HOOK __attribute__((visibility("default")))
-
 MTRACE_HOOK void operator delete(void* pointer) noexcept {
   release<kObject, &RealOperators::destroy>(pointer);
 }

@@ -98,8 +98,6 @@ long memtrace_first_syscall(long number, long a, long b, long c, long d, long e,
 
 namespace runtime = memtrace::runtime;
 
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
 MTRACE_EXPORT int prctl(int option, ...) noexcept {
   va_list list;
   va_start(list, option);

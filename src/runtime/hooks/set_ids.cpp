@@ -12,8 +12,6 @@
 
 namespace runtime = memtrace::runtime;
 
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
 namespace {
 
 template <class Result>

@@ -329,8 +329,6 @@ int close_stream(FILE* file, int (*close)(FILE*)) {
 
 using namespace memtrace::runtime;  // NOLINT: the functions that stand here are the program's
 
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
 MTRACE_EXPORT FILE* popen(const char* command, const char* mode) {
   return follows_execution(true) ? open_process(command, mode) : real.popen(command, mode);
 }

@@ -6,8 +6,6 @@
 
 namespace runtime = memtrace::runtime;
 
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
 MTRACE_EXPORT int sigaction(int signal, const struct sigaction* action,
                             struct sigaction* old) noexcept {
   return runtime::change_signal_action(signal, action, old);

@@ -53,8 +53,6 @@ int asked(const char* path, const struct stat* status, Ask ask) {
 namespace runtime = memtrace::runtime;
 using runtime::real;
 
-#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
-
 // The mode is there for some flags only.
 #define MTRACE_OPEN(name)                                       \
   MTRACE_EXPORT int name(const char* path, int flags, ...) {    \

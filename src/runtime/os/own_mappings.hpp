@@ -24,7 +24,6 @@ void unlock_own_mappings();
 
 // Which pages of the tracer's own memory were ever written: those in memory and those that the
 // kernel has put elsewhere.
-
 class TouchedPages {
  public:
   static constexpr std::size_t kPage = 4096;

@@ -17,6 +17,10 @@
 #include <cstdio>
 #include <new>
 
+// A function that stands in front of the program's next one. It need not repeat the attributes that
+// glibc's headers declare it with: it is none of what they promise to a compiler that sees into it.
+#define MTRACE_EXPORT extern "C" __attribute__((visibility("default")))
+
 namespace memtrace::runtime {
 
 using Strings = char* const*;

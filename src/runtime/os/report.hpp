@@ -1,4 +1,4 @@
-// What the tracer tells `mtrace run`, which waits outside: one line at a time.
+// Words for those outside, and short texts put together in place.
 #pragma once
 
 #include <array>
@@ -8,6 +8,8 @@
 #include <string_view>
 
 namespace memtrace::runtime {
+
+// What the tracer tells `mtrace run`, which waits outside: one line at a time.
 
 // Kinds of lines. Each line is "KIND PID NUMBER PATH\n"; the number is an error's, or 0.
 enum class ReportKind : char {

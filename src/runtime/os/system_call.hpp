@@ -52,7 +52,6 @@ long system_call(long number, Arguments... arguments) {
 }
 
 // The time, in nanoseconds.
-
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 inline constexpr std::int64_t kMillisecond = 1'000'000;
 
@@ -81,7 +80,6 @@ inline std::int64_t coarse_time() {
 
 // The calling thread's signal mask, as the kernel has it: libc's functions leave out two signals of
 // their own, and may be replaced.
-
 inline constexpr unsigned long kAllSignals = ~0UL;  // all 64
 
 inline unsigned long set_signal_mask(unsigned long mask) {

@@ -1,4 +1,4 @@
-// What a process calls its snapshots.
+// The snapshots that one process writes, one after the other, and what it calls them.
 #pragma once
 
 #include <linux/limits.h>
@@ -11,6 +11,7 @@
 
 namespace memtrace::runtime {
 
+// What a process calls its snapshots.
 inline constexpr std::string_view kDefaultPattern = "mtrace.%e.%p.zst";
 
 using PathBuffer = TextBuffer<PATH_MAX>;

@@ -258,14 +258,13 @@ bool write_to(void* output, const char* data, std::size_t size) {
 
 int write_snapshot_content(const SnapshotData& data, int file) {
   const OwnFloatingPoint own;
-  constexpr wire::EncodingMemory kMemory = {.allocate = map_task_memory, .release = unmap_memory};
   OutputFile output = {.descriptor = file};
   CopiedTables tables(data);
   StaticCompressor compressor;
   if (!tables.build() || !compressor.prepare()) return ENOMEM;
   const wire::EncodingOutput out = {.object = &output, .write = write_to};
   const wire::EncodingError error =
-      wire::SnapshotEncoder(tables, kMemory, out, compressor.context()).run();
+      wire::SnapshotEncoder(tables, kTaskMemory, out, compressor.context()).run();
   if (output.error != 0) return output.error;
   return error == wire::EncodingError::none ? 0 : ENOMEM;
 }

@@ -1,5 +1,4 @@
-// Stacks of an interpreter that a thread was in, where it may be again: a loop allocates in the
-// same few, over and over.
+// What passes between an interpreter's front end and the tracer.
 #pragma once
 
 #include <array>
@@ -11,6 +10,9 @@
 #include "wire/golden_ratio.hpp"
 
 namespace memtrace::runtime {
+
+// Stacks of an interpreter that a thread was in, where it may be again: a loop allocates in the
+// same few, over and over.
 
 // What decides a stack's record beside its frames, and what makes it void. Passed in registers.
 struct RecentKey {
@@ -62,7 +64,6 @@ class RecentStacks {
 // A thread looks at its own frames only: they do not move, and keep their codes alive, while it is
 // in a hook, whether or not it holds the interpreter's lock. Nobody waits for that lock: somebody
 // who holds it may be waiting for one of ours.
-
 inline constexpr std::uint32_t kMostInterpretedFrames = 65535;
 
 struct StackQuery {

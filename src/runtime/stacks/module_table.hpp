@@ -1,4 +1,4 @@
-// By what a module is known later: its path and its build id.
+// The shared objects that frames lie in, and by what they are known later.
 #pragma once
 
 #include <array>
@@ -11,6 +11,8 @@
 #include "runtime/unwind/loaded_module.hpp"
 
 namespace memtrace::runtime {
+
+// By what a module is known later: its path and its build id.
 
 // An absolute path where the module has one; "linux-vdso.so.1" has none.
 void read_module_path(const LoadedModule& module, char (&path)[PATH_MAX]);

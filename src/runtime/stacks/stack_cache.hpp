@@ -112,7 +112,6 @@ class StackCache {
 };
 
 // Which code lies where can change: dlopen() and dlclose() begin a new generation.
-
 struct CodeGeneration {
   // What a pc means: tracebacks of another generation are not compared by their addresses.
   std::atomic<std::uint32_t> addresses{1};

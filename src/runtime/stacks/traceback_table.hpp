@@ -1,5 +1,4 @@
-// Names of files and functions, each once, in the tracer's own memory. Used under its owner's lock,
-// but for texts(), whose items never change.
+// Every traceback that was ever seen, and the names in it, each once.
 #pragma once
 
 #include <array>
@@ -17,6 +16,8 @@
 
 namespace memtrace::runtime {
 
+// Names of files and functions, each once, in the tracer's own memory. Used under its owner's lock,
+// but for texts(), whose items never change.
 class TextTable {
  public:
   // IdIndex::kNotFound where there is no memory.

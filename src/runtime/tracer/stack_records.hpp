@@ -1,5 +1,5 @@
-// Where in the tree of tracebacks an interpreter's stacks were added: most often the next one
-// begins like one of the last.
+// The records of the calling thread's stacks, the machine's and an interpreter's: recognised, or
+// else looked at frame by frame.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +19,9 @@
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
+
+// Where in the tree of tracebacks an interpreter's stacks were added: most often the next one
+// begins like one of the last.
 
 // Used by one thread at a time; zeroed memory knows nothing. A comparison of two words replaces a
 // look into two hash tables.

@@ -70,7 +70,6 @@ struct TracerOwner {
 void set_tracer_owner(const TracerOwner& owner);
 
 // What there is once, beside the tables.
-
 struct TracerState {
   Lock lock{LockRank::tracing};  // of starting and stopping; before the program is held
   Settings settings;

@@ -1,4 +1,4 @@
-// Reads DWARF's numbers from bytes that nobody vouches for.
+// DWARF's numbers and expressions, read from bytes that nobody vouches for.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,8 @@
 #include "runtime/unwind/stack_memory.hpp"
 
 namespace memtrace::runtime {
+
+// Reads DWARF's numbers from bytes that nobody vouches for.
 
 // How a pointer is written in .eh_frame: a format and what it is relative to.
 inline constexpr std::uint8_t kPointerAbsolute = 0x00;
@@ -68,7 +70,6 @@ class DwarfCursor {
 };
 
 // The operations of DWARF expressions by their numbers.
-
 inline constexpr std::uint8_t kAddress = 0x03;
 inline constexpr std::uint8_t kDereference = 0x06;
 inline constexpr std::uint8_t kConstant1 = 0x08;

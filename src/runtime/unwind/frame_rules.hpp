@@ -1,4 +1,4 @@
-// A module's .eh_frame: which entry describes a pc.
+// Call frame information: which entry describes a pc, and how that instruction's frame is left.
 #pragma once
 
 #include <array>
@@ -6,6 +6,8 @@
 #include <span>
 
 namespace memtrace::runtime {
+
+// A module's .eh_frame: which entry describes a pc.
 
 // All reading stays inside `segment`. Pointers relative to themselves mean what they mean where
 // the bytes lie: of a copy they give addresses beside the copy.

@@ -1,4 +1,4 @@
-// Which shared object an address belongs to.
+// Which shared object an address belongs to, also where the program has copied its code.
 #pragma once
 
 #include <link.h>
@@ -9,6 +9,7 @@
 
 namespace memtrace::runtime {
 
+// Which shared object an address belongs to.
 struct LoadedModule {
   // Of its mapping; of a program whose segments lie apart, of the segment that was asked for.
   std::uintptr_t begin = 0;
@@ -35,7 +36,6 @@ std::span<const std::uint8_t> call_frame_segment(const LoadedModule& module);
 // Modules' code that the program has mapped a second time, or moved: V8 maps the built-in functions
 // of its executable beside the code that it makes, others move their text onto large pages. The
 // loader does not know of it.
-
 struct link_map;
 
 namespace memtrace::runtime {

@@ -1,4 +1,4 @@
-// What unwinding one frame takes, in 16 bytes, and a thread's cache of it.
+// Rows: what unwinding one frame takes, compiled from its rules and remembered.
 #pragma once
 
 #include <array>
@@ -9,6 +9,8 @@
 #include "wire/golden_ratio.hpp"
 
 namespace memtrace::runtime {
+
+// What unwinding one frame takes, in 16 bytes, and a thread's cache of it.
 
 enum class RowKind : std::uint8_t {
   none,          // of an empty place in the cache

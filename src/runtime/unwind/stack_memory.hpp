@@ -1,4 +1,4 @@
-// Where a thread's stack lies.
+// Where a thread's stack lies, and what lies there.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include "runtime/unwind/unwinder.hpp"
 
 namespace memtrace::runtime {
+
+// Where a thread's stack lies.
 
 // As much of it as has been found out.
 struct ThreadStack {
