@@ -12,7 +12,7 @@
 namespace memtrace::runtime {
 
 // All locks of the tracer. A thread that holds one takes only those that stand after it; debug
-// builds check that. fork() takes all of them, in this order (control/process_fork.cpp).
+// builds check that. fork() takes all of them, in this order (control/process.cpp).
 enum class LockRank : std::uint8_t {
   jobs,                // who takes a snapshot, where no thread of the tracer's own does
   tracing,             // starting and stopping
