@@ -17,13 +17,11 @@ namespace memtrace::wire {
 
 // Tables are whatever has a snapshot's content:
 //
-//   uint32_t strings(), modules(), frames(), nodes(), domains(), rows()   how many there are
-//   string_view string(i)   PlainModule module(i)   PlainFrame frame(i)
-//   PlainNode node(i)       PlainDomain domain(i)                         node 0 is the root
-//   uint32_t row_node(i), row_domain(i)                                   never the root
-//   bool has_content(i)                                                   of a row: it is not all
-//   zero bool has_column(c)      uint64_t values(c)(i)                         by value: kept in
-//   registers bool has_variance(c)    double variances(c)(i)
+//   strings(), modules(), frames(), nodes(), domains(), rows()   how many there are
+//   string(i), module(i), frame(i), node(i), domain(i)           node 0 is the root
+//   row_node(i), row_domain(i), has_content(i)                   of row i, never the root's
+//   has_column(c), values(c)(i)                                  values(c) is kept by value
+//   has_variance(c), variances(c)(i)
 //
 // Any order will do, things may come several times, and rows of the same node and domain add up.
 // What no row with content uses is left out, but for modules and domains: that a library was loaded
