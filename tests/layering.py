@@ -15,7 +15,8 @@ LONGEST_FILE = 600  # lines
 BASICS = {"mtrace/error.hpp", "mtrace/export.hpp"}
 MODEL = BASICS | {"mtrace/ids.hpp", "mtrace/snapshot.hpp", "mtrace/string_table.hpp"}
 ANALYSIS = MODEL | {"mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp"}
-READ, WRITE = MODEL | {"mtrace/read.hpp"}, MODEL | {"mtrace/write.hpp"}
+INFO = MODEL | {"mtrace/snapshot_info.hpp"}
+READ, WRITE = INFO | {"mtrace/read.hpp"}, MODEL | {"mtrace/write.hpp"}
 SYMBOLIZE = MODEL | {"mtrace/symbolize.hpp"}
 ALL = ANALYSIS | READ | WRITE | SYMBOLIZE
 
@@ -32,7 +33,7 @@ FOLDERS = {
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
     # The tracer's half of the package, over the runtime, and the files' half, over the library.
     "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model", "analysis"}, {"fmt", "python"}),
-    "render": (ANALYSIS | READ, {"base"}, {"fmt", "utf8proc"}),
+    "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.

@@ -1,7 +1,6 @@
 // Opening snapshots.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include "mtrace/export.hpp"
 #include "mtrace/snapshot.hpp"
+#include "mtrace/snapshot_info.hpp"
 
 namespace memtrace {
 
@@ -31,20 +31,6 @@ struct ReadOptions {
 // tracemalloc.Snapshot.dump() wrote (plain, or inside gzip or zstd). "-" is standard input.
 // The result is valid (see validate()). Throws Error, headed by the path.
 MTRACE_API Snapshot read_snapshot(const std::string& path, const ReadOptions& options = {});
-
-// What can be told without reading the rows.
-struct SnapshotInfo {
-  SnapshotKind kind = SnapshotKind::mtrace;
-  std::string encoding;                    // "zstd", "gzip", "plain"
-  std::string format;                      // "mtrace snapshot 1.0", "pickle protocol 4"
-  std::optional<std::uint64_t> file_size;  // bytes; nullopt for a pipe
-  Metadata metadata;
-  struct Counts {
-    std::uint64_t strings = 0, modules = 0, frames = 0, nodes = 0, domains = 0, rows = 0;
-  };
-  std::optional<Counts> counts;  // as the header declares them
-  std::array<std::optional<Amount>, kMetrics.size()> totals;
-};
 
 // Takes constant time, whatever the snapshot's size. Throws Error, headed by the path.
 MTRACE_API SnapshotInfo read_info(const std::string& path);

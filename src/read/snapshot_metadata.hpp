@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "mtrace/read.hpp"
+#include "mtrace/snapshot_info.hpp"
 
 namespace memtrace {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/byte_cursor.hpp"
-#include "mtrace/snapshot.hpp"
+#include "mtrace/read.hpp"
 #include "read/snapshot_metadata.hpp"
 #include "wire/format.hpp"
 

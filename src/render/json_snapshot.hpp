@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "mtrace/read.hpp"
 #include "mtrace/report.hpp"
+#include "mtrace/snapshot_info.hpp"
 #include "render/json_writer.hpp"
 
 namespace memtrace {

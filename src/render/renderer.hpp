@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "mtrace/read.hpp"
 #include "mtrace/report.hpp"
+#include "mtrace/snapshot_info.hpp"
 
 namespace memtrace {
 

@@ -1,0 +1,27 @@
+// What a snapshot file says of itself.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "mtrace/snapshot.hpp"
+
+namespace memtrace {
+
+// What can be told without reading the rows.
+struct SnapshotInfo {
+  SnapshotKind kind = SnapshotKind::mtrace;
+  std::string encoding;                    // "zstd", "gzip", "plain"
+  std::string format;                      // "mtrace snapshot 1.0", "pickle protocol 4"
+  std::optional<std::uint64_t> file_size;  // bytes; nullopt for a pipe
+  Metadata metadata;
+  struct Counts {
+    std::uint64_t strings = 0, modules = 0, frames = 0, nodes = 0, domains = 0, rows = 0;
+  };
+  std::optional<Counts> counts;  // as the header declares them
+  std::array<std::optional<Amount>, kMetrics.size()> totals;
+};
+
+}  // namespace memtrace
