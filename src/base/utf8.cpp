@@ -1,6 +1,6 @@
 #include "base/utf8.hpp"
 
-#include <string>
+#include <cstring>
 
 namespace memtrace {
 namespace {
@@ -16,6 +16,18 @@ Form form_of(std::uint8_t first) {
   if (first >= 0xE0 && first < 0xF0) return {3, first & 0x0FU, 0x800};
   if (first >= 0xF0 && first < 0xF8) return {4, first & 0x07U, 0x10000};
   return {0, 0, 0};
+}
+
+// Eight bytes at a time: nearly all file names are nothing else.
+std::size_t leading_ascii(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080U;
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t block = 0;
+    std::memcpy(&block, text.data() + at, 8);
+    if ((block & kHighBits) != 0) break;
+  }
+  return at;
 }
 
 }  // namespace
@@ -34,6 +46,17 @@ CodePoint first_code_point(std::string_view text) {
   }
   if (value < form.smallest || value > 0x10FFFF) return undecodable;
   return {value, form.size};
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    text.remove_prefix(leading_ascii(text));
+    if (text.empty()) break;
+    const CodePoint next = first_code_point(text);
+    if (next.size == 1 && next.value >= 0x80) return false;
+    text.remove_prefix(next.size);
+  }
+  return true;
 }
 
 void append_utf8(std::string& text, char32_t code_point) {

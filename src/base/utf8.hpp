@@ -17,6 +17,10 @@ struct CodePoint {
 // ("surrogateescape") names it: so every byte string has one reading, and nothing is refused.
 CodePoint first_code_point(std::string_view text);
 
+// Whether it is UTF-8 throughout, in which surrogates may stand as three bytes each, because
+// Python's strings may hold them. Overlong forms and code points past U+10FFFF are not.
+bool is_utf8(std::string_view text);
+
 // Appends the shortest form; surrogates take three bytes.
 void append_utf8(std::string& text, char32_t code_point);
 

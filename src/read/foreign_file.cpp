@@ -1,10 +1,12 @@
-#include "read/foreign_file.hpp"
+// Files that people take for snapshots.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+
+#include "read/input_format.hpp"
 
 namespace memtrace {
 namespace {

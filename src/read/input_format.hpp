@@ -1,7 +1,7 @@
-// One row for every kind of snapshot that can be read.
+// What every kind of snapshot that can be read has in common. Each is a file of this folder, which
+// defines one InputFormat; read.cpp tries them in turn.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,8 +27,12 @@ struct InputFormat {
   SnapshotInfo (*info)(OpenInput& input);
 };
 
-// In order of trial.
-std::span<const InputFormat> input_formats();
+extern const InputFormat mtrace_snapshot;   // mtrace's own .zst (formats/snapshot.md)
+extern const InputFormat tracemalloc_dump;  // what CPython's tracemalloc.Snapshot.dump() writes
+
+// What the file is that begins so and is of no such format, and what to do about it, as one
+// sentence: "not a snapshot but a core dump: ...".
+std::string why_not_a_snapshot(std::string_view start);
 
 // How many first bytes `start` has, where the file is that long.
 inline constexpr std::size_t kStartSize = 64;

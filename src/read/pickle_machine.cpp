@@ -2,20 +2,252 @@
 
 #include <fmt/format.h>
 
-#include "read/common_traces.hpp"
-#include "read/printable.hpp"
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <span>
+
+#include "read/tracemalloc_dump.hpp"
 
 namespace memtrace {
+
+// --- values and instructions ---
+
+std::string_view PickleValue::name() const {
+  switch (kind()) {
+    case Kind::word:
+    case Kind::string:
+      return "a string";
+    case Kind::dump_class:
+      return "a class";
+    case Kind::empty_tuple:
+      return "an empty tuple";
+    case Kind::frame:
+      return "a frame";
+    case Kind::traceback:
+      return "a traceback";
+    case Kind::trace_list:
+      return "a list";
+    case Kind::trace_tuple:
+      return "a tuple of traces";
+    case Kind::dict:
+      return "a dict";
+    case Kind::object:
+      return "an object";
+    case Kind::number:
+      return "a number";
+    case Kind::large_trace:
+    case Kind::trace:
+      return "a trace";
+  }
+  return "nothing";
+}
+
 namespace {
+
+struct Name {
+  std::uint8_t opcode;
+  std::string_view name;
+};
+
+// In order of opcode.
+constexpr auto kNames = std::to_array<Name>({
+    {'(', "MARK"},          {')', "EMPTY_TUPLE"},
+    {'.', "STOP"},          {'0', "POP"},
+    {'1', "POP_MARK"},      {'2', "DUP"},
+    {'B', "BINBYTES"},      {'C', "SHORT_BINBYTES"},
+    {'F', "FLOAT"},         {'G', "BINFLOAT"},
+    {'I', "INT"},           {'J', "BININT"},
+    {'K', "BININT1"},       {'L', "LONG"},
+    {'M', "BININT2"},       {'N', "NONE"},
+    {'P', "PERSID"},        {'Q', "BINPERSID"},
+    {'R', "REDUCE"},        {'S', "STRING"},
+    {'T', "BINSTRING"},     {'U', "SHORT_BINSTRING"},
+    {'V', "UNICODE"},       {'X', "BINUNICODE"},
+    {']', "EMPTY_LIST"},    {'a', "APPEND"},
+    {'b', "BUILD"},         {'c', "GLOBAL"},
+    {'d', "DICT"},          {'e', "APPENDS"},
+    {'g', "GET"},           {'h', "BINGET"},
+    {'i', "INST"},          {'j', "LONG_BINGET"},
+    {'l', "LIST"},          {'o', "OBJ"},
+    {'p', "PUT"},           {'q', "BINPUT"},
+    {'r', "LONG_BINPUT"},   {'s', "SETITEM"},
+    {'t', "TUPLE"},         {'u', "SETITEMS"},
+    {'}', "EMPTY_DICT"},    {0x80, "PROTO"},
+    {0x81, "NEWOBJ"},       {0x82, "EXT1"},
+    {0x83, "EXT2"},         {0x84, "EXT4"},
+    {0x85, "TUPLE1"},       {0x86, "TUPLE2"},
+    {0x87, "TUPLE3"},       {0x88, "NEWTRUE"},
+    {0x89, "NEWFALSE"},     {0x8A, "LONG1"},
+    {0x8B, "LONG4"},        {0x8C, "SHORT_BINUNICODE"},
+    {0x8D, "BINUNICODE8"},  {0x8E, "BINBYTES8"},
+    {0x8F, "EMPTY_SET"},    {0x90, "ADDITEMS"},
+    {0x91, "FROZENSET"},    {0x92, "NEWOBJ_EX"},
+    {0x93, "STACK_GLOBAL"}, {0x94, "MEMOIZE"},
+    {0x95, "FRAME"},        {0x96, "BYTEARRAY8"},
+    {0x97, "NEXT_BUFFER"},  {0x98, "READONLY_BUFFER"},
+});
+
+// As Python's pickletools calls it; empty for a byte that is no instruction.
+std::string_view name_of_opcode(std::uint8_t opcode) {
+  const auto* found = std::lower_bound(kNames.begin(), kNames.end(), opcode,
+                                       [](const Name& a, std::uint8_t b) { return a.opcode < b; });
+  return found != kNames.end() && found->opcode == opcode ? found->name : std::string_view();
+}
+
+}  // namespace
+
+// --- the stack and the memo ---
+
+void PickleStack::push_mark() {
+  if (marks_ == kMaxMarks) {
+    stream_.fail(fmt::format("{} marks are open: no tracemalloc dump has as many", marks_));
+  }
+  mark_[marks_++] = values_.size();
+}
+
+std::size_t PickleStack::pop_mark() {
+  if (marks_ == 0) stream_.fail("a mark is missing");
+  return values_.size() - mark_[--marks_];
+}
+
+void PickleStack::require(std::size_t values) const {
+  const std::size_t below = marks_ == 0 ? 0 : mark_[marks_ - 1];
+  if (values_.size() - below < values) stream_.fail("the pickle takes objects that are not there");
+}
+
+// Only the traces of a tuple may be many: CPython's own lists come in batches of a thousand.
+void PickleStack::raise_limit() {
+  if (values_.size() >= kMaxTraces) {
+    stream_.fail(
+        fmt::format("a tuple of more than {} traces: only a list may be longer", kMaxTraces));
+  }
+  const auto loose = std::count_if(values_.begin(), values_.end(), [](PickleValue value) {
+    return !value.is_trace() && !value.is(PickleValue::Kind::large_trace);
+  });
+  if (static_cast<std::size_t>(loose) > kMaxLooseValues) {
+    stream_.fail(fmt::format("{} objects are open: no tracemalloc dump has as many", loose));
+  }
+  limit_ *= 2;
+}
+
+void PickleMemo::pack_filling() {
+  const std::span<const PickleValue> values(filling_.get(), kChunkSize);
+  std::uint32_t largest_row = 0, largest_size = 0;
+  bool only_traces = true;
+  for (const PickleValue value : values) {
+    only_traces = only_traces && value.is_trace();
+    largest_row |= value.trace_row();
+    largest_size |= value.trace_size();
+  }
+  Chunk chunk;
+  chunk.size_bits = static_cast<std::uint32_t>(std::bit_width(largest_size));
+  const auto bits = chunk.size_bits + 1 + static_cast<std::uint32_t>(std::bit_width(largest_row));
+  chunk.bytes = only_traces ? std::min<std::uint32_t>((bits + 7) / 8, kWord) : kWord;
+  // A value is read as a whole word, also the last one.
+  chunk.packed = std::make_unique_for_overwrite<std::uint8_t[]>(kChunkSize * chunk.bytes + kWord);
+  std::uint8_t* at = chunk.packed.get();
+  for (const PickleValue value : values) {
+    if (chunk.bytes == kWord) {
+      std::memcpy(at, &value, kWord);
+    } else {
+      const std::uint64_t packed =
+          (std::uint64_t{value.trace_row()} << 1 | (value.trace_is_truncated() ? 1U : 0U))
+              << chunk.size_bits |
+          value.trace_size();
+      std::memcpy(at, &packed, kWord);
+    }
+    at += chunk.bytes;
+  }
+  chunks_.push_back(std::move(chunk));
+}
+
+// --- common traces ---
+
+namespace {
+
+// A trace as picklers write it since Python 3.9 and protocol 4: a mark, two numbers, a reference to
+// its traceback in the memo, a number, TUPLE, MEMOIZE.
+struct CommonTrace {
+  std::uint32_t domain, size, traceback, total_frames;  // traceback: index into the memo
+  bool memoized;
+  const std::uint8_t* end;  // behind its last instruction
+};
+
+using CommonTraces = std::array<CommonTrace, 64>;
+
+constexpr auto byte_of(PickleOpcode opcode) {
+  return static_cast<std::uint8_t>(opcode);
+}
+
+// If the instruction at `at` pushes a number that is not negative: moves `at` behind it.
+bool take_number(const std::uint8_t*& at, std::uint32_t& number) {
+  switch (static_cast<PickleOpcode>(*at)) {
+    case PickleOpcode::binary_int1:
+      number = at[1];
+      at += 2;
+      return true;
+    case PickleOpcode::binary_int2:
+      number = ByteStream::little_endian_at<std::uint16_t>(at + 1);
+      at += 3;
+      return true;
+    case PickleOpcode::binary_int4:
+      number = ByteStream::little_endian_at<std::uint32_t>(at + 1);
+      at += 5;
+      return number >> 31 == 0;
+    default:
+      return false;
+  }
+}
+
+// The same for a reference to the memo.
+bool take_memo_index(const std::uint8_t*& at, std::uint32_t& index) {
+  switch (static_cast<PickleOpcode>(*at)) {
+    case PickleOpcode::memo_get1:
+      index = at[1];
+      at += 2;
+      return true;
+    case PickleOpcode::memo_get4:
+      index = ByteStream::little_endian_at<std::uint32_t>(at + 1);
+      at += 5;
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Fills `traces` with as many as follow each other. `at` is behind the first one's mark and has
+// `remaining` bytes. Returns how many there are; anything else ends them and is left to whoever
+// reads instruction by instruction, wrong or not.
+std::size_t find_common_traces(const std::uint8_t* at, std::size_t remaining,
+                               CommonTraces& traces) {
+  constexpr std::size_t kMostBytes = 4 * 5 + 3;  // with TUPLE, MEMOIZE and the next mark
+  const std::uint8_t* const end = at + remaining;
+  std::size_t found = 0;
+  while (found < traces.size() && static_cast<std::size_t>(end - at) >= kMostBytes) {
+    CommonTrace& trace = traces[found];
+    if (!take_number(at, trace.domain) || !take_number(at, trace.size) ||
+        !take_memo_index(at, trace.traceback) || !take_number(at, trace.total_frames) ||
+        *at++ != byte_of(PickleOpcode::tuple)) {
+      break;
+    }
+    trace.memoized = *at == byte_of(PickleOpcode::memoize);
+    if (trace.memoized) ++at;
+    trace.end = at;
+    const bool another = *at++ == byte_of(PickleOpcode::mark);
+    // Without MEMOIZE, something else may follow that memoizes.
+    if (trace.memoized || another) ++found;
+    if (!another) break;
+  }
+  return found;
+}
+
+// --- the machine ---
 
 constexpr unsigned kFirstProtocol = 2;  // the first one with NEWOBJ
 constexpr unsigned kLastProtocol = 5;
 
 constexpr std::uint64_t kMostBeforeFirstClass = 1000;  // bytes; a pickler writes less than 50
-
-constexpr auto byte_of(PickleOpcode opcode) {
-  return static_cast<std::uint8_t>(opcode);
-}
 
 }  // namespace
 
@@ -80,7 +312,8 @@ bool PickleMachine::read_common_traces() {
   return valid != 0;
 }
 
-// In order of frequency in a dump.
+// In order of frequency in a dump. A list of instructions, long but flat.
+// NOLINTNEXTLINE(readability-function-size)
 void PickleMachine::execute(PickleOpcode opcode) {
   switch (opcode) {
     case PickleOpcode::binary_int1:
@@ -101,13 +334,6 @@ void PickleMachine::execute(PickleOpcode opcode) {
       return push_tuple(2);
     case PickleOpcode::tuple3:
       return push_tuple(3);
-    default:
-      return execute_rare(opcode);
-  }
-}
-
-void PickleMachine::execute_rare(PickleOpcode opcode) {
-  switch (opcode) {
     case PickleOpcode::binary_int4: {
       const auto number = static_cast<std::int32_t>(stream_.little_endian<std::uint32_t>());
       if (number < 0) stream_.fail(fmt::format("the number {} is negative", number));
@@ -133,14 +359,7 @@ void PickleMachine::execute_rare(PickleOpcode opcode) {
     case PickleOpcode::memo_put1:
     case PickleOpcode::memo_put4:
       stream_.fail(fmt::format("pickle opcode {} does not follow a new object",
-                               name_of_pickle_opcode(byte_of(opcode))));
-    default:
-      return execute_object(opcode);
-  }
-}
-
-void PickleMachine::execute_object(PickleOpcode opcode) {
-  switch (opcode) {
+                               name_of_opcode(byte_of(opcode))));
     case PickleOpcode::empty_list:
       return push_new(shapes_.empty_list());
     case PickleOpcode::empty_dict:
@@ -175,7 +394,7 @@ void PickleMachine::execute_object(PickleOpcode opcode) {
 }
 
 void PickleMachine::refuse(PickleOpcode opcode) const {
-  const std::string_view name = name_of_pickle_opcode(byte_of(opcode));
+  const std::string_view name = name_of_opcode(byte_of(opcode));
   if (name.empty()) stream_.fail(fmt::format("byte 0x{:02X} is no pickle opcode", byte_of(opcode)));
   stream_.fail(fmt::format("pickle opcode {} is not part of a tracemalloc dump", name));
 }

@@ -5,19 +5,13 @@
 #include <new>
 
 #include "mtrace/error.hpp"
-#include "read/foreign_file.hpp"
 #include "read/input_format.hpp"
-#include "read/snapshot_file.hpp"
-#include "read/tracemalloc_dump.hpp"
 
 namespace memtrace {
 namespace {
 
-constexpr std::array kFormats = {
-    InputFormat{"mtrace snapshot", is_snapshot_file, read_snapshot_file, info_of_snapshot_file},
-    InputFormat{"tracemalloc dump", is_tracemalloc_dump, read_tracemalloc_dump,
-                info_of_tracemalloc_dump},
-};
+// In order of trial.
+constexpr std::array kFormats = {&mtrace_snapshot, &tracemalloc_dump};
 
 constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
 constexpr std::string_view kGzipMagic = "\x1F\x8B";
@@ -41,8 +35,8 @@ auto with_format(FileInput& file, const Use& use) {
   const std::string start = unpacked ? read_up_to(*unpacked, kStartSize) : packed_start;
   PrefixedInput unpacked_all(start, unpacked ? *unpacked : file);
   OpenInput input{start, unpacked_all, encoding};
-  for (const InputFormat& format : kFormats) {
-    if (format.recognizes(input)) return use(format, input);
+  for (const InputFormat* const format : kFormats) {
+    if (format->recognizes(input)) return use(*format, input);
   }
   throw Error(why_not_a_snapshot(start));
 }
@@ -59,10 +53,6 @@ auto with_path(const std::string& path, const Use& use) {
 }
 
 }  // namespace
-
-std::span<const InputFormat> input_formats() {
-  return kFormats;
-}
 
 Snapshot read_snapshot(const std::string& path, const ReadOptions& options) {
   return with_path(path, [&] {

@@ -1,4 +1,4 @@
-// The sections behind the metadata: tables and columns.
+// The sections of a snapshot file: what they hold, decoded and checked.
 #pragma once
 
 #include <array>
@@ -10,18 +10,17 @@
 
 #include "base/byte_cursor.hpp"
 #include "mtrace/read.hpp"
-#include "read/snapshot_metadata.hpp"
+#include "mtrace/snapshot_info.hpp"
 #include "wire/format.hpp"
 
 namespace memtrace {
 
-// Which column a section holds, if any.
-struct ColumnOfSection {
-  Metric metric;
-  bool is_size;
-  bool is_variance;
+// What the metadata section says of the others.
+struct SnapshotHeader {
+  Metadata metadata;
+  SnapshotInfo::Counts counts;  // as declared; the sections must add up to them
+  std::array<std::optional<Amount>, kMetrics.size()> totals;  // present where the metric is
 };
-std::optional<ColumnOfSection> column_of(wire::Section section);
 
 // Takes sections in the order of the file and fills a snapshot. Everything that the analysis relies
 // on is checked here as it is decoded: ids, order, sums. Tables grow only by items that were there.
@@ -39,6 +38,14 @@ class SnapshotSections {
   Snapshot finish();
 
  private:
+  // Which column a section holds, if any.
+  struct WhichColumn {
+    Metric metric;
+    bool is_size;
+    bool is_variance;
+  };
+  static std::optional<WhichColumn> column_of(wire::Section section);
+
   void strings(ByteCursor& cursor, std::uint32_t items);
   void modules(ByteCursor& cursor, std::uint32_t items);
   void frames(ByteCursor& cursor, std::uint32_t items);
@@ -47,8 +54,8 @@ class SnapshotSections {
   void domains(ByteCursor& cursor, std::uint32_t items);
   void row_nodes(ByteCursor& cursor, std::uint32_t items);
   void row_domains(ByteCursor& cursor, std::uint32_t items);
-  void column(const ColumnOfSection& which, ByteCursor& cursor, std::uint32_t items);
-  void variances(const ColumnOfSection& which, ByteCursor& cursor, std::uint32_t items);
+  void column(const WhichColumn& which, ByteCursor& cursor, std::uint32_t items);
+  void variances(const WhichColumn& which, ByteCursor& cursor, std::uint32_t items);
   void timeline(ByteCursor& cursor, std::uint32_t items);
   template <class Value>
   void add_values(std::vector<Value>& values, std::span<const Value> batch,

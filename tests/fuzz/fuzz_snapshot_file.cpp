@@ -15,7 +15,7 @@
 
 #include "base/input.hpp"
 #include "mtrace/error.hpp"
-#include "read/snapshot_file.hpp"
+#include "read/input_format.hpp"
 #include "support/canonical_snapshot.hpp"
 #include "wire/section_header.hpp"
 
@@ -73,9 +73,9 @@ std::string wrap_sections(std::string_view list) {
 void read_all(std::string_view file, const ReadOptions& options) {
   MemoryInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
-  static_cast<void>(is_snapshot_file(input));
+  static_cast<void>(mtrace_snapshot.recognizes(input));
   try {
-    const Snapshot snapshot = read_snapshot_file(input, options);
+    const Snapshot snapshot = mtrace_snapshot.read(input, options);
     validate(snapshot);
     const Snapshot again = test::canonical(snapshot);
     validate(again);
@@ -92,7 +92,7 @@ void read_start(std::string_view file) {
   MemoryInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
   try {
-    static_cast<void>(info_of_snapshot_file(input));
+    static_cast<void>(mtrace_snapshot.info(input));
   } catch (const Error&) {
   }
 }

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "mtrace/error.hpp"
-#include "read/tracemalloc_dump.hpp"
+#include "read/input_format.hpp"
 
 namespace {
 
@@ -36,9 +36,9 @@ std::string outcome(std::span<const std::uint8_t> bytes, std::size_t piece) {
   const std::string start(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(
                                                              std::min(kStartSize, bytes.size())));
   OpenInput input{start, all, "plain"};
-  static_cast<void>(is_tracemalloc_dump(input));
+  static_cast<void>(tracemalloc_dump.recognizes(input));
   try {
-    const Snapshot snapshot = read_tracemalloc_dump(input, {});
+    const Snapshot snapshot = tracemalloc_dump.read(input, {});
     validate(snapshot);
     const Amount total = total_of(*snapshot.rows[Metric::live]);
     if (static_cast<std::uint64_t>(total.size) != snapshot.metadata.current) std::abort();
@@ -53,7 +53,7 @@ void look_at_start(std::span<const std::uint8_t> bytes) {
   PiecewiseInput all(bytes, bytes.size());
   OpenInput input{{}, all, "plain"};
   try {
-    static_cast<void>(info_of_tracemalloc_dump(input));
+    static_cast<void>(tracemalloc_dump.info(input));
   } catch (const Error&) {
   }
 }

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "read/pickle_memo.hpp"
+#include "read/pickle_machine.hpp"
 
 namespace memtrace::test {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "mtrace/error.hpp"
 #include "mtrace/snapshot.hpp"
-#include "read/tracemalloc_dump.hpp"
+#include "read/input_format.hpp"
 
 namespace memtrace::test {
 
@@ -118,7 +118,7 @@ auto with_input(std::string_view bytes, std::size_t piece, const Use& use) {
 inline Snapshot read_dump(std::string_view bytes,
                           std::size_t piece = std::numeric_limits<std::size_t>::max()) {
   return with_input(bytes, piece, [](OpenInput& input) {
-    Snapshot snapshot = read_tracemalloc_dump(input, {});
+    Snapshot snapshot = tracemalloc_dump.read(input, {});
     validate(snapshot);
     return snapshot;
   });

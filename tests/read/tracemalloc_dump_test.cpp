@@ -196,7 +196,7 @@ TEST_CASE("every way to pickle a snapshot, and to compress it") {
 
 TEST_CASE("a dump is known by its first two bytes") {
   const auto is_dump = [](std::string_view bytes) {
-    return with_input(bytes, 1, [](OpenInput& input) { return is_tracemalloc_dump(input); });
+    return with_input(bytes, 1, [](OpenInput& input) { return tracemalloc_dump.recognizes(input); });
   };
   for (const char* const start : {"\x80", "\x80\x02", "\x80\x05", "\x80\x06"}) {
     CHECK(is_dump(start));
@@ -209,7 +209,7 @@ TEST_CASE("a dump is known by its first two bytes") {
 TEST_CASE("info looks at the start only") {
   const auto info = [](std::string_view bytes) {
     return with_input(bytes, bytes.size(),
-                      [](OpenInput& input) { return info_of_tracemalloc_dump(input); });
+                      [](OpenInput& input) { return tracemalloc_dump.info(input); });
   };
   const SnapshotInfo found = info(kUpToTraces);
   CHECK(found.kind == SnapshotKind::tracemalloc);
@@ -225,7 +225,7 @@ TEST_CASE("a metric that a dump does not have") {
   const auto read = [](Metric metric) {
     const std::string bytes = dump(op::empty_list);
     return with_input(bytes, bytes.size(), [&](OpenInput& input) {
-      return read_tracemalloc_dump(input, {.metric = metric, .progress = {}});
+      return tracemalloc_dump.read(input, {.metric = metric, .progress = {}});
     });
   };
   CHECK(read(Metric::live).metadata.current == 0);
