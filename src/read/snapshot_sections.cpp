@@ -1,6 +1,7 @@
 #include "read/snapshot_sections.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +12,6 @@
 #include <span>
 #include <vector>
 
-#include "base/large_pages.hpp"
 #include "model/canonical.hpp"
 
 namespace memtrace {
@@ -40,6 +40,17 @@ template <class T>
 std::span<T> append(std::vector<T>& items, std::size_t count) {
   items.resize(items.size() + count);
   return std::span(items).last(count);
+}
+
+// Asks for large pages where the buffer covers whole ones. Only a hint: nothing depends on it.
+void advise_large_pages(const void* begin, std::size_t size) {
+  constexpr std::uintptr_t kLargePage = std::uintptr_t{2} << 20;
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::uintptr_t to_first = (kLargePage - address % kLargePage) % kLargePage;
+  if (size < to_first + kLargePage) return;
+  const auto* const first = static_cast<const std::byte*>(begin) + to_first;
+  madvise(const_cast<std::byte*>(first), (size - to_first) / kLargePage * kLargePage,
+          MADV_HUGEPAGE);
 }
 
 // Reserves in large pages: a column of millions of rows is touched for the first time while it is

@@ -196,7 +196,8 @@ TEST_CASE("every way to pickle a snapshot, and to compress it") {
 
 TEST_CASE("a dump is known by its first two bytes") {
   const auto is_dump = [](std::string_view bytes) {
-    return with_input(bytes, 1, [](OpenInput& input) { return tracemalloc_dump.recognizes(input); });
+    return with_input(bytes, 1,
+                      [](OpenInput& input) { return tracemalloc_dump.recognizes(input); });
   };
   for (const char* const start : {"\x80", "\x80\x02", "\x80\x05", "\x80\x06"}) {
     CHECK(is_dump(start));
