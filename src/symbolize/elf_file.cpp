@@ -2,10 +2,12 @@
 
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gelf.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -14,6 +16,15 @@
 #include "mtrace/error.hpp"
 
 namespace memtrace {
+
+DwarfPointer begin_dwarf(Elf* elf) {
+  DwarfPointer dwarf(dwarf_begin_elf(elf, DWARF_C_READ, nullptr));
+  if (!dwarf) {
+    throw Error(fmt::format("its debug information cannot be read ({})", dwarf_errmsg(-1)));
+  }
+  return dwarf;
+}
+
 namespace {
 
 // Where variables are, how to unwind, macros, and indexes.
@@ -35,6 +46,12 @@ bool is_bomb(Elf_Scn* section) {
 }
 
 }  // namespace
+
+bool is_code(std::span<const AddressRange> code, std::uint64_t address) {
+  return code.empty() || std::any_of(code.begin(), code.end(), [&](const AddressRange& range) {
+           return range.contains(address);
+         });
+}
 
 ElfFile::ElfFile(std::string path) : path_(std::move(path)) {
   // A pipe that nobody writes to must not stop everything.

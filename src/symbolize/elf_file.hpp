@@ -1,15 +1,28 @@
 // An ELF file, open for reading.
 #pragma once
 
+#include <elfutils/libdw.h>
 #include <libelf.h>
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "symbolize/bytes.hpp"
-
 namespace memtrace {
+
+// The content of a section.
+using Bytes = std::span<const std::uint8_t>;
+
+// libdw's handle, owned.
+struct DwarfEnd {
+  void operator()(Dwarf* dwarf) const { dwarf_end(dwarf); }
+};
+using DwarfPointer = std::unique_ptr<Dwarf, DwarfEnd>;
+
+// Throws Error where the debug information is damaged. Does not take `elf`.
+DwarfPointer begin_dwarf(Elf* elf);
 
 struct AddressRange {
   std::uint64_t low = 0, high = 0;  // high is the first address behind it
@@ -17,6 +30,9 @@ struct AddressRange {
     return low <= address && address < high;
   }
 };
+
+// Whether it is in one of the ranges, or there is none: then nothing is known.
+bool is_code(std::span<const AddressRange> code, std::uint64_t address);
 
 // The same as of an ElfFile, of one that libdw opened.
 Elf_Scn* find_section(Elf* elf, const char* name);

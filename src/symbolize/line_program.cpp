@@ -4,8 +4,189 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "base/byte_cursor.hpp"
 
 namespace memtrace {
+namespace {
+
+constexpr std::uint32_t kLongFormat = UINT32_MAX;
+constexpr std::uint16_t kFirstVersion = 2, kFormatsVersion = 5;
+// What one entry of a table of DWARF 5 takes at least is unknown: none of its values need any byte.
+constexpr std::uint64_t kMostEntries = 1 << 20;
+constexpr std::size_t kLongestName = 1 << 16;
+
+std::string_view text_at(Bytes section, std::uint64_t offset) {
+  if (offset >= section.size()) throw Error("a name is outside of its section");
+  const Bytes rest = section.subspan(offset, std::min(section.size() - offset, kLongestName));
+  const void* const end = std::memchr(rest.data(), 0, rest.size());
+  if (end == nullptr) throw Error("a name does not end");
+  const auto size = static_cast<std::size_t>(static_cast<const std::uint8_t*>(end) - rest.data());
+  return {reinterpret_cast<const char*>(rest.data()), size};
+}
+
+class HeaderReader {
+ public:
+  HeaderReader(const LineSections& sections, Bytes rest)
+      : sections_(sections), rest_(rest), cursor_(rest) {}
+
+  LineHeader read() {
+    const std::uint64_t size = read_size();
+    if (size > cursor_.remaining()) cursor_.fail("a line number program is cut off");
+    const std::uint64_t end = cursor_.offset() + size;
+    header_.version = cursor_.little_endian<std::uint16_t>();
+    if (header_.version < kFirstVersion || header_.version > kFormatsVersion) {
+      cursor_.fail("a line number program is of an unknown version");
+    }
+    if (header_.version >= kFormatsVersion) {
+      header_.address_size = cursor_.u8();
+      cursor_.u8();  // the size of segment selectors
+    }
+    const std::uint64_t header_size = offset();
+    const std::uint64_t program = cursor_.offset() + header_size;
+    if (header_size > cursor_.remaining() || program > end) {
+      cursor_.fail("the header of a line number program is cut off");
+    }
+    read_opcodes();
+    if (header_.version >= kFormatsVersion) {
+      read_tables();
+    } else {
+      read_old_tables();
+    }
+    header_.program = rest_.subspan(program, end - program);
+    return std::move(header_);
+  }
+
+ private:
+  std::uint64_t read_size() {
+    const auto size = cursor_.little_endian<std::uint32_t>();
+    if (size != kLongFormat) return size;
+    is_long_ = true;
+    return cursor_.little_endian<std::uint64_t>();
+  }
+
+  std::uint64_t offset() {
+    return is_long_ ? cursor_.little_endian<std::uint64_t>()
+                    : cursor_.little_endian<std::uint32_t>();
+  }
+
+  std::string_view text() {
+    const std::string_view name = text_at(rest_, cursor_.offset());
+    cursor_.bytes(name.size() + 1);
+    return name;
+  }
+
+  void read_opcodes() {
+    header_.minimum_instruction = cursor_.u8();
+    if (header_.version >= 4) cursor_.u8();  // operations in an instruction, of other processors
+    cursor_.u8();                            // whether rows are statements at first
+    header_.line_base = static_cast<std::int8_t>(cursor_.u8());
+    header_.line_range = cursor_.u8();
+    header_.opcode_base = cursor_.u8();
+    if (header_.line_range == 0 || header_.opcode_base == 0) {
+      cursor_.fail("a line number program has no opcodes");
+    }
+    for (int i = 1; i < header_.opcode_base; ++i) {
+      header_.opcode_arguments.push_back(cursor_.u8());
+    }
+  }
+
+  void read_old_tables() {
+    header_.folders.emplace_back();
+    for (std::string_view name = text(); !name.empty(); name = text()) {
+      header_.folders.push_back(name);
+    }
+    header_.files.emplace_back();
+    for (std::string_view name = text(); !name.empty(); name = text()) {
+      header_.files.push_back({name, cursor_.varint()});
+      cursor_.varint();  // when it was changed
+      cursor_.varint();  // its size
+    }
+  }
+
+  // What each entry consists of: (what it is, its form).
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> read_format() {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> format(cursor_.u8());
+    for (auto& [content, form] : format) {
+      content = cursor_.varint();
+      form = cursor_.varint();
+    }
+    return format;
+  }
+
+  void read_tables() {
+    for (const bool are_files : {false, true}) {
+      const auto format = read_format();
+      const std::uint64_t count = cursor_.varint();
+      if (count > kMostEntries) cursor_.fail("a line number program has too many files");
+      for (std::uint64_t i = 0; i < count; ++i) {
+        LineHeader::File entry;
+        for (const auto& [content, form] : format) read_value(content, form, entry);
+        if (are_files) {
+          header_.files.push_back(entry);
+        } else {
+          header_.folders.push_back(entry.name);
+        }
+      }
+    }
+  }
+
+  void read_value(std::uint64_t content, std::uint64_t form, LineHeader::File& entry) {
+    std::uint64_t number = 0;
+    std::string_view name;
+    switch (form) {
+      case DW_FORM_string:
+        name = text();
+        break;
+      case DW_FORM_line_strp:
+        name = text_at(sections_.line_strings, offset());
+        break;
+      case DW_FORM_strp:
+        name = text_at(sections_.strings, offset());
+        break;
+      case DW_FORM_data1:
+        number = cursor_.u8();
+        break;
+      case DW_FORM_data2:
+        number = cursor_.little_endian<std::uint16_t>();
+        break;
+      case DW_FORM_data4:
+        number = cursor_.little_endian<std::uint32_t>();
+        break;
+      case DW_FORM_data8:
+        number = cursor_.little_endian<std::uint64_t>();
+        break;
+      case DW_FORM_udata:
+        number = cursor_.varint();
+        break;
+      case DW_FORM_data16:
+        cursor_.bytes(16);
+        break;
+      case DW_FORM_block:
+        cursor_.bytes(cursor_.varint());
+        break;
+      default:
+        cursor_.fail("a line number program has an unknown form");
+    }
+    if (content == DW_LNCT_path) entry.name = name;
+    if (content == DW_LNCT_directory_index) entry.folder = number;
+  }
+
+  const LineSections& sections_;
+  Bytes rest_;
+  ByteCursor cursor_;
+  bool is_long_ = false;
+  LineHeader header_;
+};
+
+}  // namespace
+
+LineHeader read_line_header(const LineSections& sections, std::uint64_t offset) {
+  if (offset >= sections.lines.size()) throw Error("a line number program is outside");
+  return HeaderReader(sections, sections.lines.subspan(offset)).read();
+}
+
 namespace {
 
 class LineMachine {
@@ -147,7 +328,7 @@ class LineMachine {
     if (has_row_) {
       answer_until(row_.address);
     } else {
-      is_dropped_ = !is_code(row_.address);
+      is_dropped_ = !is_code(code_, row_.address);
       has_row_ = true;
       find_next(row_.address);
     }
@@ -172,12 +353,6 @@ class LineMachine {
   void find_next(std::uint64_t address) {
     next_ = static_cast<std::size_t>(
         std::lower_bound(addresses_.begin(), addresses_.end(), address) - addresses_.begin());
-  }
-
-  [[nodiscard]] bool is_code(std::uint64_t address) const {
-    return code_.empty() || std::any_of(code_.begin(), code_.end(), [&](const AddressRange& range) {
-             return range.contains(address);
-           });
   }
 
   LineHeader& header_;

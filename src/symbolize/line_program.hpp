@@ -3,12 +3,42 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "symbolize/elf_file.hpp"
-#include "symbolize/line_header.hpp"
 
 namespace memtrace {
+
+// The sections that a line number program is written in, and that its names are in.
+struct LineSections {
+  Bytes lines;         // .debug_line
+  Bytes line_strings;  // .debug_line_str
+  Bytes strings;       // .debug_str
+};
+
+// Of DWARF 2 to 5. Names stay in the sections.
+struct LineHeader {
+  struct File {
+    std::string_view name;
+    std::uint64_t folder = 0;
+  };
+
+  std::uint16_t version = 0;
+  std::uint8_t address_size = 0;  // 0: the program does not say
+  std::uint8_t minimum_instruction = 1;
+  std::int8_t line_base = 0;
+  std::uint8_t line_range = 1;
+  std::uint8_t opcode_base = 1;
+  std::vector<std::uint8_t> opcode_arguments;  // of opcode i + 1
+  std::vector<std::string_view> folders;       // by number; in all versions, 0 is the unit's own
+  std::vector<File> files;                     // by number; before DWARF 5, 0 is none
+  Bytes program;
+};
+
+// The program that begins at `offset` in .debug_line. Throws Error where it is damaged, or of
+// another version.
+LineHeader read_line_header(const LineSections& sections, std::uint64_t offset);
 
 struct LineRow {
   std::uint64_t address = 0;

@@ -1,5 +1,7 @@
-// Looking up a module's addresses, in parts that several threads can work on.
+// Looking up modules' addresses, on all cores.
 #pragma once
+
+#include <elfutils/libdw.h>
 
 #include <cstdint>
 #include <memory>
@@ -10,13 +12,18 @@
 
 #include "mtrace/symbolize.hpp"
 #include "symbolize/debug_files.hpp"
-#include "symbolize/debug_info.hpp"
-#include "symbolize/frame_chain.hpp"
+#include "symbolize/elf_file.hpp"
 #include "symbolize/function_names.hpp"
 #include "symbolize/symbol_table.hpp"
-#include "symbolize/unit_index.hpp"
+#include "symbolize/unit_resolver.hpp"
 
 namespace memtrace {
+
+// Addresses of one unit: a part of a module's sorted addresses.
+struct UnitAddresses {
+  Dwarf_Off unit = 0;  // the offset of its DIE
+  std::vector<std::uint32_t> addresses;
+};
 
 // What is asked of a module, and the answers.
 struct ModuleRequest {
@@ -69,5 +76,10 @@ class ModuleLookup {
   std::vector<UnitAddresses> units_;
   std::mutex warning_mutex_;
 };
+
+// Answers all requests. A module is opened when no part of one that is open is left to do, so that
+// hardly more of them than there are threads are in memory at once. Throws what a thread threw.
+void look_up(std::span<ModuleRequest> requests, const SymbolizeOptions& options,
+             DebugServers& servers, Names& names);
 
 }  // namespace memtrace

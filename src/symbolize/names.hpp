@@ -1,4 +1,4 @@
-// Text for the model, from many threads.
+// Text for the model, from many threads: the names that programmers gave.
 #pragma once
 
 #include <functional>
@@ -10,6 +10,11 @@
 #include "mtrace/ids.hpp"
 
 namespace memtrace {
+
+// C++ (without the return type that functions made from templates have) and Rust (without hashes).
+// Anything else is returned as it is. Symbol versions ("@GLIBC_2.2.5") and what compilers append to
+// copies of a function (".constprop.0") are cut off.
+std::string demangled(const char* symbol);
 
 // Remembers demangled names: a function in a header is in most of a program's units.
 class Names {

@@ -7,7 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "symbolize/bytes.hpp"
 #include "symbolize/dwarf_forms.hpp"
 #include "symbolize/elf_file.hpp"
 

@@ -1,13 +1,177 @@
 #include "mtrace/symbolize.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <map>
 #include <span>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "model/traceback_builder.hpp"
-#include "symbolize/address_book.hpp"
+#include "symbolize/debug_servers.hpp"
+#include "symbolize/module_lookup.hpp"
 
 namespace memtrace {
+
+// What is known of the addresses of modules, over several snapshots.
+class AddressBook {
+ public:
+  // The distinct addresses of one module in one snapshot.
+  struct Asked {
+    std::size_t place = 0;  // of the module in this book
+    std::vector<std::uint64_t> addresses;
+  };
+
+  // Looks up what is not known yet of the addresses in `tables`, for which find() works from then
+  // on. Returns new warnings.
+  std::vector<std::string> look_up(const Tracebacks& tables, const SymbolizeOptions& options);
+
+  // For the tables of the last look_up(). nullptr for a frame that has no address in a file.
+  [[nodiscard]] const FrameChain* find(const Frame& frame) const;
+  // Each of those addresses once.
+  [[nodiscard]] const std::vector<Asked>& asked() const { return asked_; }
+  [[nodiscard]] const FrameChain& find(std::size_t place, std::uint64_t address) const;
+
+  // The text of an id in a chain.
+  [[nodiscard]] std::string_view text(StringId id) const { return texts_.tables().strings[id]; }
+  [[nodiscard]] std::size_t texts() const { return texts_.tables().strings.size(); }
+
+ private:
+  static constexpr std::size_t kNowhere = SIZE_MAX;
+
+  void ask(const Tracebacks& tables);
+  std::size_t place_of(const Tracebacks& tables, const Module& module);
+  [[nodiscard]] std::vector<ModuleRequest> unknown() const;
+  void learn(ModuleRequest&& answered, ModuleRequest& known) const;
+
+  DebugServers servers_;
+  TracebackBuilder texts_;
+  Names names_{[this](std::string_view text) { return texts_.string(text); }};
+  std::map<std::pair<std::string, std::string>, std::size_t> places_;  // by path and build id
+  std::vector<ModuleRequest> known_;
+  std::vector<Asked> asked_;
+  IdVector<ModuleId, std::size_t> asked_of_;  // module of the last tables -> index into asked_
+};
+
+namespace {
+
+// Where to look: a return address may be behind the end of its line or even of its function.
+std::uint64_t address_of(const Frame& frame) {
+  return frame.kind == FrameKind::return_address && frame.offset > 0 ? frame.offset - 1
+                                                                     : frame.offset;
+}
+
+// The kernel's own code has no file.
+bool has_file(std::string_view module) {
+  return !module.empty() && !module.starts_with('[') && module != "linux-vdso.so.1";
+}
+
+}  // namespace
+
+std::size_t AddressBook::place_of(const Tracebacks& tables, const Module& module) {
+  const std::string path(tables.strings[module.name]);
+  const auto [found, is_new] = places_.try_emplace({path, module.build_id}, known_.size());
+  if (is_new) {
+    known_.push_back(
+        {.path = path, .build_id = module.build_id, .addresses = {}, .chains = {}, .warning = {}});
+  }
+  return found->second;
+}
+
+void AddressBook::ask(const Tracebacks& tables) {
+  asked_.clear();
+  asked_of_ = IdVector<ModuleId, std::size_t>(tables.modules.size(), kNowhere);
+  for (const Frame& frame : tables.frames) {
+    if (!frame.is_address() || frame.module == kNone<ModuleId>) continue;
+    const Module& module = tables.modules[frame.module];
+    if (!has_file(tables.strings[module.name])) continue;
+    std::size_t& index = asked_of_[frame.module];
+    if (index == kNowhere) {
+      index = asked_.size();
+      asked_.push_back({.place = place_of(tables, module), .addresses = {}});
+    }
+    asked_[index].addresses.push_back(address_of(frame));
+  }
+  for (Asked& asked : asked_) {
+    std::sort(asked.addresses.begin(), asked.addresses.end());
+    const auto last = std::unique(asked.addresses.begin(), asked.addresses.end());
+    asked.addresses.erase(last, asked.addresses.end());
+  }
+}
+
+// One request for each of asked_; without addresses where all is known.
+std::vector<ModuleRequest> AddressBook::unknown() const {
+  std::vector<ModuleRequest> requests;
+  requests.reserve(asked_.size());
+  for (const Asked& asked : asked_) {
+    const ModuleRequest& known = known_[asked.place];
+    ModuleRequest& request = requests.emplace_back();
+    request.path = known.path;
+    request.build_id = known.build_id;
+    std::set_difference(asked.addresses.begin(), asked.addresses.end(), known.addresses.begin(),
+                        known.addresses.end(), std::back_inserter(request.addresses));
+    request.chains.resize(request.addresses.size());
+  }
+  return requests;
+}
+
+void AddressBook::learn(ModuleRequest&& answered, ModuleRequest& known) const {
+  if (known.addresses.empty()) {
+    known = std::move(answered);
+    return;
+  }
+  ModuleRequest merged{.path = known.path,
+                       .build_id = known.build_id,
+                       .addresses = {},
+                       .chains = {},
+                       .warning = known.warning.empty() ? answered.warning : known.warning};
+  std::size_t a = 0, b = 0;
+  while (a < known.addresses.size() || b < answered.addresses.size()) {
+    const bool is_new = a == known.addresses.size() || (b < answered.addresses.size() &&
+                                                        answered.addresses[b] < known.addresses[a]);
+    ModuleRequest& from = is_new ? answered : known;
+    std::size_t& at = is_new ? b : a;
+    merged.addresses.push_back(from.addresses[at]);
+    merged.chains.push_back(std::move(from.chains[at++]));
+  }
+  known = std::move(merged);
+}
+
+std::vector<std::string> AddressBook::look_up(const Tracebacks& tables,
+                                              const SymbolizeOptions& options) {
+  ask(tables);
+  std::vector<ModuleRequest> requests = unknown();
+  const auto nothing_new = [](const ModuleRequest& request) { return request.addresses.empty(); };
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!nothing_new(requests[i])) places.push_back(asked_[i].place);
+  }
+  std::erase_if(requests, nothing_new);
+  memtrace::look_up(requests, options, servers_, names_);
+  std::vector<std::string> warnings;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    ModuleRequest& known = known_[places[i]];
+    const bool warns = known.warning.empty() && !requests[i].warning.empty();
+    if (warns) warnings.push_back(requests[i].warning);
+    learn(std::move(requests[i]), known);
+  }
+  return warnings;
+}
+
+const FrameChain& AddressBook::find(std::size_t place, std::uint64_t address) const {
+  const ModuleRequest& known = known_[place];
+  const auto found = std::lower_bound(known.addresses.begin(), known.addresses.end(), address);
+  return known.chains[static_cast<std::size_t>(found - known.addresses.begin())];
+}
+
+const FrameChain* AddressBook::find(const Frame& frame) const {
+  if (!frame.is_address() || frame.module == kNone<ModuleId>) return nullptr;
+  const std::size_t index = asked_of_[frame.module];
+  return index == kNowhere ? nullptr : &find(asked_[index].place, address_of(frame));
+}
+
 namespace {
 
 // The book's strings as those of a snapshot.

@@ -3,13 +3,18 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mtrace/ids.hpp"
-#include "symbolize/line_header.hpp"
+#include "symbolize/line_program.hpp"
 #include "symbolize/names.hpp"
 
 namespace memtrace {
+
+// Without "//", "/./" and "/x/..": compilers write paths as they were given them, and one file
+// should have one name. A path stays absolute or relative as it is.
+std::string tidy_path(std::string_view path);
 
 // Files by number, as paths of the model; each is made when it is asked for first.
 class UnitFiles {

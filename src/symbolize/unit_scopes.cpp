@@ -8,6 +8,229 @@
 namespace memtrace {
 namespace {
 
+// Codes count up from 1 in what compilers write.
+constexpr unsigned kMostAbbreviations = 1 << 20;
+constexpr std::size_t kMostAttributes = 1 << 10;
+
+bool is_constant(unsigned form) {
+  return form == DW_FORM_data1 || form == DW_FORM_data2 || form == DW_FORM_data4 ||
+         form == DW_FORM_data8;
+}
+
+bool is_unit_reference(unsigned form) {
+  return form == DW_FORM_ref1 || form == DW_FORM_ref2 || form == DW_FORM_ref4 ||
+         form == DW_FORM_ref8;
+}
+
+bool is_asked_for(unsigned name) {
+  return name == DW_AT_low_pc || name == DW_AT_high_pc || name == DW_AT_ranges ||
+         name == DW_AT_sibling || name == DW_AT_abstract_origin || name == DW_AT_call_file ||
+         name == DW_AT_call_line;
+}
+
+}  // namespace
+
+DieReader::DieReader(Dwarf_Die unit, AddressTable addresses) : unit_(unit), addresses_(addresses) {
+  Dwarf* const dwarf = dwarf_cu_getdwarf(unit.cu);
+  die_offset_ = dwarf_dieoffset(&unit_);
+  unit_offset_ = die_offset_ - dwarf_cuoffset(&unit_);
+  Dwarf_Off end = 0;
+  std::size_t header = 0;
+  Dwarf_Half version = 0;
+  std::uint8_t address_size = 0, offset_size = 0;
+  if (dwarf_next_unit(dwarf, unit_offset_, &end, &header, &version, nullptr, &address_size,
+                      &offset_size, nullptr, nullptr) != 0 ||
+      end <= die_offset_) {
+    is_damaged_ = true;
+    return;
+  }
+  sizes_ = {version, address_size, offset_size};
+  begin_ = static_cast<Position>(unit.addr);
+  end_ = begin_ + (end - die_offset_);
+  read_abbreviations();
+}
+
+void DieReader::read_abbreviations() {
+  std::size_t size = 0;
+  for (Dwarf_Off offset = 0;; offset += size) {
+    Dwarf_Abbrev* const from = dwarf_getabbrev(&unit_, offset, &size);
+    if (from == nullptr || from == DWARF_END_ABBREV) return;
+    const unsigned code = dwarf_getabbrevcode(from);
+    if (code >= kMostAbbreviations) return;
+    if (code >= abbreviations_.size()) abbreviations_.resize(code + 1);
+    Abbreviation& to = abbreviations_[code];
+    if (to.tag != 0) continue;
+    to.tag = static_cast<int>(dwarf_getabbrevtag(from));
+    to.has_children = dwarf_abbrevhaschildren(from) != 0;
+    // Not dwarf_getattrcnt(): it stops at an implicit constant of 0.
+    for (std::size_t i = 0; i < kMostAttributes; ++i) {
+      unsigned name = 0, form = 0;
+      Dwarf_Sword constant = 0;
+      if (dwarf_getabbrevattr_data(from, i, &name, &form, &constant, nullptr) != 0) break;
+      const std::uint32_t bytes = sizes_.of(form);
+      const auto asked = static_cast<std::uint16_t>(is_asked_for(name) ? name : 0);
+      auto& steps = to.steps;
+      // What is only passed over is passed over in one step.
+      if (asked == 0 && bytes != kVaries && !steps.empty() && steps.back().name == 0 &&
+          steps.back().size != kVaries) {
+        steps.back().size += bytes;
+      } else {
+        steps.push_back(
+            {asked, static_cast<std::uint16_t>(form), bytes, static_cast<std::uint32_t>(constant)});
+      }
+    }
+  }
+}
+
+// Another DIE of the unit, by its offset from the unit's header; nullptr where it is elsewhere.
+DieReader::Position DieReader::referred(const Abbreviation::Step& step, Position at) const {
+  std::uint64_t offset = 0;
+  if (is_unit_reference(step.form)) {
+    offset = read_form_number(at, step.size);
+  } else if (step.form != DW_FORM_ref_udata || read_form_varint(at, end_, offset) == nullptr) {
+    return nullptr;
+  }
+  const std::uint64_t header = die_offset_ - unit_offset_;
+  const bool is_inside =
+      offset >= header && offset - header <= static_cast<std::uint64_t>(end_ - begin_);
+  return is_inside ? begin_ + (offset - header) : nullptr;
+}
+
+std::uint32_t DieReader::small_number(const Abbreviation::Step& step, Position at) const {
+  std::uint64_t value = 0;
+  if (step.form == DW_FORM_implicit_const) {
+    value = step.constant;
+  } else if (is_constant(step.form)) {
+    value = read_form_number(at, step.size);
+  } else if (step.form == DW_FORM_udata) {
+    read_form_varint(at, end_, value);
+  }
+  return value > UINT32_MAX ? 0 : static_cast<std::uint32_t>(value);
+}
+
+void DieReader::note_low(const Abbreviation::Step& step, Position at, Die& die) const {
+  if (step.form == DW_FORM_addr) {
+    die.low = read_form_number(at, step.size);
+    die.has_low = true;
+    return;
+  }
+  std::uint64_t number = 0;
+  if (step.size != kVaries) {
+    number = read_form_number(at, step.size);  // DW_FORM_addrx1 and the like
+  } else if (read_form_varint(at, end_, number) == nullptr) {
+    return;
+  }
+  const std::optional<std::uint64_t> address = addresses_[number];
+  die.has_low = address.has_value();
+  die.low = address.value_or(0);
+}
+
+// Of the end, or of the size: then read() adds the beginning.
+void DieReader::note_high(const Abbreviation::Step& step, Position at, Die& die) const {
+  die.has_high = true;
+  if (is_constant(step.form)) {
+    die.high = read_form_number(at, step.size);
+  } else if (step.form == DW_FORM_addr) {
+    die.high = read_form_number(at, step.size);
+    die.is_high_address = true;
+  } else {
+    die.has_high = step.form == DW_FORM_udata && read_form_varint(at, end_, die.high) != nullptr;
+  }
+}
+
+void DieReader::note_ranges(const Abbreviation::Step& step, Position at, Die& die) const {
+  if (step.form == DW_FORM_rnglistx) {
+    if (read_form_varint(at, end_, die.ranges.value) != nullptr) {
+      die.ranges.kind = RangeListPlace::Kind::number;
+    }
+  } else if (step.form == DW_FORM_sec_offset || is_constant(step.form)) {
+    die.ranges = {RangeListPlace::Kind::offset, read_form_number(at, step.size)};
+  }
+}
+
+void DieReader::note(const Abbreviation::Step& step, Position at, Die& die) const {
+  switch (step.name) {
+    case DW_AT_sibling:
+      die.sibling = referred(step, at);
+      break;
+    case DW_AT_abstract_origin:
+      die.origin = referred(step, at);
+      break;
+    case DW_AT_call_file:
+      die.call_file = small_number(step, at);
+      break;
+    case DW_AT_call_line:
+      die.call_line = small_number(step, at);
+      break;
+    case DW_AT_low_pc:
+      note_low(step, at, die);
+      break;
+    case DW_AT_high_pc:
+      note_high(step, at, die);
+      break;
+    default:
+      note_ranges(step, at, die);
+  }
+}
+
+std::nullopt_t DieReader::give_up(Position& position) {
+  is_damaged_ = true;
+  position = end_;
+  return std::nullopt;
+}
+
+DieReader::Position DieReader::first_child() {
+  Position position = begin_;
+  if (begin_ == nullptr) return nullptr;
+  const std::optional<Die> unit = read(position);
+  return unit && unit->abbreviation->has_children ? position : nullptr;
+}
+
+std::optional<DieReader::Die> DieReader::read(Position& position) {
+  std::uint64_t code = 0;
+  Die die;
+  die.at = position;
+  position = read_form_varint(position, end_, code);
+  if (position == nullptr || code >= abbreviations_.size() || abbreviations_[code].tag == 0) {
+    if (position == nullptr || code != 0) return give_up(position);
+    return std::nullopt;
+  }
+  die.abbreviation = &abbreviations_[code];
+  for (const Abbreviation::Step& step : die.abbreviation->steps) {
+    const Position behind = sizes_.skip(step.form, step.size, position, end_);
+    if (behind == nullptr) return give_up(position);
+    if (step.name != 0) note(step, position, die);
+    position = behind;
+  }
+  die.behind = position;
+  if (!die.is_high_address) die.high += die.low;
+  return die;
+}
+
+DieReader::Position DieReader::behind_children(const Die& die) {
+  if (!die.abbreviation->has_children) return die.behind;
+  if (die.sibling > die.behind) return die.sibling;
+  Position position = die.behind;
+  for (std::uint64_t depth = 1; depth > 0 && position != end_;) {
+    const std::optional<Die> child = read(position);
+    if (!child) {
+      --depth;
+    } else if (child->sibling > child->behind) {
+      position = child->sibling;
+    } else if (child->abbreviation->has_children) {
+      ++depth;
+    }
+  }
+  return position;
+}
+
+bool DieReader::open(Position at, Dwarf_Die& opened) const {
+  const auto offset = die_offset_ + static_cast<Dwarf_Off>(at - begin_);
+  return dwarf_offdie(dwarf_cu_getdwarf(unit_.cu), offset, &opened) != nullptr;
+}
+
+namespace {
+
 constexpr int kDeepest = 200;
 // How often an address may be inside of something: far more than the deepest inlining.
 constexpr std::uint64_t kMostMarks = 4096;

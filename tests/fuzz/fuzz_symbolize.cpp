@@ -11,8 +11,8 @@
 #include "model/traceback_builder.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/symbolize.hpp"
-#include "symbolize/demangle.hpp"
 #include "symbolize/elf_file.hpp"
+#include "symbolize/names.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "symbolize/demangle.hpp"
+#include "symbolize/names.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "symbolize/package_index.hpp"
+#include "symbolize/dwarf_package.hpp"
 
 #include <doctest/doctest.h>
 

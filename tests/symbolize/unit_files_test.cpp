@@ -1,4 +1,4 @@
-#include "symbolize/source_path.hpp"
+#include "symbolize/unit_files.hpp"
 
 #include <doctest/doctest.h>
 
