@@ -56,6 +56,24 @@ std::ptrdiff_t next_short_numbers(const std::uint8_t*& from, std::uint64_t* valu
 
 }  // namespace
 
+std::uint64_t ByteCursor::fixed(std::size_t size) {
+  std::uint64_t value = 0;
+  if (size > sizeof(value)) fail("a number has more than 64 bits");
+  const std::uint8_t* const at = take(size).data();
+  std::memcpy(&value, at, size);
+  if constexpr (std::endian::native == std::endian::big) value = __builtin_bswap64(value);
+  return value;
+}
+
+std::int64_t ByteCursor::signed_varint() {
+  const std::uint8_t* const first = at_;
+  std::uint64_t value = varint();
+  const auto bits = static_cast<unsigned>(7 * (at_ - first));
+  const bool is_negative = (at_[-1] & 0x40) != 0;
+  if (is_negative && bits < 64) value |= UINT64_MAX << bits;
+  return static_cast<std::int64_t>(value);
+}
+
 void ByteCursor::varints(std::span<std::uint64_t> values) {
   std::uint64_t* value = values.data();
   std::uint64_t* const end = value + values.size();

@@ -38,11 +38,17 @@ class ByteCursor {
     return value;
   }
 
+  // The same of `size` bytes, eight at the most.
+  std::uint64_t fixed(std::size_t size);
+
   // LEB128: seven bits a byte, least significant first. One byte is the common case by far.
   std::uint64_t varint() {
     if (at_ != end_ && *at_ < 0x80) return *at_++;
     return long_varint();
   }
+
+  // The same with a sign, in two's complement.
+  std::int64_t signed_varint();
 
   // As many varints as `values` has room for. Eight at a time where they are one byte each, which
   // is what most columns are: about half a nanosecond for such a number, two for others.
@@ -54,6 +60,19 @@ class ByteCursor {
     at_ += size;
     return taken;
   }
+
+  std::span<const std::uint8_t> take(std::uint64_t size) {
+    const std::uint8_t* const begin = at_;
+    skip(size);
+    return {begin, at_};
+  }
+  void skip(std::uint64_t size) {
+    if (size > remaining()) fail("it ends too early");
+    at_ += size;
+  }
+
+  // For those who go back to where they were.
+  [[nodiscard]] const std::uint8_t* position() const { return at_; }
 
   [[noreturn]] void fail(const std::string& what) const { throw Error::at_byte(offset(), what); }
 

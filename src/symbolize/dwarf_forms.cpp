@@ -2,31 +2,7 @@
 
 #include <dwarf.h>
 
-#include <algorithm>
-#include <cstring>
-
 namespace memtrace {
-namespace {
-
-using Position = const std::uint8_t*;
-
-}  // namespace
-
-std::uint64_t read_form_number(Position at, std::uint32_t size) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, at, std::min<std::uint32_t>(size, sizeof value));
-  return value;
-}
-
-Position read_form_varint(Position at, Position end, std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; at != end; shift += 7) {
-    const std::uint8_t byte = *at++;
-    if (shift < 64) value |= std::uint64_t{byte & 0x7FU} << shift;
-    if (byte < 0x80) return at;
-  }
-  return nullptr;
-}
 
 // NOLINTNEXTLINE(readability-function-size): a table
 std::uint32_t FormSizes::of(unsigned form) const {
@@ -77,32 +53,27 @@ std::uint32_t FormSizes::of(unsigned form) const {
   }
 }
 
-Position FormSizes::skip(unsigned form, std::uint32_t size, Position at, Position end) const {
-  const auto left = static_cast<std::uint64_t>(end - at);
-  std::uint64_t bytes = size;
-  switch (size == kVaries ? form : unsigned{DW_FORM_data1}) {
-    case DW_FORM_string: {
-      const void* const nul = std::memchr(at, 0, left);
-      return nul == nullptr ? nullptr : static_cast<Position>(nul) + 1;
-    }
+void FormSizes::skip(unsigned form, std::uint32_t size, ByteCursor& cursor) const {
+  if (size != kVaries) return cursor.skip(size);
+  switch (form) {
+    case DW_FORM_string:
+      while (cursor.u8() != 0) {
+      }
+      return;
     case DW_FORM_block1:
+      return cursor.skip(cursor.fixed(1));
     case DW_FORM_block2:
-    case DW_FORM_block4: {
-      const std::uint32_t count = form == DW_FORM_block1 ? 1 : form == DW_FORM_block2 ? 2 : 4;
-      if (left < count) return nullptr;
-      bytes = count + read_form_number(at, count);
-      break;
-    }
+      return cursor.skip(cursor.fixed(2));
+    case DW_FORM_block4:
+      return cursor.skip(cursor.fixed(4));
     case DW_FORM_block:
-    case DW_FORM_exprloc: {
-      at = read_form_varint(at, end, bytes);
-      return at == nullptr || bytes > static_cast<std::uint64_t>(end - at) ? nullptr : at + bytes;
-    }
+    case DW_FORM_exprloc:
+      return cursor.skip(cursor.varint());
     case DW_FORM_indirect: {
-      at = read_form_varint(at, end, bytes);
+      const std::uint64_t meant = cursor.varint();
       // Not another indirect one: that could go on for ever.
-      if (at == nullptr || bytes == DW_FORM_indirect || bytes > UINT16_MAX) return nullptr;
-      return skip(static_cast<unsigned>(bytes), of(static_cast<unsigned>(bytes)), at, end);
+      if (meant == DW_FORM_indirect || meant > UINT16_MAX) cursor.fail("a form of a form");
+      return skip(static_cast<unsigned>(meant), of(static_cast<unsigned>(meant)), cursor);
     }
     case DW_FORM_udata:
     case DW_FORM_sdata:
@@ -113,13 +84,11 @@ Position FormSizes::skip(unsigned form, std::uint32_t size, Position at, Positio
     case DW_FORM_rnglistx:
     case DW_FORM_GNU_addr_index:
     case DW_FORM_GNU_str_index:
-      return read_form_varint(at, end, bytes);
-    case DW_FORM_data1:
-      break;
+      cursor.varint();
+      return;
     default:
-      return nullptr;
+      cursor.fail("an unknown form");
   }
-  return bytes > left ? nullptr : at + bytes;
 }
 
 }  // namespace memtrace

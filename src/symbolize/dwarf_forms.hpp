@@ -1,7 +1,10 @@
-// How the values of attributes are written: getting over them.
+// How the values of attributes are written: reading them, and getting over them.
 #pragma once
 
 #include <cstdint>
+
+#include "base/byte_cursor.hpp"
+#include "symbolize/elf_file.hpp"
 
 namespace memtrace {
 
@@ -15,15 +18,14 @@ struct FormSizes {
 
   // In bytes.
   [[nodiscard]] std::uint32_t of(unsigned form) const;
-  // Behind the value of that form and size; nullptr where it is damaged.
-  [[nodiscard]] const std::uint8_t* skip(unsigned form, std::uint32_t size, const std::uint8_t* at,
-                                         const std::uint8_t* end) const;
+  // Moves behind the value of that form and size. Throws Error where it is damaged.
+  void skip(unsigned form, std::uint32_t size, ByteCursor& cursor) const;
 };
 
+// The number at `index` in a table of numbers of `size` bytes, which is that long.
 // Little-endian; ELF files of another byte order are refused when they are opened.
-std::uint64_t read_form_number(const std::uint8_t* at, std::uint32_t size);
-// Behind it; nullptr where it does not end.
-const std::uint8_t* read_form_varint(const std::uint8_t* at, const std::uint8_t* end,
-                                     std::uint64_t& value);
+inline std::uint64_t number_at(Bytes table, std::uint64_t index, std::uint32_t size) {
+  return ByteCursor(table.subspan(index * size)).fixed(size);
+}
 
 }  // namespace memtrace

@@ -19,10 +19,6 @@ constexpr std::uint32_t kGnuVersion = 2, kStandardVersion = 5;
 // There are eight kinds of sections; what comes in a later version is passed over.
 constexpr std::uint32_t kMostColumns = 64;
 
-std::uint64_t number_in(Bytes table, std::uint64_t index, std::uint32_t size) {
-  return read_form_number(table.data() + index * size, size);
-}
-
 std::optional<PackageSection> section_of(std::uint32_t version, std::uint64_t id) {
   switch (id) {
     case DW_SECT_INFO:
@@ -58,8 +54,7 @@ PackageIndex::PackageIndex(Bytes index) {
     throw Error("its index is damaged");
   }
   const auto take = [&](std::uint64_t count, std::uint64_t size) {
-    const std::string_view taken = cursor.bytes(count * size);
-    return Bytes(reinterpret_cast<const std::uint8_t*>(taken.data()), taken.size());
+    return cursor.take(count * size);
   };
   signatures_ = take(slots_, 8);
   rows_ = take(slots_, 4);
@@ -73,9 +68,9 @@ std::optional<PackageIndex::Parts> PackageIndex::find(std::uint64_t unit) const 
   const std::uint64_t step = ((unit >> 32) & mask) | 1;
   std::uint64_t slot = unit & mask;
   for (std::uint32_t tried = 0; tried < slots_; ++tried, slot = (slot + step) & mask) {
-    const auto number = static_cast<std::uint32_t>(number_in(rows_, slot, 4));
+    const auto number = static_cast<std::uint32_t>(number_at(rows_, slot, 4));
     if (number == 0) return std::nullopt;
-    if (number_in(signatures_, slot, 8) == unit) return row(number);
+    if (number_at(signatures_, slot, 8) == unit) return row(number);
   }
   return std::nullopt;
 }
@@ -84,11 +79,11 @@ PackageIndex::Parts PackageIndex::row(std::uint32_t number) const {
   if (number > units_) throw Error("its index is damaged");
   Parts parts;
   for (std::uint32_t column = 0; column < columns_; ++column) {
-    const auto section = section_of(version_, number_in(section_ids_, column, 4));
+    const auto section = section_of(version_, number_at(section_ids_, column, 4));
     if (!section) continue;
     const std::uint64_t place = std::uint64_t{number - 1} * columns_ + column;
-    parts[static_cast<std::size_t>(*section)] = {number_in(parts_, place, 4),
-                                                 number_in(sizes_, place, 4)};
+    parts[static_cast<std::size_t>(*section)] = {number_at(parts_, place, 4),
+                                                 number_at(sizes_, place, 4)};
   }
   return parts;
 }

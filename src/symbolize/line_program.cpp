@@ -196,15 +196,18 @@ class LineMachine {
       : header_(header),
         addresses_(addresses),
         code_(code),
-        at_(header.program.data()),
-        end_(at_ + header.program.size()),
+        cursor_(header.program),
         rows_(addresses.size()) {}
 
   // False where it is damaged.
   bool run() {
     begin_sequence();
-    while (at_ != end_ && is_whole_) step();
-    return is_whole_;
+    try {
+      while (!cursor_.at_end()) step();
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
   }
 
   std::vector<LineRow> take() { return std::move(rows_); }
@@ -215,44 +218,8 @@ class LineMachine {
     has_row_ = false;
   }
 
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; at_ != end_; shift += 7) {
-      const std::uint8_t byte = *at_++;
-      if (shift < 64) value |= std::uint64_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) return value;
-    }
-    is_whole_ = false;
-    return 0;
-  }
-
-  std::uint32_t signed_varint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; at_ != end_;) {
-      const std::uint8_t byte = *at_++;
-      if (shift < 64) value |= std::uint64_t{byte & 0x7FU} << shift;
-      shift += 7;
-      if (byte >= 0x80) continue;
-      if ((byte & 0x40U) != 0 && shift < 64) value |= UINT64_MAX << shift;
-      return static_cast<std::uint32_t>(value);
-    }
-    is_whole_ = false;
-    return 0;
-  }
-
-  std::uint64_t fixed(std::size_t size) {
-    std::uint64_t value = 0;
-    if (static_cast<std::size_t>(end_ - at_) < size || size > sizeof value) {
-      is_whole_ = false;
-      return 0;
-    }
-    std::memcpy(&value, at_, size);
-    at_ += size;
-    return value;
-  }
-
   void step() {
-    const std::uint8_t opcode = *at_++;
+    const std::uint8_t opcode = cursor_.u8();
     if (opcode >= header_.opcode_base) {
       const unsigned advance = opcode - header_.opcode_base;
       row_.address += advance / header_.line_range * header_.minimum_instruction;
@@ -272,13 +239,13 @@ class LineMachine {
         add_row();
         break;
       case DW_LNS_advance_pc:
-        row_.address += varint() * header_.minimum_instruction;
+        row_.address += cursor_.varint() * header_.minimum_instruction;
         break;
       case DW_LNS_advance_line:
-        row_.line += signed_varint();
+        row_.line += static_cast<std::uint32_t>(cursor_.signed_varint());
         break;
       case DW_LNS_set_file:
-        row_.file = static_cast<std::uint32_t>(varint());
+        row_.file = static_cast<std::uint32_t>(cursor_.varint());
         break;
       case DW_LNS_const_add_pc:
         row_.address +=
@@ -286,42 +253,35 @@ class LineMachine {
             header_.minimum_instruction;
         break;
       case DW_LNS_fixed_advance_pc:
-        row_.address += fixed(2);
+        row_.address += cursor_.fixed(2);
         break;
       default:
-        for (int i = header_.opcode_arguments[opcode - 1U]; i > 0 && is_whole_; --i) varint();
+        for (int i = header_.opcode_arguments[opcode - 1U]; i > 0; --i) cursor_.varint();
     }
   }
 
   void extended_step() {
-    const std::uint64_t size = varint();
-    if (!is_whole_ || size == 0 || size > static_cast<std::uint64_t>(end_ - at_)) {
-      is_whole_ = false;
-      return;
-    }
-    const std::uint8_t* const behind = at_ + size;
-    switch (*at_++) {
+    ByteCursor operands(cursor_.take(cursor_.varint()));
+    switch (operands.u8()) {
       case DW_LNE_end_sequence:
         end_sequence();
         break;
       case DW_LNE_set_address:
-        row_.address = fixed(size - 1);
+        row_.address = operands.fixed(operands.remaining());
         break;
       case DW_LNE_define_file:
-        define_file(behind);
+        define_file(operands);
         break;
       default:
         break;
     }
-    at_ = behind;
   }
 
-  void define_file(const std::uint8_t* behind) {
-    const auto most = static_cast<std::size_t>(behind - at_);
-    const std::string_view name(reinterpret_cast<const char*>(at_),
-                                strnlen(reinterpret_cast<const char*>(at_), most));
-    at_ += std::min(name.size() + 1, most);
-    header_.files.push_back({name, varint()});
+  void define_file(ByteCursor& operands) {
+    const auto* const text = reinterpret_cast<const char*>(operands.position());
+    const std::string_view name(text, strnlen(text, operands.remaining()));
+    operands.skip(name.size() + 1);
+    header_.files.push_back({name, operands.varint()});
   }
 
   void add_row() {
@@ -358,14 +318,12 @@ class LineMachine {
   LineHeader& header_;
   std::span<const std::uint64_t> addresses_;
   std::span<const AddressRange> code_;
-  const std::uint8_t* at_;
-  const std::uint8_t* end_;
+  ByteCursor cursor_;
   std::vector<LineRow> rows_;
   LineRow row_, last_;
   std::size_t next_ = 0;  // the first address that is not before the last row
   bool has_row_ = false;  // in this sequence
   bool is_dropped_ = false;
-  bool is_whole_ = true;
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ AddressTable::AddressTable(Bytes section, std::uint64_t begin, std::uint8_t addr
 
 std::optional<std::uint64_t> AddressTable::operator[](std::uint64_t number) const {
   if (address_size_ == 0 || number >= addresses_.size() / address_size_) return std::nullopt;
-  return read_form_number(addresses_.data() + number * address_size_, address_size_);
+  return number_at(addresses_, number, address_size_);
 }
 
 RangeLists::RangeLists(const CodeSections& sections, Dwarf_Die unit)
@@ -70,18 +70,20 @@ RangeLists::RangeLists(const CodeSections& sections, Dwarf_Die skeleton, Bytes s
 
 const std::vector<AddressRange>& RangeLists::read(RangeListPlace place) {
   ranges_.clear();
-  is_cut_ = false;
+  if (place.kind == RangeListPlace::Kind::none) return ranges_;
   std::optional<std::uint64_t> offset = lists_begin_ + place.value;
   if (place.kind == RangeListPlace::Kind::number) offset = offset_of(place.value);
-  if (place.kind == RangeListPlace::Kind::none) return ranges_;
-  if (!offset || *offset >= lists_.size()) {
-    is_cut_ = true;
-  } else if (sizes_.version < kListsVersion) {
-    read_pairs(*offset);
-  } else {
-    read_entries(*offset);
+  try {
+    if (!offset || *offset >= lists_.size()) throw Error("a list of ranges is outside");
+    ByteCursor cursor(lists_.subspan(*offset));
+    if (sizes_.version < kListsVersion) {
+      read_pairs(cursor);
+    } else {
+      read_entries(cursor);
+    }
+  } catch (const Error&) {
+    is_damaged_ = true;
   }
-  is_damaged_ = is_damaged_ || is_cut_;
   return ranges_;
 }
 
@@ -89,49 +91,26 @@ std::optional<std::uint64_t> RangeLists::offset_of(std::uint64_t number) const {
   const std::uint64_t size = sizes_.offset_size;
   if (size == 0 || offsets_begin_ > lists_.size()) return std::nullopt;
   if (number >= (lists_.size() - offsets_begin_) / size) return std::nullopt;
-  return offsets_begin_ +
-         read_form_number(lists_.data() + offsets_begin_ + number * size, sizes_.offset_size);
+  return offsets_begin_ + number_at(lists_.subspan(offsets_begin_), number, sizes_.offset_size);
 }
 
 void RangeLists::add(std::uint64_t low, std::uint64_t high) {
   if (low < high) ranges_.push_back({low, high});
 }
 
-std::uint64_t RangeLists::fixed(const std::uint8_t*& at) {
-  const std::uint32_t size = sizes_.address_size;
-  if (size == 0 || static_cast<std::size_t>(end() - at) < size) {
-    is_cut_ = true;
-    return 0;
-  }
-  at += size;
-  return read_form_number(at - size, size);
-}
-
-std::uint64_t RangeLists::varint(const std::uint8_t*& at) {
-  std::uint64_t value = 0;
-  const std::uint8_t* const behind = read_form_varint(at, end(), value);
-  if (behind == nullptr) {
-    is_cut_ = true;
-    return 0;
-  }
-  at = behind;
-  return value;
-}
-
-std::uint64_t RangeLists::indexed(const std::uint8_t*& at) {
-  const std::optional<std::uint64_t> address = addresses_[varint(at)];
-  if (!address) is_cut_ = true;
-  return address.value_or(0);
+std::uint64_t RangeLists::indexed(ByteCursor& cursor) const {
+  const std::optional<std::uint64_t> address = addresses_[cursor.varint()];
+  if (!address) cursor.fail("no such address");
+  return *address;
 }
 
 // Before DWARF 5: two addresses each; the highest one in place of the first sets the base.
-void RangeLists::read_pairs(std::uint64_t offset) {
-  const std::uint8_t* at = lists_.data() + offset;
+void RangeLists::read_pairs(ByteCursor& cursor) {
   const std::uint64_t highest = sizes_.address_size == 4 ? UINT32_MAX : UINT64_MAX;
   std::uint64_t base = base_;
   for (; entries_left_ > 0; --entries_left_) {
-    const std::uint64_t first = fixed(at), second = fixed(at);
-    if (is_cut_ || (first == 0 && second == 0)) return;
+    const std::uint64_t first = address(cursor), second = address(cursor);
+    if (first == 0 && second == 0) return;
     if (first == highest) {
       base = second;
     } else {
@@ -140,52 +119,47 @@ void RangeLists::read_pairs(std::uint64_t offset) {
   }
 }
 
-void RangeLists::read_entries(std::uint64_t offset) {
-  const std::uint8_t* at = lists_.data() + offset;
+void RangeLists::read_entries(ByteCursor& cursor) {
   std::uint64_t base = base_;
-  while (entries_left_ > 0 && read_entry(at, base)) --entries_left_;
+  while (entries_left_ > 0 && read_entry(cursor, base)) --entries_left_;
 }
 
-bool RangeLists::read_entry(const std::uint8_t*& at, std::uint64_t& base) {
+bool RangeLists::read_entry(ByteCursor& cursor, std::uint64_t& base) {
   std::uint64_t low = 0, high = 0;
-  if (at == end()) {
-    is_cut_ = true;
-    return false;
-  }
-  switch (*at++) {
+  switch (cursor.u8()) {
     case DW_RLE_end_of_list:
       return false;
     case DW_RLE_base_addressx:
-      base = indexed(at);
-      return !is_cut_;
+      base = indexed(cursor);
+      return true;
     case DW_RLE_base_address:
-      base = fixed(at);
-      return !is_cut_;
+      base = address(cursor);
+      return true;
     case DW_RLE_startx_endx:
-      low = indexed(at);
-      high = indexed(at);
+      low = indexed(cursor);
+      high = indexed(cursor);
       break;
     case DW_RLE_startx_length:
-      low = indexed(at);
-      high = low + varint(at);
+      low = indexed(cursor);
+      high = low + cursor.varint();
       break;
     case DW_RLE_offset_pair:
-      low = base + varint(at);
-      high = base + varint(at);
+      low = base + cursor.varint();
+      high = base + cursor.varint();
       break;
     case DW_RLE_start_end:
-      low = fixed(at);
-      high = fixed(at);
+      low = address(cursor);
+      high = address(cursor);
       break;
     case DW_RLE_start_length:
-      low = fixed(at);
-      high = low + varint(at);
+      low = address(cursor);
+      high = low + cursor.varint();
       break;
     default:
-      is_cut_ = true;
+      cursor.fail("an unknown kind of range");
   }
-  if (!is_cut_) add(low, high);
-  return !is_cut_;
+  add(low, high);
+  return true;
 }
 
 }  // namespace memtrace

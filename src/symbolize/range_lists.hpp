@@ -55,17 +55,14 @@ class RangeLists {
   [[nodiscard]] bool is_damaged() const { return is_damaged_; }
 
  private:
-  void read_pairs(std::uint64_t offset);
-  void read_entries(std::uint64_t offset);
+  void read_pairs(ByteCursor& cursor);
+  void read_entries(ByteCursor& cursor);
   // False at the end of a list.
-  bool read_entry(const std::uint8_t*& at, std::uint64_t& base);
+  bool read_entry(ByteCursor& cursor, std::uint64_t& base);
   [[nodiscard]] std::optional<std::uint64_t> offset_of(std::uint64_t number) const;
   void add(std::uint64_t low, std::uint64_t high);
-  [[nodiscard]] const std::uint8_t* end() const { return lists_.data() + lists_.size(); }
-  // Values of an entry; past the end of the section, the list is damaged.
-  std::uint64_t fixed(const std::uint8_t*& at);
-  std::uint64_t varint(const std::uint8_t*& at);
-  std::uint64_t indexed(const std::uint8_t*& at);
+  std::uint64_t address(ByteCursor& cursor) const { return cursor.fixed(sizes_.address_size); }
+  std::uint64_t indexed(ByteCursor& cursor) const;
 
   FormSizes sizes_;
   AddressTable addresses_;
@@ -75,7 +72,6 @@ class RangeLists {
   std::uint64_t base_ = 0;           // the address that ranges are relative to at first
   std::uint64_t entries_left_ = 0;   // so that damaged lists cannot keep us for ever
   std::vector<AddressRange> ranges_;
-  bool is_cut_ = false;  // the list that is being read
   bool is_damaged_ = false;
 };
 

@@ -83,11 +83,13 @@ void DieReader::read_abbreviations() {
 }
 
 // Another DIE of the unit, by its offset from the unit's header; nullptr where it is elsewhere.
-DieReader::Position DieReader::referred(const Abbreviation::Step& step, Position at) const {
+DieReader::Position DieReader::referred(const Abbreviation::Step& step, ByteCursor value) const {
   std::uint64_t offset = 0;
   if (is_unit_reference(step.form)) {
-    offset = read_form_number(at, step.size);
-  } else if (step.form != DW_FORM_ref_udata || read_form_varint(at, end_, offset) == nullptr) {
+    offset = value.fixed(step.size);
+  } else if (step.form == DW_FORM_ref_udata) {
+    offset = value.varint();
+  } else {
     return nullptr;
   }
   const std::uint64_t header = die_offset_ - unit_offset_;
@@ -96,87 +98,71 @@ DieReader::Position DieReader::referred(const Abbreviation::Step& step, Position
   return is_inside ? begin_ + (offset - header) : nullptr;
 }
 
-std::uint32_t DieReader::small_number(const Abbreviation::Step& step, Position at) const {
-  std::uint64_t value = 0;
+std::uint32_t DieReader::small_number(const Abbreviation::Step& step, ByteCursor value) {
+  std::uint64_t number = 0;
   if (step.form == DW_FORM_implicit_const) {
-    value = step.constant;
+    number = step.constant;
   } else if (is_constant(step.form)) {
-    value = read_form_number(at, step.size);
+    number = value.fixed(step.size);
   } else if (step.form == DW_FORM_udata) {
-    read_form_varint(at, end_, value);
+    number = value.varint();
   }
-  return value > UINT32_MAX ? 0 : static_cast<std::uint32_t>(value);
+  return number > UINT32_MAX ? 0 : static_cast<std::uint32_t>(number);
 }
 
-void DieReader::note_low(const Abbreviation::Step& step, Position at, Die& die) const {
-  if (step.form == DW_FORM_addr) {
-    die.low = read_form_number(at, step.size);
-    die.has_low = true;
-    return;
-  }
-  std::uint64_t number = 0;
-  if (step.size != kVaries) {
-    number = read_form_number(at, step.size);  // DW_FORM_addrx1 and the like
-  } else if (read_form_varint(at, end_, number) == nullptr) {
-    return;
-  }
-  const std::optional<std::uint64_t> address = addresses_[number];
+void DieReader::note_low(const Abbreviation::Step& step, ByteCursor value, Die& die) const {
+  // DW_FORM_addrx1 and the like have a size, DW_FORM_addrx has none.
+  const std::uint64_t number = step.size != kVaries ? value.fixed(step.size) : value.varint();
+  const std::optional<std::uint64_t> address =
+      step.form == DW_FORM_addr ? number : addresses_[number];
   die.has_low = address.has_value();
   die.low = address.value_or(0);
 }
 
 // Of the end, or of the size: then read() adds the beginning.
-void DieReader::note_high(const Abbreviation::Step& step, Position at, Die& die) const {
-  die.has_high = true;
-  if (is_constant(step.form)) {
-    die.high = read_form_number(at, step.size);
-  } else if (step.form == DW_FORM_addr) {
-    die.high = read_form_number(at, step.size);
-    die.is_high_address = true;
+void DieReader::note_high(const Abbreviation::Step& step, ByteCursor value, Die& die) {
+  die.is_high_address = step.form == DW_FORM_addr;
+  if (is_constant(step.form) || die.is_high_address) {
+    die.high = value.fixed(step.size);
+  } else if (step.form == DW_FORM_udata) {
+    die.high = value.varint();
   } else {
-    die.has_high = step.form == DW_FORM_udata && read_form_varint(at, end_, die.high) != nullptr;
+    return;
   }
+  die.has_high = true;
 }
 
-void DieReader::note_ranges(const Abbreviation::Step& step, Position at, Die& die) const {
+void DieReader::note_ranges(const Abbreviation::Step& step, ByteCursor value, Die& die) {
   if (step.form == DW_FORM_rnglistx) {
-    if (read_form_varint(at, end_, die.ranges.value) != nullptr) {
-      die.ranges.kind = RangeListPlace::Kind::number;
-    }
+    die.ranges = {RangeListPlace::Kind::number, value.varint()};
   } else if (step.form == DW_FORM_sec_offset || is_constant(step.form)) {
-    die.ranges = {RangeListPlace::Kind::offset, read_form_number(at, step.size)};
+    die.ranges = {RangeListPlace::Kind::offset, value.fixed(step.size)};
   }
 }
 
-void DieReader::note(const Abbreviation::Step& step, Position at, Die& die) const {
+void DieReader::note(const Abbreviation::Step& step, const ByteCursor& value, Die& die) const {
   switch (step.name) {
     case DW_AT_sibling:
-      die.sibling = referred(step, at);
+      die.sibling = referred(step, value);
       break;
     case DW_AT_abstract_origin:
-      die.origin = referred(step, at);
+      die.origin = referred(step, value);
       break;
     case DW_AT_call_file:
-      die.call_file = small_number(step, at);
+      die.call_file = small_number(step, value);
       break;
     case DW_AT_call_line:
-      die.call_line = small_number(step, at);
+      die.call_line = small_number(step, value);
       break;
     case DW_AT_low_pc:
-      note_low(step, at, die);
+      note_low(step, value, die);
       break;
     case DW_AT_high_pc:
-      note_high(step, at, die);
+      note_high(step, value, die);
       break;
     default:
-      note_ranges(step, at, die);
+      note_ranges(step, value, die);
   }
-}
-
-std::nullopt_t DieReader::give_up(Position& position) {
-  is_damaged_ = true;
-  position = end_;
-  return std::nullopt;
 }
 
 DieReader::Position DieReader::first_child() {
@@ -187,22 +173,31 @@ DieReader::Position DieReader::first_child() {
 }
 
 std::optional<DieReader::Die> DieReader::read(Position& position) {
-  std::uint64_t code = 0;
-  Die die;
-  die.at = position;
-  position = read_form_varint(position, end_, code);
-  if (position == nullptr || code >= abbreviations_.size() || abbreviations_[code].tag == 0) {
-    if (position == nullptr || code != 0) return give_up(position);
+  ByteCursor cursor({position, end_});
+  try {
+    const std::optional<Die> die = read_die(cursor);
+    position = cursor.position();
+    return die;
+  } catch (const Error&) {
+    is_damaged_ = true;
+    position = end_;
     return std::nullopt;
   }
+}
+
+std::optional<DieReader::Die> DieReader::read_die(ByteCursor& cursor) const {
+  Die die;
+  die.at = cursor.position();
+  const std::uint64_t code = cursor.varint();
+  if (code == 0) return std::nullopt;
+  if (code >= abbreviations_.size() || abbreviations_[code].tag == 0) cursor.fail("no such code");
   die.abbreviation = &abbreviations_[code];
   for (const Abbreviation::Step& step : die.abbreviation->steps) {
-    const Position behind = sizes_.skip(step.form, step.size, position, end_);
-    if (behind == nullptr) return give_up(position);
-    if (step.name != 0) note(step, position, die);
-    position = behind;
+    const ByteCursor value = cursor;
+    sizes_.skip(step.form, step.size, cursor);
+    if (step.name != 0) note(step, value, die);
   }
-  die.behind = position;
+  die.behind = cursor.position();
   if (!die.is_high_address) die.high += die.low;
   return die;
 }

@@ -67,13 +67,15 @@ class DieReader {
 
  private:
   void read_abbreviations();
-  std::nullopt_t give_up(Position& position);
-  [[nodiscard]] Position referred(const Abbreviation::Step& step, Position at) const;
-  [[nodiscard]] std::uint32_t small_number(const Abbreviation::Step& step, Position at) const;
-  void note_low(const Abbreviation::Step& step, Position at, Die& die) const;
-  void note_high(const Abbreviation::Step& step, Position at, Die& die) const;
-  void note_ranges(const Abbreviation::Step& step, Position at, Die& die) const;
-  void note(const Abbreviation::Step& step, Position at, Die& die) const;
+  // Throws Error where the DIE is damaged. nullopt at the end of a list.
+  std::optional<Die> read_die(ByteCursor& cursor) const;
+  // Each looks at one value.
+  [[nodiscard]] Position referred(const Abbreviation::Step& step, ByteCursor value) const;
+  [[nodiscard]] static std::uint32_t small_number(const Abbreviation::Step& step, ByteCursor value);
+  void note_low(const Abbreviation::Step& step, ByteCursor value, Die& die) const;
+  static void note_high(const Abbreviation::Step& step, ByteCursor value, Die& die);
+  static void note_ranges(const Abbreviation::Step& step, ByteCursor value, Die& die);
+  void note(const Abbreviation::Step& step, const ByteCursor& value, Die& die) const;
 
   Dwarf_Die unit_;
   AddressTable addresses_;

@@ -56,5 +56,20 @@ TEST_CASE("a number has 64 bits at the most") {
   CHECK_THROWS_AS(ByteCursor(bytes_of(more)).varint(), Error);
 }
 
+TEST_CASE("numbers with a sign, and of a size that is known late") {
+  const std::array<std::uint8_t, 8> bytes = {0x02, 0x7E, 0xFF, 0x00, 0x80, 0x7F, 0x39, 0x30};
+  ByteCursor cursor(bytes);
+  CHECK(cursor.signed_varint() == 2);
+  CHECK(cursor.signed_varint() == -2);
+  CHECK(cursor.signed_varint() == 127);
+  CHECK(cursor.signed_varint() == -128);
+  ByteCursor pair(cursor.take(2));
+  CHECK(pair.fixed(2) == 12345);
+  CHECK(cursor.at_end());
+  CHECK_THROWS_AS(pair.fixed(1), Error);
+  CHECK_THROWS_AS(ByteCursor(bytes_of(std::string(9, ' '))).fixed(9), Error);
+  CHECK_THROWS_AS(cursor.skip(1), Error);
+}
+
 }  // namespace
 }  // namespace memtrace::test
