@@ -1,26 +1,13 @@
 #include "mtrace/merge.hpp"
 
-#include <tsl/robin_map.h>
-
 #include <algorithm>
 
-#include "base/checked_math.hpp"
-#include "model/column_sum.hpp"
-#include "model/domain_builder.hpp"
-#include "model/frame_hash.hpp"
-#include "model/traceback_builder.hpp"
+#include "model/row_builder.hpp"
 #include "mtrace/error.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 namespace memtrace {
 namespace {
-
-struct RowKeyHash {
-  std::size_t operator()(std::uint64_t key) const { return mix(key, 0); }
-};
-
-std::uint64_t row_key(NodeId node, DomainId domain) {
-  return std::uint64_t{index_of(node)} << 32 | index_of(domain);
-}
 
 template <class T>
 void keep_if_equal(std::optional<T>& to, const std::optional<T>& other) {
@@ -66,29 +53,16 @@ void merge_metadata(Metadata& to, const Metadata& other) {
 struct Merger::Sum {
   TracebackBuilder builder;
   DomainBuilder domains;
+  RowBuilder rows;
   Snapshot snapshot;  // its tables are the builders'
-  tsl::robin_map<std::uint64_t, std::uint32_t, RowKeyHash> row_of;
   std::array<Amount, kMetrics.size()> totals;
   bool empty = true;
-
-  std::uint32_t row(NodeId node, DomainId domain) {
-    Rows& rows = snapshot.rows;
-    const auto next = static_cast<std::uint32_t>(rows.size());
-    const auto [found, is_new] = row_of.try_emplace(row_key(node, domain), next);
-    if (is_new) {
-      rows.node.push_back(node);
-      rows.domain.push_back(domain);
-      for (auto& column : rows.columns) {
-        if (column) append_zero(*column, column->is_estimate());
-      }
-    }
-    return found->second;
-  }
 
   void add_row(std::uint32_t row, const Rows& from, std::size_t from_row) {
     for (const Metric metric : kMetrics) {
       auto& column = snapshot.rows[metric];
       if (!column) continue;
+      if (row >= column->size.size()) extend(*column, rows.size(), column->is_estimate());
       Amount& total = totals[static_cast<std::size_t>(metric)];
       total.size = checked_add(total.size, from[metric]->size[from_row]);
       total.count = checked_add(total.count, from[metric]->count[from_row]);
@@ -120,7 +94,7 @@ void Merger::add(const Snapshot& snapshot) {
   for (const Domain& domain : snapshot.domains) domain_of.push_back(sum.domains.domain(domain));
   for (std::size_t row = 0; row < snapshot.rows.size(); ++row) {
     const NodeId node = node_of[snapshot.rows.node[row]];
-    sum.add_row(sum.row(node, domain_of[snapshot.rows.domain[row]]), snapshot.rows, row);
+    sum.add_row(sum.rows.row(node, domain_of[snapshot.rows.domain[row]]), snapshot.rows, row);
   }
 }
 
@@ -129,6 +103,7 @@ Snapshot Merger::finish() {
   Snapshot snapshot = std::move(sum_->snapshot);
   snapshot.tracebacks = sum_->builder.take();
   snapshot.domains = sum_->domains.take();
+  sum_->rows.move_to(snapshot.rows);
   sum_ = std::make_unique<Sum>();
   return snapshot;
 }

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "model/traceback_builder.hpp"
 #include "mtrace/selection.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 namespace memtrace {
 

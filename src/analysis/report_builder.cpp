@@ -9,9 +9,9 @@
 #include "analysis/renaming.hpp"
 #include "analysis/unmatched.hpp"
 #include "analysis/visible.hpp"
-#include "model/domain_builder.hpp"
-#include "model/traceback_builder.hpp"
+#include "model/row_builder.hpp"
 #include "mtrace/error.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 namespace memtrace {
 namespace {

@@ -5,7 +5,7 @@
 #include "analysis/frame_match.hpp"
 #include "analysis/renaming.hpp"
 #include "analysis/template_arguments.hpp"
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 namespace memtrace {
 namespace {

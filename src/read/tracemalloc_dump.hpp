@@ -1,9 +1,6 @@
 // What CPython's tracemalloc.Snapshot.dump() writes: a pickle, read without executing it.
 #pragma once
 
-#include <tsl/robin_map.h>
-
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -11,33 +8,30 @@
 #include <string_view>
 #include <vector>
 
-#include "base/checked_math.hpp"
-#include "model/traceback_builder.hpp"
+#include "model/row_builder.hpp"
 #include "mtrace/snapshot.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "read/pickle_machine.hpp"
 
 namespace memtrace {
 
-// One row for each (node, domain). Nearly every node has blocks in one domain only, so that the row
-// of a node's first domain is found by indexing, and only the others are hashed.
+// Folds the blocks of a dump into rows.
 class TraceRows {
  public:
-  TraceRows();
+  TraceRows() : direct_domains_(kDirectDomains, kNone<DomainId>) {}
 
   std::uint32_t row(NodeId node, std::uint32_t domain_number) {
-    const DomainId domain = this->domain(domain_number);
-    if (index_of(node) < first_rows_.size()) {
-      const FirstRow& first = first_rows_[index_of(node)];
-      if (first.domain == domain) return first.row;
-    }
-    return other_row(node, domain);
+    return rows_.row(node, domain(domain_number));
   }
 
   // Asks for the memory that row() looks at first.
-  void prefetch(NodeId node) const {
-    __builtin_prefetch(first_rows_.data() + std::min(index_of(node), first_rows_.size()));
-  }
+  void prefetch(NodeId node) const { rows_.prefetch(node); }
 
+  // Before add_block() for rows that are new.
+  void make_room() {
+    sizes_.resize(rows_.size());
+    counts_.resize(rows_.size());
+  }
   // Throws Error where all sizes together pass 2^63.
   void add_block(std::uint32_t row, std::int64_t size) {
     total_ = checked_add(total_, size);
@@ -51,11 +45,6 @@ class TraceRows {
   void move_to(Snapshot& snapshot);
 
  private:
-  struct FirstRow {
-    DomainId domain = kNone<DomainId>;
-    std::uint32_t row = 0;
-  };
-
   static constexpr std::uint32_t kDirectDomains = 64;
 
   DomainId domain(std::uint32_t number) {
@@ -65,16 +54,11 @@ class TraceRows {
     return other_domain(number);
   }
   DomainId other_domain(std::uint32_t number);
-  std::uint32_t other_row(NodeId node, DomainId domain);
-  std::uint32_t add_row(NodeId node, DomainId domain);
 
-  Rows rows_;
+  RowBuilder rows_;
+  DomainBuilder domains_;
   std::vector<std::int64_t> sizes_, counts_;
-  std::vector<FirstRow> first_rows_;  // by node
-  tsl::robin_map<std::uint64_t, std::uint32_t> other_rows_;
-  IdVector<DomainId, Domain> domains_;
   std::vector<DomainId> direct_domains_;  // by number
-  tsl::robin_map<std::uint32_t, DomainId> other_domains_;
   std::int64_t total_ = 0;
 };
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "symbolize/debug_servers.hpp"
 #include "symbolize/module_lookup.hpp"
 

@@ -10,7 +10,7 @@
 #include <random>
 #include <string>
 
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "mtrace/write.hpp"
 
 namespace memtrace {

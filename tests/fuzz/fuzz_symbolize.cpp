@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "model/traceback_builder.hpp"
 #include "mtrace/error.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "mtrace/symbolize.hpp"
 #include "symbolize/elf_file.hpp"
 #include "symbolize/names.hpp"

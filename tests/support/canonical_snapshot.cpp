@@ -4,7 +4,7 @@
 #include <numeric>
 #include <tuple>
 
-#include "model/column_sum.hpp"
+#include "model/row_builder.hpp"
 
 namespace memtrace::test {
 namespace {
@@ -201,7 +201,7 @@ class Canonicalizer {
     for (const Metric metric : kMetrics) {
       if (!rows[metric]) continue;
       Column& column = *rows[metric];
-      if (!again) append_zero(column, from_.rows[metric]->is_estimate());
+      if (!again) extend(column, rows.size(), from_.rows[metric]->is_estimate());
       add_row(column, column.size.size() - 1, *from_.rows[metric], row);
     }
   }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "model/domain_builder.hpp"
-#include "model/traceback_builder.hpp"
+#include "model/row_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "support/canonical_snapshot.hpp"
 #include "write/text_dump.hpp"
 

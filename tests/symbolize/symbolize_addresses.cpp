@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 namespace memtrace {
 namespace {

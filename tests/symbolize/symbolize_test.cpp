@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "support/snapshot_text.hpp"
 #include "support/temporary_folder.hpp"
 #include "symbolize/elf_file.hpp"

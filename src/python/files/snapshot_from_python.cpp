@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "model/domain_builder.hpp"
-#include "model/traceback_builder.hpp"
 #include "mtrace/error.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "python/files/metadata_numbers.hpp"
 
 namespace memtrace::python {
@@ -37,78 +36,62 @@ std::uint32_t small_number_of(PyObject* object) {
 
 // --- tracebacks ---
 
-class TracebackReader {
- public:
-  // `frames` has the most recent one first, and so has `functions`.
-  NodeId node(PyObject* frames, PyObject* functions) {
-    const std::size_t size = length(frames);
-    if (size == 0) return builder_.unknown_node();
-    if (length(functions) != size) throw Error("frames and functions differ in number");
-    NodeId node = kRoot;
-    for (std::size_t i = size; i-- > 0;) {
-      node = builder_.child(node, frame(item(frames, i).get(), item(functions, i).get()));
-    }
-    return node;
+FrameId read_frame(PyObject* pair, PyObject* function, SnapshotBuilder& builder) {
+  const std::uint32_t lineno = small_number_of(item(pair, 1).get());
+  const std::string name = text_of(function), file = text_of(item(pair, 0).get());
+  const std::string of_module = ":" + name;
+  if (lineno != 0 || name.empty() || !file.ends_with(of_module)) {
+    return builder.frame(file, lineno, name);
   }
+  // A function of which no source is known.
+  TracebackBuilder& tables = builder.tracebacks();
+  const std::string module = file.substr(0, file.size() - of_module.size());
+  return tables.frame(
+      {.function = tables.string(name), .module = tables.module({tables.string(module), ""})});
+}
 
-  Tracebacks take() { return builder_.take(); }
-
- private:
-  FrameId frame(PyObject* pair, PyObject* function) {
-    Frame frame;
-    frame.lineno = small_number_of(item(pair, 1).get());
-    const std::string name = text_of(function);
-    if (!name.empty()) frame.function = builder_.string(name);
-    const std::string file = text_of(item(pair, 0).get());
-    const std::string of_module = ":" + name;
-    if (frame.lineno == 0 && !name.empty() && file.ends_with(of_module)) {
-      // A function of which no source is known.
-      frame.module =
-          builder_.module({builder_.string(file.substr(0, file.size() - of_module.size())), ""});
-    } else {
-      frame.filename = builder_.string(file);
-    }
-    return builder_.frame(frame);
+// `frames` has the most recent one first, and so has `functions`.
+NodeId read_traceback(PyObject* frames, PyObject* functions, SnapshotBuilder& builder) {
+  const std::size_t size = length(frames);
+  if (length(functions) != size) throw Error("frames and functions differ in number");
+  std::vector<FrameId> read;
+  for (std::size_t i = size; i-- > 0;) {
+    read.push_back(read_frame(item(frames, i).get(), item(functions, i).get(), builder));
   }
+  return builder.traceback(read);
+}
 
-  TracebackBuilder builder_;
-};
-
-std::vector<NodeId> read_tracebacks(PyObject* tracebacks, PyObject* functions, Snapshot& snapshot) {
-  TracebackReader reader;
+std::vector<NodeId> read_tracebacks(PyObject* tracebacks, PyObject* functions,
+                                    SnapshotBuilder& builder) {
   std::vector<NodeId> nodes;
   const std::size_t size = length(tracebacks);
   if (length(functions) != size) throw Error("tracebacks and functions differ in number");
   for (std::size_t i = 0; i < size; ++i) {
     const Object traceback = item(tracebacks, i);
     const Object frames = item(traceback.get(), 0);
-    nodes.push_back(reader.node(frames.get(), item(functions, i).get()));
+    nodes.push_back(read_traceback(frames.get(), item(functions, i).get(), builder));
   }
-  snapshot.tracebacks = reader.take();
   return nodes;
 }
 
 // --- rows ---
 
-void read_rows(PyObject* metrics, const std::vector<NodeId>& nodes, Snapshot& snapshot) {
+void read_rows(PyObject* rows, const std::vector<NodeId>& nodes, const std::vector<Metric>& metrics,
+               SnapshotBuilder& builder) {
   constexpr std::size_t kTracebackIndex = 1 + 2 * kMetrics.size();
-  DomainBuilder domains;
-  Rows& rows = snapshot.rows;
-  const std::size_t size = length(metrics);
+  const std::size_t size = length(rows);
   for (std::size_t i = 0; i < size; ++i) {
-    const Object row = item(metrics, i);
-    rows.domain.push_back(domains.domain({small_number_of(item(row.get(), 0).get()), ""}));
-    for (std::size_t metric = 0; metric < kMetrics.size(); ++metric) {
-      if (!rows.columns[metric]) continue;
-      const Object bytes = item(row.get(), 1 + 2 * metric), count = item(row.get(), 2 + 2 * metric);
-      rows.columns[metric]->size.push_back(number_of(bytes.get()));
-      rows.columns[metric]->count.push_back(number_of(count.get()));
-    }
+    const Object row = item(rows, i);
+    const DomainId domain = builder.domain(small_number_of(item(row.get(), 0).get()));
     const std::uint32_t traceback = small_number_of(item(row.get(), kTracebackIndex).get());
     if (traceback >= nodes.size()) throw Error("a row of an unknown traceback");
-    rows.node.push_back(nodes[traceback]);
+    for (const Metric metric : metrics) {
+      const std::size_t at = 1 + 2 * static_cast<std::size_t>(metric);
+      const Object bytes = item(row.get(), at), count = item(row.get(), at + 1);
+      builder.add(nodes[traceback], domain, metric,
+                  {number_of(bytes.get()), number_of(count.get())});
+    }
   }
-  snapshot.domains = domains.take();
 }
 
 // --- metadata ---
@@ -136,14 +119,16 @@ void read_text(PyObject* dict, const char* key, std::string& string) {
   if (const auto value = entry(dict, key)) string = text_of(value->get());
 }
 
-void read_metric_names(PyObject* dict, Rows& rows) {
+std::vector<Metric> read_metrics(PyObject* dict) {
+  std::vector<Metric> metrics;
   const auto names = entry(dict, "metrics");
   for (std::size_t i = 0; names && i < length(names->get()); ++i) {
     const std::string name = text_of(item(names->get(), i).get());
     for (const Metric metric : kMetrics) {
-      if (name == name_of(metric)) rows[metric].emplace();
+      if (name == name_of(metric)) metrics.push_back(metric);
     }
   }
+  return metrics;
 }
 
 void read_metadata(PyObject* dict, Metadata& metadata) {
@@ -163,16 +148,14 @@ void read_metadata(PyObject* dict, Metadata& metadata) {
 
 }  // namespace
 
-Snapshot from_python(PyObject* metrics, PyObject* tracebacks, PyObject* functions,
+Snapshot from_python(PyObject* rows, PyObject* tracebacks, PyObject* functions,
                      PyObject* metadata) {
   if (PyDict_Check(metadata) == 0) throw Error("the metadata is no dict");
-  Snapshot snapshot;
-  read_metadata(metadata, snapshot.metadata);
-  read_metric_names(metadata, snapshot.rows);
-  const std::vector<NodeId> nodes = read_tracebacks(tracebacks, functions, snapshot);
-  read_rows(metrics, nodes, snapshot);
-  validate(snapshot);
-  return snapshot;
+  const std::vector<Metric> metrics = read_metrics(metadata);
+  SnapshotBuilder builder(metrics);
+  read_metadata(metadata, builder.metadata());
+  read_rows(rows, read_tracebacks(tracebacks, functions, builder), metrics, builder);
+  return builder.finish();
 }
 
 }  // namespace memtrace::python

@@ -1,4 +1,4 @@
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,6 +33,42 @@ TEST_CASE("absorbing the same tables again adds nothing") {
   CHECK(builder.absorb(snapshot.tracebacks) == first);
   CHECK(builder.tables().nodes.size() == nodes);
   CHECK(nodes == snapshot.tracebacks.nodes.size());
+}
+
+TEST_CASE("a snapshot is built block by block") {
+  SnapshotBuilder builder({Metric::live, Metric::total});
+  builder.metadata().program = "server";
+  const FrameId main = builder.frame("main.c", 12, "main");
+  const NodeId load = builder.traceback({main, builder.frame("load.c", 30)});
+  const DomainId heap = builder.domain(1, "native");
+  builder.add(load, heap, Metric::live, {100, 1});
+  builder.add(builder.traceback({}), builder.domain(0), Metric::live, {5, 1});
+  builder.add(load, heap, Metric::live, {20, 2});
+  builder.add(load, heap, Metric::total, {500, 9});
+  builder.add(load, builder.domain(0), Metric::total, {1, 1});
+  const Snapshot snapshot = builder.finish();
+  CHECK(snapshot.metadata.program == "server");
+  CHECK(snapshot.rows.size() == 3);
+  CHECK(total_of(*snapshot.rows[Metric::live]) == Amount{125, 4});
+  CHECK(total_of(*snapshot.rows[Metric::total]) == Amount{501, 10});
+  CHECK(!snapshot.rows[Metric::peak]);
+  CHECK(dump_of(snapshot) == dump_of(snapshot_of("1 120,0,500 3,0,9 main.c:12@main load.c:30\n"
+                                                 "0 5,0,0 1,0,0\n"
+                                                 "0 0,0,1 0,0,1 main.c:12@main load.c:30")));
+  CHECK(builder.finish().rows.size() == 0);
+}
+
+TEST_CASE("what no snapshot can hold is refused") {
+  SnapshotBuilder builder;
+  const NodeId node = builder.traceback({builder.frame("a", 1)});
+  const DomainId domain = builder.domain(0);
+  CHECK_THROWS_AS(builder.add(node, domain, Metric::peak, {1, 1}), Error);
+  CHECK_THROWS_AS(builder.add(node, domain, Metric::live, {-1, 1}), Error);
+  builder.add(node, domain, Metric::live, {INT64_MAX, 1});
+  CHECK_THROWS_AS(builder.add(node, domain, Metric::live, {1, 1}), Error);
+  CHECK(builder.finish().rows.size() == 1);
+  builder.add(kRoot, DomainId{7}, Metric::live, {1, 1});
+  CHECK_THROWS_AS(builder.finish(), Error);
 }
 
 TEST_CASE("canonical order does not depend on the order of discovery") {

@@ -1,13 +1,13 @@
-#include "model/traceback_builder.hpp"
+#include "mtrace/snapshot_builder.hpp"
 
 #include <tsl/robin_set.h>
 #include <xxhash.h>
 
 #include <array>
+#include <string>
 #include <utility>
 
-#include "model/frame_hash.hpp"
-#include "mtrace/error.hpp"
+#include "model/row_builder.hpp"
 
 namespace memtrace {
 namespace {
@@ -200,6 +200,83 @@ Tracebacks TracebackBuilder::take() {
   Tracebacks taken = std::exchange(tables_, Tracebacks());
   indexes_ = std::make_unique<Indexes>(tables_);
   return taken;
+}
+
+// --- the whole snapshot ---
+
+struct SnapshotBuilder::State {
+  explicit State(const std::vector<Metric>& chosen) : metrics(chosen) {
+    for (const Metric metric : metrics) snapshot.rows[metric].emplace();
+  }
+
+  std::vector<Metric> metrics;
+  Snapshot snapshot;  // its tables are the builders'
+  TracebackBuilder tracebacks;
+  DomainBuilder domains;
+  RowBuilder rows;
+  std::array<Amount, kMetrics.size()> totals;
+};
+
+SnapshotBuilder::SnapshotBuilder(const std::vector<Metric>& metrics)
+    : state_(std::make_unique<State>(metrics)) {}
+
+SnapshotBuilder::~SnapshotBuilder() = default;
+
+Metadata& SnapshotBuilder::metadata() {
+  return state_->snapshot.metadata;
+}
+
+TracebackBuilder& SnapshotBuilder::tracebacks() {
+  return state_->tracebacks;
+}
+
+FrameId SnapshotBuilder::frame(std::string_view filename, std::uint32_t lineno,
+                               std::string_view function) {
+  TracebackBuilder& builder = state_->tracebacks;
+  Frame frame;
+  frame.filename = builder.string(filename);
+  frame.lineno = lineno;
+  if (!function.empty()) frame.function = builder.string(function);
+  return builder.frame(frame);
+}
+
+NodeId SnapshotBuilder::traceback(const std::vector<FrameId>& frames) {
+  TracebackBuilder& builder = state_->tracebacks;
+  if (frames.empty()) return builder.unknown_node();
+  NodeId node = kRoot;
+  for (const FrameId frame : frames) node = builder.child(node, frame);
+  return node;
+}
+
+DomainId SnapshotBuilder::domain(std::uint32_t number, std::string_view name) {
+  return state_->domains.domain({number, std::string(name)});
+}
+
+void SnapshotBuilder::add(NodeId traceback, DomainId domain, Metric metric, Amount amount) {
+  State& state = *state_;
+  auto& column = state.snapshot.rows[metric];
+  if (!column) throw Error("a snapshot without the metric " + std::string(name_of(metric)));
+  if (amount.size < 0 || amount.count < 0) throw Error("a negative size or count");
+  Amount& total = state.totals[static_cast<std::size_t>(metric)];
+  total.size = checked_add(total.size, amount.size);
+  total.count = checked_add(total.count, amount.count);
+  const std::uint32_t row = state.rows.row(traceback, domain);
+  if (row >= column->size.size()) extend(*column, state.rows.size(), false);
+  column->size[row] += amount.size;
+  column->count[row] += amount.count;
+}
+
+Snapshot SnapshotBuilder::finish() {
+  Snapshot snapshot = std::move(state_->snapshot);
+  snapshot.tracebacks = state_->tracebacks.take();
+  snapshot.domains = state_->domains.take();
+  for (auto& column : snapshot.rows.columns) {
+    if (column) extend(*column, state_->rows.size(), false);
+  }
+  state_->rows.move_to(snapshot.rows);
+  validate(snapshot);
+  state_ = std::make_unique<State>(state_->metrics);
+  return snapshot;
 }
 
 }  // namespace memtrace
