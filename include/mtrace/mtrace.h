@@ -36,8 +36,11 @@ MTRACE_PUBLIC void mtrace_stop(void);
 MTRACE_PUBLIC int mtrace_is_tracing(void);
 
 /* Writes a snapshot for `mtrace top` and its like. `path` is there whole, or, on failure, as it was
- * before. */
+ * before; then errno says why: ENODATA where nothing is traced, ENOMEM where there is no memory for
+ * a copy, otherwise what the system says of the file. */
 MTRACE_PUBLIC int mtrace_take_snapshot(const char* path);
+/* That errno in words. Never NULL; the text is constant. */
+MTRACE_PUBLIC const char* mtrace_get_error_text(int error);
 
 /* Bytes in traced blocks now, and at most since the start, or since the peak was reset. Either may
  * be NULL. */
@@ -57,13 +60,13 @@ MTRACE_PUBLIC uint64_t mtrace_get_tracer_memory(void);
 MTRACE_PUBLIC size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames,
                                                 size_t count);
 
-/* Blocks of an arena or an allocator of one's own: tells of one that lives from now on. Each
+/* Adds a live block of an arena or an allocator of one's own. Each
  * domain has addresses of its own; 0 is Python's, 1 the malloc family's (whose blocks are traced
  * without being told), 2 anonymous mappings'; take others, below 2^31 - 1. An address may be any
  * number; tracking it again replaces what was there. Fails where tracing is off, where there is no
  * memory for it, or where all that is alive would be more than INT64_MAX bytes. */
 MTRACE_PUBLIC int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size);
-/* That it lives no more. Fails where it was not tracked. */
+/* Removes a live block. Fails where it was not tracked. */
 MTRACE_PUBLIC int mtrace_untrack(uint32_t domain, uintptr_t pointer);
 
 #ifdef __cplusplus

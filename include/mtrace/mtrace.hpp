@@ -2,6 +2,7 @@
 // cover; the namespace is not `mtrace`, because <mcheck.h> declares a function of that name.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,8 +24,16 @@ inline bool is_tracing() {
   return mtrace_is_tracing() != 0;
 }
 
-inline bool take_snapshot(const std::string& path) {
-  return mtrace_take_snapshot(path.c_str()) != 0;
+// What came of take_snapshot(): true where the file is written.
+struct SnapshotResult {
+  int error = 0;        // the errno that says why not
+  std::string message;  // "PATH: why not"; empty where the file is written
+  explicit operator bool() const { return error == 0; }
+};
+inline SnapshotResult take_snapshot(const std::string& path) {
+  if (mtrace_take_snapshot(path.c_str()) != 0) return {};
+  const int error = errno;
+  return {error, path + ": " + mtrace_get_error_text(error)};
 }
 
 struct TracedMemory {

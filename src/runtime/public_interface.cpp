@@ -1,10 +1,11 @@
 // include/mtrace/mtrace.h
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "mtrace/mtrace.h"
 #include "runtime/control/control.hpp"
 #include "runtime/hooks/hook.hpp"
-#include "runtime/snapshot/snapshot_writer.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/tracer.hpp"
@@ -50,12 +51,16 @@ int mtrace_is_tracing(void) {
 }
 
 int mtrace_take_snapshot(const char* path) {
-  const Guarded guarded;
-  SnapshotData data;
-  if (!take_snapshot_data(data)) return 0;
-  const int error = write_snapshot_now(data, path);
-  release_snapshot_data(data);
-  return error == 0 ? 1 : 0;
+  const int error = take_snapshot(path);
+  if (error == 0) return 1;
+  errno = error;
+  return 0;
+}
+
+const char* mtrace_get_error_text(int error) {
+  if (error == ENODATA) return "nothing is traced";
+  const char* const text = strerrordesc_np(error);
+  return text == nullptr ? "unknown error" : text;
 }
 
 void mtrace_get_traced_memory(uint64_t* current, uint64_t* peak) {

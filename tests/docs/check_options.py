@@ -21,7 +21,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MAN = ROOT / "man"
 # Pages that are not about a command of mtrace.
 OTHER_PAGES = ("python",)
-EXAMPLE = ROOT / "tests" / "install" / "example.cpp"
 
 COLUMNS = 80
 
@@ -180,13 +179,6 @@ def check_readme(commands):
     for command in commands:
         if not re.search(rf"`(mtrace )?{command}\b", readme):
             yield f"README.md does not name the command {command}"
-    for block in re.findall(r"^```cpp\n(.*?)^```", readme, re.MULTILINE | re.DOTALL):
-        example = iter([line.strip() for line in EXAMPLE.read_text(encoding="utf-8").splitlines()])
-        for line in map(str.strip, block.splitlines()):
-            # Looks on from where the line before was found.
-            if line and line not in example:
-                yield f"README.md shows C++ that is not in tests/install/example.cpp: {line}"
-                break
 
 
 def check_layout():

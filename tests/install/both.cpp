@@ -25,9 +25,14 @@ extern "C" __attribute__((noinline, visibility("default"))) void keep() {
 int main(int argc, char** argv) {
   if (argc != 2 || !memtrace::start()) return 2;
   keep();
-  const bool written = memtrace::take_snapshot(argv[1]);
+  const memtrace::SnapshotResult lost = memtrace::take_snapshot("/no/such/folder/a.zst");
+  if (lost || lost.message != "/no/such/folder/a.zst: No such file or directory") return 1;
+  const memtrace::SnapshotResult written = memtrace::take_snapshot(argv[1]);
   memtrace::stop();
-  if (!written) return 1;
+  if (!written) {
+    std::cerr << "both: " << written.message << "\n";
+    return 1;
+  }
   try {
     memtrace::Snapshot snapshot = memtrace::read_snapshot(argv[1]);
     memtrace::symbolize(snapshot);

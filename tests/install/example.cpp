@@ -33,7 +33,9 @@ std::string location(const memtrace::Report& report, memtrace::GroupId group) {
 }
 
 void print_top(const Snapshot& snapshot, const Selection& selection) {
-  const TopReport report = memtrace::top(snapshot, selection, Ranking{.limit = 5});
+  Ranking ranking;
+  ranking.limit = 5;
+  const TopReport report = memtrace::top(snapshot, selection, ranking);
   std::cout << "top " << report.statistics.size() << " of " << report.groups() << "\n";
   for (const memtrace::Statistic& statistic : report.statistics) {
     std::cout << statistic.amount.size << " bytes in " << statistic.amount.count
@@ -45,8 +47,10 @@ void print_top(const Snapshot& snapshot, const Selection& selection) {
 }
 
 void print_growth(const Snapshot& before, const Snapshot& after, const Selection& selection) {
-  const DiffReport report =
-      memtrace::diff(before, after, selection, Ranking{.sort = SortKey::growth, .limit = 5});
+  Ranking ranking;
+  ranking.sort = SortKey::growth;
+  ranking.limit = 5;
+  const DiffReport report = memtrace::diff(before, after, selection, ranking);
   std::cout << "grown: " << report.changes.grown << ", added: " << report.changes.added << "\n";
   for (const memtrace::StatisticDiff& statistic : report.statistics) {
     std::cout << std::showpos << statistic.size_diff() << std::noshowpos << " bytes, now "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
-WARNINGS = ["-std=c++20", *STRICT]
+WARNINGS = ["-std=c++17", *STRICT]
 EXPECTED = """\
 top 5 of 7
 9000 bytes in 3 blocks: /app/cache.py:30
@@ -109,6 +109,28 @@ def check_example(how, program, snapshots, environment=None):
     expect(printed == EXPECTED, f"the example built {how} printed\n{printed}instead of\n{EXPECTED}")
 
 
+def check_readme_example(arguments, options, environment, snapshots, folder):
+    """The program in README.md is whole, and in the standard that it names."""
+    readme = (Path(arguments.source) / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```cpp\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (standard,) = re.findall(r"in (C\+\+\d\d):\n\n```cpp\n", readme)
+    source = folder / "readme.cpp"
+    source.write_text(program)
+    command = (arguments.compiler, f"-std={standard.lower()}", "-pedantic-errors", *STRICT, source, *options)
+    run(*command, "-o", folder / "readme")
+    printed = run(folder / "readme", *snapshots, environment=environment)
+    expect(printed.startswith("8000 bytes: /app/cache.py:30\n5000 bytes: /app/load.py:7\n"), f"it printed {printed}")
+
+
+def check_own_reader(program, prefix, folder):
+    stacks = "main app.c:12;load load.c:30 4096\nmain app.c:12 100\nmain app.c:12;load load.c:30 4\n"
+    snapshot = folder / "own_reader.zst"
+    done = subprocess.run([program, snapshot], input=stacks, text=True, check=False)
+    expect(done.returncode == 0, f"{program} exited with {done.returncode}")
+    top = run(prefix / "bin" / "mtrace", "top", "--format=csv", snapshot)
+    expect("1,4100,2,2050.0,load.c,30,load," in top, f"mtrace top does not read what the own reader wrote:\n{top}")
+
+
 def check_cmake_package(arguments, prefix, snapshots, folder):
     build = folder / "example"
     run(
@@ -119,6 +141,7 @@ def check_cmake_package(arguments, prefix, snapshots, folder):
     )
     run(arguments.cmake, "--build", build)
     check_example("with CMake", build / "example", snapshots)
+    check_own_reader(build / "own_reader", prefix, folder)
     if next(prefix.rglob("libmtrace_rt.so"), None):
         check_self_traced(build / "self_traced", prefix, folder)
         check_both(build / "both", folder)
@@ -132,6 +155,7 @@ def check_pkg_config(arguments, prefix, snapshots, folder):
     run(arguments.compiler, *WARNINGS, HERE / "example.cpp", *options, "-o", program)
     environment = {"LD_LIBRARY_PATH": str(library)}
     check_example("with pkg-config", program, snapshots, environment)
+    check_readme_example(arguments, options, environment, snapshots, folder)
     if not (library / "libmtrace_rt.so").exists():
         print("built without the runtime: left out")
         return

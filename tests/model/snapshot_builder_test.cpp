@@ -52,10 +52,18 @@ TEST_CASE("a snapshot is built block by block") {
   CHECK(total_of(*snapshot.rows[Metric::live]) == Amount{125, 4});
   CHECK(total_of(*snapshot.rows[Metric::total]) == Amount{501, 10});
   CHECK(!snapshot.rows[Metric::peak]);
-  CHECK(dump_of(snapshot) == dump_of(snapshot_of("1 120,0,500 3,0,9 main.c:12@main load.c:30\n"
-                                                 "0 5,0,0 1,0,0\n"
-                                                 "0 0,0,1 0,0,1 main.c:12@main load.c:30")));
   CHECK(builder.finish().rows.size() == 0);
+}
+
+TEST_CASE("blocks of one traceback and domain are one row") {
+  SnapshotBuilder builder;
+  const NodeId load = builder.traceback({builder.frame("a", 1, "f"), builder.frame("b", 2)});
+  builder.add(load, builder.domain(3), Metric::live, {100, 1});
+  builder.add(builder.traceback({}), builder.domain(0), Metric::live, {5, 1});
+  builder.add(load, builder.domain(3), Metric::live, {20, 2});
+  builder.add(load, builder.domain(0), Metric::live, {1, 1});
+  CHECK(dump_of(builder.finish()) == dump_of(snapshot_of("3 120 3 a:1@f b:2\n0 5 1\n"
+                                                         "0 1 1 a:1@f b:2")));
 }
 
 TEST_CASE("what no snapshot can hold is refused") {

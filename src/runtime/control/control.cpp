@@ -325,8 +325,11 @@ void write_own_snapshot(void* what) {
 
 }  // namespace
 
-int write_snapshot_now(const SnapshotData& of, const char* to) {
-  OwnSnapshot snapshot{of, to};
+int take_snapshot(const char* to) {
+  const Guarded guarded;
+  SnapshotData copy;
+  if (!take_snapshot_data(copy)) return has_traces() ? ENOMEM : ENODATA;
+  OwnSnapshot snapshot{copy, to};
   const SignalsBlocked blocked;
   OwnThread writer;
   // What writing raises (SIGXFSZ, SIGPIPE) ends with the thread.
@@ -336,6 +339,7 @@ int write_snapshot_now(const SnapshotData& of, const char* to) {
     write_own_snapshot(&snapshot);
   }
   writer.release();
+  release_snapshot_data(copy);
   return snapshot.error;
 }
 

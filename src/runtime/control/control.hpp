@@ -17,9 +17,10 @@ void take_snapshot_before_end();
 // Waits until all is written: before another program takes this one's place.
 void finish_snapshots();
 
-// Writes a copy of the counters to a path of the program's, in its folder and with its privileges,
-// on a thread that no signal can reach. 0 or an error's number.
-int write_snapshot_now(const SnapshotData& data, const char* path);
+// Writes the counters to a path of the program's, in its folder and with its privileges, on a
+// thread that no signal can reach. 0 or an error's number: ENODATA where nothing is traced, ENOMEM
+// where there is no memory for a copy.
+int take_snapshot(const char* path);
 
 // Begins the tracer's own thread again after it was ended.
 void continue_service();

@@ -1,11 +1,9 @@
 #include "runtime/interpreter/support.hpp"
 
-#include <cerrno>
 #include <new>
 
 #include "runtime/control/control.hpp"
 #include "runtime/interpreter/allocator_hooks.hpp"
-#include "runtime/snapshot/snapshot_writer.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/stack_records.hpp"
@@ -61,15 +59,6 @@ void release_copy(SnapshotData& data, void* copied) {
   unmap_memory(blocks, sizeof(LiveBlocks));
 }
 
-int write(const char* path) {
-  const Guarded guarded;
-  SnapshotData data;
-  if (!take_snapshot_data(data)) return has_traces() ? ENOMEM : ENODATA;
-  const int error = write_snapshot_now(data, path);
-  release_snapshot_data(data);
-  return error;
-}
-
 TracebackTables traceback_tables() {
   const TracebackTable& from = tables.tracebacks;
   return {from.texts().texts().items(), from.modules().modules().items(), from.locations().items(),
@@ -119,7 +108,7 @@ constexpr InterpreterSupport kSupport = {
     .free_retired = free_retired,
     .copy = copy,
     .release_copy = release_copy,
-    .write_snapshot = write,
+    .write_snapshot = take_snapshot,
     .take_last_snapshot = take_last_snapshot,
     .tables = traceback_tables,
     .find_block = find_block,

@@ -3,6 +3,7 @@
 #include "mtrace/mtrace.hpp"
 #include "mtrace/read.hpp"
 #include "mtrace/report.hpp"
+#include "mtrace/snapshot_builder.hpp"
 #include "mtrace/symbolize.hpp"
 #include "mtrace/write.hpp"
 
