@@ -1,16 +1,22 @@
 """Makes the package's metadata, and wheels, from what the build has made. Needs no network.
 
+    make_wheel.py facts
     make_wheel.py info FOLDER --version V --tag T
     make_wheel.py wheel FOLDER --version V --tag T --package FOLDER
                   [--module FILE]... [--beside FILE]... [--script FILE]... [--library FILE]...
 
-`info` writes what an installed package tells others (pip list, pytest's plugins); `wheel` writes a
+`facts` tells CMake about the interpreter that runs this: version; headers; tag of wheels; site
+folder, where packages go below a prefix. `info` writes what an installed package tells others (pip list, pytest's plugins); `wheel` writes a
 wheel into FOLDER. The same input gives the same bytes.
 """
 
 import argparse
 import base64
 import hashlib
+import os
+import platform
+import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -22,6 +28,22 @@ LICENSE = Path(__file__).resolve().parents[2] / "LICENSE"
 SUFFIXES = (".py", ".pyi", ".typed")
 # The earliest that a zip file can hold.
 DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def site_folder():
+    """Relative to the prefix: Debian's own Python looks in dist-packages below /usr/local."""
+    scheme = "posix_local" if "posix_local" in sysconfig.get_scheme_names() else "posix_prefix"
+    base = "/prefix"
+    path = sysconfig.get_path("platlib", scheme, {"base": base, "platbase": base})
+    # Debian's scheme has the "local" in it that the prefix brings already.
+    return os.path.relpath(path, base).replace("local/", "", 1)
+
+
+def print_facts(_):
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = f"cp{version.replace('.', '')}"
+    tag = f"{python}-{python}{sys.abiflags}-{platform.system().lower()}_{platform.machine()}"
+    print(";".join([version, sysconfig.get_path("include"), tag, site_folder()]))
 
 
 def metadata(version):
@@ -104,6 +126,7 @@ def write_wheel(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
+    commands.add_parser("facts").set_defaults(function=print_facts)
     for name, function in (("info", write_info), ("wheel", write_wheel)):
         command = commands.add_parser(name)
         command.set_defaults(function=function)

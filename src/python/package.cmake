@@ -4,7 +4,7 @@
 # Interpreter, version, headers, tag of wheels and site folder of those that have an extension module.
 set(packages "")
 foreach(interpreter IN LISTS interpreters)
-  execute_process(COMMAND ${interpreter} ${CMAKE_CURRENT_SOURCE_DIR}/interpreter_facts.py
+  execute_process(COMMAND ${interpreter} ${CMAKE_CURRENT_SOURCE_DIR}/make_wheel.py facts
     OUTPUT_VARIABLE facts ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
   list(POP_FRONT facts version)
   if(NOT failed AND TARGET mtrace_python_${version} AND NOT version IN_LIST packages)
@@ -23,7 +23,7 @@ set(MTRACE_PYTHON_VERSION ${first} PARENT_SCOPE)
 # --- files of snapshots, through the library: one module for all interpreters ---
 
 add_library(mtrace_python_files MODULE
-  files/module.cpp files/snapshot_from_python.cpp files/snapshot_to_python.cpp)
+  files/module.cpp files/python_snapshot.cpp)
 target_include_directories(mtrace_python_files SYSTEM PRIVATE ${${first}_include})
 target_compile_definitions(mtrace_python_files PRIVATE Py_LIMITED_API=0x03090000)
 target_link_libraries(mtrace_python_files PRIVATE

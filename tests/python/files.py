@@ -15,8 +15,7 @@ from pathlib import Path
 from package_under_test import TESTDATA, top
 
 import mtrace
-from mtrace.folding import fold
-from mtrace.rows import Rows, RowTraces, Tracebacks
+from mtrace.rows import Rows, RowTraces, Tracebacks, fold
 
 INNER, OUTER = ("/app/cache.py", 30), ("/app/main.py", 7)
 

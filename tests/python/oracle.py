@@ -204,7 +204,7 @@ def main():
     arguments = parser.parse_args()
     sys.path.insert(0, os.path.abspath(arguments.package))
     import mtrace
-    from mtrace.folding import fold
+    from mtrace.rows import fold
 
     seeds = range(arguments.seeds) if arguments.seed is None else [arguments.seed]
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from pathlib import Path
 from package_under_test import COMMAND, python, run
 
 import mtrace
-from mtrace.series import Series
+from mtrace.sessions import Series
 from mtrace.start_options import StartOptions, parse_start_options, start_value
 
 PROGRAM = '''

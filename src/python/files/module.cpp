@@ -7,9 +7,7 @@
 #include "mtrace/error.hpp"
 #include "mtrace/read.hpp"
 #include "mtrace/write.hpp"
-#include "python/files/python_object.hpp"
-#include "python/files/snapshot_from_python.hpp"
-#include "python/files/snapshot_to_python.hpp"
+#include "python/files/python_snapshot.hpp"
 
 namespace memtrace::python {
 namespace {

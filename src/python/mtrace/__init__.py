@@ -35,20 +35,9 @@ try:
     from .snapshot import Snapshot
     from .statistics import Statistic, StatisticDiff
     from .traces import Trace, _Traces  # noqa: F401
-    from .tracing import (
-        _get_traces,  # noqa: F401  also a name of tracemalloc
-        clear_traces,
-        get_object_traceback,
-        get_traceback_limit,
-        get_traced_memory,
-        get_tracemalloc_memory,
-        is_tracing,
-        reset_peak,
-        start,
-        stop,
-        take_snapshot,
-        write_snapshot,
-    )
+    from . import tracing
+    from .tracing import *  # noqa: F403  what it says in __all__
+    from .tracing import _get_traces  # noqa: F401  also a name of tracemalloc
 finally:
     _mtrace._set_untraced(_was_untraced)
 
@@ -65,15 +54,5 @@ __all__ = [
     "Traceback",
     "Usage",
     "budget",
-    "clear_traces",
-    "get_object_traceback",
-    "get_traceback_limit",
-    "get_traced_memory",
-    "get_tracemalloc_memory",
-    "is_tracing",
-    "reset_peak",
-    "start",
-    "stop",
-    "take_snapshot",
-    "write_snapshot",
 ]
+__all__ += tracing.__all__

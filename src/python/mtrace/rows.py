@@ -15,7 +15,16 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 from .frames import UNKNOWN, Functions, RawTraceback
 from .own import own_memory
 
-__all__ = ["METRICS", "Rows", "RowTraces", "Tracebacks"]
+__all__ = [
+    "METRICS",
+    "Rows",
+    "RowTraces",
+    "Tracebacks",
+    "fold",
+    "metric_rows",
+    "rows_of_file",
+    "rows_of_tracer",
+]
 
 METRICS = ("live", "peak", "total")
 
@@ -188,3 +197,68 @@ class RowTraces(Sequence[Any]):
                     chosen.append(row)
             metrics[name] = rows.chosen(chosen)
         return RowTraces(self.tracebacks, metrics, self.metadata)
+
+
+# --- rows from single blocks, and as the extension modules give and take them ---
+
+
+def fold(traces: Iterable[Sequence[Any]]) -> RowTraces:
+    """Rows for raw traces, those that are equal in one, in the order in which they first come."""
+    tracebacks: Dict[Tuple[RawTraceback, int], int] = {}
+    counts: Dict[Tuple[int, int, int], int] = {}
+    for trace in traces:
+        domain, size, frames = trace[:3]
+        total = trace[3] if len(trace) > 3 else len(frames)
+        key = (tracebacks.setdefault((frames, total), len(tracebacks)), domain, size)
+        counts[key] = counts.get(key, 0) + 1
+    live = Rows.of(
+        (traceback, domain, size * count, count)
+        for (traceback, domain, size), count in counts.items()
+    )
+    functions = [("",) * len(frames) for frames, _ in tracebacks]
+    return RowTraces(Tracebacks(list(tracebacks), functions), {"live": live})
+
+
+# (domain, live size, live count, peak size, peak count, total size, total count, traceback)
+MetricRow = Tuple[int, int, int, int, int, int, int, int]
+
+
+def _metric(metrics: Iterable[MetricRow], name: str) -> Rows:
+    """The two columns of one metric, without the rows that have nothing."""
+    column = 1 + 2 * METRICS.index(name)
+    return Rows.of(
+        (row[7], row[0], row[column], row[column + 1]) for row in metrics if row[column + 1]
+    )
+
+
+def rows_of_tracer(snapshot: Sequence[Any], metadata: Mapping[str, Any]) -> RowTraces:
+    """What ``_get_snapshot()`` says, for `Snapshot.traces`."""
+    rows, tracebacks, functions, metrics = snapshot
+    live = Rows.of((index, domain, size * count, count) for domain, size, count, index in rows)
+    others = {name: _metric(metrics, name) for name in ("peak", "total")}
+    return RowTraces(Tracebacks(tracebacks, functions), {"live": live, **others}, metadata)
+
+
+def rows_of_file(snapshot: Sequence[Any]) -> RowTraces:
+    """What ``read_snapshot()`` says, for `Snapshot.traces`."""
+    metrics, tracebacks, functions, metadata = snapshot
+    names = [name for name in METRICS if name in metadata["metrics"]]
+    rows = {name: _metric(metrics, name) for name in names}
+    rows.setdefault("live", Rows.of(()))
+    rest = {key: value for key, value in metadata.items() if key != "metrics"}
+    return RowTraces(Tracebacks(tracebacks, functions), rows, rest)
+
+
+def metric_rows(traces: RowTraces) -> List[MetricRow]:
+    """Rows of all metrics together, one for each traceback and domain, for ``_write_rows()``."""
+    sums: Dict[Tuple[int, int], List[int]] = {}
+    for name, rows in traces.metrics.items():
+        column = 2 * METRICS.index(name)
+        for traceback, domain, size, count in zip(*rows):
+            values = sums.setdefault((traceback, domain), [0] * 6)
+            values[column] += size
+            values[column + 1] += count
+    return [
+        (domain, values[0], values[1], values[2], values[3], values[4], values[5], traceback)
+        for (traceback, domain), values in sums.items()
+    ]

@@ -8,13 +8,10 @@ from types import MappingProxyType
 from typing import Any, Dict, List, Tuple, Union
 
 from . import _files, grouping
-from .dumping import write_dump
-from .exchange import metric_rows
 from .filters import BaseFilter, keeper
-from .folding import fold
 from .frames import Traceback
 from .own import own_memory
-from .rows import RowTraces
+from .rows import RowTraces, fold, metric_rows
 from .statistics import Statistic, StatisticDiff
 from .traces import RawTrace, _Traces
 
@@ -44,6 +41,8 @@ class Snapshot:
         tracemalloc's ``Snapshot.load`` reads it, and so does the command ``mtrace``. It has the
         blocks that are alive, without functions and other metrics: see `write` for a file with all.
         """
+        from .snapshot_files import write_dump
+
         write_dump(self, filename)
 
     @own_memory
@@ -68,10 +67,10 @@ class Snapshot:
     def load(filename: Path) -> Snapshot:
         """Read a snapshot from a file: a dump of mtrace or of tracemalloc, or mtrace's own format.
 
-        What a file is, its content decides. A dump is a pickle; of its classes only those of
-        snapshots are accepted, so that a file cannot run code.
+        Files are recognised by content, not by name. A dump is a pickle; of its classes only those
+        of snapshots are accepted, so that a file cannot run code.
         """
-        from .loading import load_snapshot
+        from .snapshot_files import load_snapshot
 
         return load_snapshot(filename)
 

@@ -22,10 +22,9 @@ from ._mtrace import (
     start,
     stop,
 )
-from .exchange import rows_of_tracer
 from .frames import Traceback
 from .own import own_memory
-from .rows import RowTraces
+from .rows import RowTraces, rows_of_tracer
 from .snapshot import Snapshot
 
 __all__ = [
@@ -52,7 +51,7 @@ def _get_traces() -> RowTraces:
 
 def _resolved_traces() -> RowTraces:
     """The same with the names and lines of native code, which the command mtrace looks up."""
-    from .loading import load_rows
+    from .snapshot_files import load_rows
 
     with tempfile.TemporaryDirectory(prefix="mtrace-") as folder:
         path = os.path.join(folder, "snapshot.zst")

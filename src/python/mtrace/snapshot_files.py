@@ -1,24 +1,77 @@
-"""Snapshots from files that somebody else may have written."""
+"""Snapshots in files: the pickles that tracemalloc writes and reads, and mtrace's own format.
+
+A file may be somebody else's: of a pickle's classes only those of snapshots are accepted.
+"""
 
 from __future__ import annotations
 
 import gzip
 import os
 import pickle
+import struct
 import subprocess
 import tempfile
 import warnings
+from itertools import chain, repeat
 from typing import IO, Any, Union, cast
 
 from . import _files
 from .command import find_command
-from .exchange import rows_of_file
 from .frames import is_address
-from .rows import RowTraces
+from .rows import RowTraces, rows_of_file
 from .snapshot import Snapshot
 from .traces import _Traces
 
-__all__ = ["load_rows", "load_snapshot"]
+__all__ = ["load_rows", "load_snapshot", "write_dump"]
+
+# --- written ---
+
+# A pickle names the class of each object, and these name tracemalloc's: so the two objects are put
+# together here, and not by the pickle module, which would name the classes that wrote them.
+_PROTOCOL = 4
+# Of this protocol, a value's bytes have neither frames around them nor numbers in them that depend
+# on what stands before.
+_VALUE_PROTOCOL = 3
+
+
+def _text(value: str) -> bytes:
+    data = value.encode("utf-8", "surrogatepass")
+    return struct.pack("<cI", pickle.BINUNICODE, len(data)) + data
+
+
+def _value(value: Any) -> bytes:
+    """Any value, without the beginning and the end of a pickle.
+
+    It may overwrite what the reader remembers: nothing that follows it may ask for that.
+    """
+    return pickle.dumps(value, _VALUE_PROTOCOL)[2:-1]
+
+
+def _new_object(name: str) -> bytes:
+    return (
+        pickle.GLOBAL + f"tracemalloc\n{name}\n".encode() + pickle.EMPTY_TUPLE + pickle.NEWOBJ
+    )
+
+
+def write_dump(snapshot: Snapshot, filename: Union[str, os.PathLike[str]]) -> None:
+    """Writes *snapshot* to the file *filename*, as ``tracemalloc.Snapshot.dump`` would."""
+    attributes = dict(vars(snapshot))
+    traces = attributes.pop("traces")._traces
+    if isinstance(traces, RowTraces):
+        # Blocks that are alike are one object, which a pickle has once.
+        traces = list(chain.from_iterable(repeat(trace, count) for trace, count in traces.runs()))
+    with open(filename, "wb") as file:
+        file.write(pickle.PROTO + bytes([_PROTOCOL]))
+        file.write(_new_object("Snapshot") + pickle.EMPTY_DICT + pickle.MARK + _text("traces"))
+        file.write(_new_object("_Traces") + pickle.EMPTY_DICT + _text("_traces"))
+        file.write(_value(traces))
+        file.write(pickle.SETITEM + pickle.BUILD)
+        for name, value in attributes.items():
+            file.write(_text(name) + _value(value))
+        file.write(pickle.SETITEMS + pickle.BUILD + pickle.STOP)
+
+
+# --- read ---
 
 _GZIP = b"\x1f\x8b"
 # Everything that a pickle of a snapshot may name: what tracemalloc writes and what pickle.dump()

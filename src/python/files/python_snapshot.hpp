@@ -1,4 +1,4 @@
-// Python objects in C++: owned references, and errors that Python has set already.
+// Snapshots as Python objects, and back.
 #pragma once
 
 #include <Python.h>
@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "mtrace/snapshot.hpp"
 
 namespace memtrace::python {
 
@@ -54,5 +56,14 @@ inline std::string text_of(PyObject* object) {
   if (PyBytes_AsStringAndSize(bytes.get(), &data, &size) != 0) throw PythonError();
   return {data, static_cast<std::size_t>(size)};
 }
+
+// (metrics, tracebacks, functions, metadata), see read_snapshot() in _files.pyi. One tuple for each
+// row, one for each traceback that has rows, without the frames of the allocation machinery.
+Object to_python(Snapshot snapshot);
+
+// The four arguments of write_rows() in _files.pyi. Throws PythonError where they have another
+// shape, Error where their numbers are none of a snapshot.
+Snapshot from_python(PyObject* metrics, PyObject* tracebacks, PyObject* functions,
+                     PyObject* metadata);
 
 }  // namespace memtrace::python
