@@ -1,18 +1,183 @@
 #include "python/extension/front_end.hpp"
 
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
 #include <dlfcn.h>
 #include <link.h>
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "python/extension/frame_access.hpp"
-#include "python/extension/line_table.hpp"
 #include "python/extension/references.hpp"
-#include "python/extension/text.hpp"
 #include "runtime/container/keyed_hash.hpp"
 
+// Until 3.11 some macros are C's.
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+
 namespace memtrace::python {
+
 namespace {
+
+// --- the lines of a code's instructions ---
+
+std::uint32_t line_from_the_start(PyCodeObject* code, int offset) {
+  const int line = PyCode_Addr2Line(code, offset);
+  return line < 0 ? 0 : static_cast<std::uint32_t>(line);
+}
+
+#if PY_VERSION_HEX >= 0x030B0000
+
+// Of the entries that a location table consists of: one for some instructions in a row. PEP 626,
+// and Objects/locations.md of CPython, describe them.
+enum EntryKind : std::uint8_t {
+  one_line_below = 11,
+  two_lines_below = 12,
+  without_columns = 13,
+  long_form = 14,
+  without_line = 15,
+};
+
+constexpr unsigned kFirstByte = 0x80;
+constexpr int kUnit = 2;  // bytes of what entries count
+
+int read_signed(const std::uint8_t* byte) {
+  constexpr unsigned kMore = 0x40, kBits = 6;
+  unsigned value = *byte & (kMore - 1);
+  for (unsigned shift = kBits; (*byte & kMore) != 0; shift += kBits) {
+    value |= (*++byte & (kMore - 1)) << shift;
+  }
+  const int magnitude = static_cast<int>(value >> 1);
+  return (value & 1) != 0 ? -magnitude : magnitude;
+}
+
+// A place in a code's location table, which has to be read from its beginning: that of a module of
+// some thousand instructions, whose code runs from its first to its last, over and over.
+class LineCursor {
+ public:
+  LineCursor() = default;
+  LineCursor(PyCodeObject* code, std::uint32_t era)
+      : code_(code),
+        era_(era),
+        next_(reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(code->co_linetable))),
+        limit_(next_ + PyBytes_GET_SIZE(code->co_linetable)),
+        computed_line_(code->co_firstlineno) {}
+
+  [[nodiscard]] bool is_before(const PyCodeObject* code, int offset, std::uint32_t era) const {
+    return code_ == code && era_ == era && begin_ <= offset;
+  }
+  std::uint32_t advance_to(int offset) {
+    while (end_ <= offset && next_ < limit_) read_entry();
+    return end_ <= offset || line_ < 0 ? 0 : static_cast<std::uint32_t>(line_);
+  }
+
+ private:
+  void read_entry() {
+    const unsigned first = *next_;
+    const unsigned kind = first >> 3 & 0xF;
+    switch (kind) {
+      case one_line_below:
+        computed_line_ += 1;
+        break;
+      case two_lines_below:
+        computed_line_ += 2;
+        break;
+      case without_columns:
+      case long_form:
+        computed_line_ += read_signed(next_ + 1);
+        break;
+      default:
+        break;
+    }
+    line_ = kind == without_line ? -1 : computed_line_;
+    begin_ = end_;
+    end_ += static_cast<int>((first & 7) + 1) * kUnit;
+    do ++next_;
+    while (next_ < limit_ && (*next_ & kFirstByte) == 0);
+  }
+
+  const PyCodeObject* code_ = nullptr;
+  std::uint32_t era_ = 0;
+  const std::uint8_t* next_ = nullptr;
+  const std::uint8_t* limit_ = nullptr;
+  int computed_line_ = 0;
+  // Of the entry before `next_`: offsets in bytes, and its line.
+  int begin_ = 0, end_ = 0;
+  int line_ = -1;
+};
+
+constinit std::array<LineCursor, 64> cursors;
+
+#endif
+
+// 0: it has none. `offset` is in bytes. What was read of a code's table is remembered for the next
+// instruction of it that is asked for, as long as `era` is the same; era 0: nothing is. One caller
+// at a time.
+std::uint32_t line_at(PyCodeObject* code, int offset, [[maybe_unused]] std::uint32_t era) {
+#if PY_VERSION_HEX >= 0x030B0000
+  if (era == 0 || offset < 0) return line_from_the_start(code, offset);
+  LineCursor& cursor =
+      cursors[runtime::scatter(reinterpret_cast<std::uintptr_t>(code)) % cursors.size()];
+  if (!cursor.is_before(code, offset, era)) cursor = LineCursor(code, era);
+  return cursor.advance_to(offset);
+#else
+  return line_from_the_start(code, offset);
+#endif
+}
+
+// --- Python's strings as the tracer's text, UTF-8 in which lone surrogates are allowed ---
+
+// One code point, of at most four bytes.
+char* put(char* to, Py_UCS4 point) {
+  const auto byte = [](Py_UCS4 bits) { return static_cast<char>(bits); };
+  const auto rest = [&](unsigned shift) { return byte(0x80 | (point >> shift & 0x3F)); };
+  if (point < 0x80) {
+    *to++ = byte(point);
+  } else if (point < 0x800) {
+    *to++ = byte(0xC0 | point >> 6);
+    *to++ = rest(0);
+  } else if (point < 0x10000) {
+    *to++ = byte(0xE0 | point >> 12);
+    *to++ = rest(6);
+    *to++ = rest(0);
+  } else {
+    *to++ = byte(0xF0 | point >> 18);
+    *to++ = rest(12);
+    *to++ = rest(6);
+    *to++ = rest(0);
+  }
+  return to;
+}
+
+bool is_ready(PyObject* string) {
+#if PY_VERSION_HEX < 0x030C0000
+  return PyUnicode_Check(string) && PyUnicode_IS_READY(string);
+#else
+  return PyUnicode_Check(string);
+#endif
+}
+
+// ASCII is used where it lies. Others are put into `room`, of SourceDescription::kRoom bytes; what
+// does not fit is cut. Allocates nothing, needs no GIL. "<unknown>" of what is no string.
+std::string_view utf8_of(PyObject* string, char* room) {
+  constexpr std::ptrdiff_t kLongest = 4;
+  if (string == nullptr || !is_ready(string)) return "<unknown>";
+  const auto kind = PyUnicode_KIND(string);
+  const void* const data = PyUnicode_DATA(string);
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(string);
+  if (PyUnicode_IS_COMPACT_ASCII(string) &&
+      length <= static_cast<Py_ssize_t>(runtime::SourceDescription::kRoom) - kLongest) {
+    return {static_cast<const char*>(data), static_cast<std::size_t>(length)};
+  }
+  const char* const end = room + runtime::SourceDescription::kRoom - kLongest;
+  char* to = room;
+  for (Py_ssize_t i = 0; i < length && to < end; ++i) to = put(to, PyUnicode_READ(kind, data, i));
+  return {room, static_cast<std::size_t>(to - room)};
+}
+
+// --- frames and stacks ---
 
 using runtime::FoundStack;
 using runtime::InterpretedFrame;

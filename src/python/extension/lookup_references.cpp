@@ -20,11 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "python/extension/detour.hpp"
 #include "python/extension/lookup_table.hpp"
 #include "python/extension/new_object.hpp"
 #include "python/extension/reference.hpp"
-#include "python/extension/tracemalloc_methods.hpp"
 #include "python/extension/tracing.hpp"
 #include "runtime/interpreter/support.hpp"
 

@@ -1,4 +1,5 @@
 // The table that CPython 3.9 to 3.12 look new references up in, and who looks: neither has a name.
+// And how to lead who looks somewhere else.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -6,6 +7,8 @@
 
 #if PY_VERSION_HEX < 0x030D0000
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #define Py_BUILD_CORE 1  // NOLINT: CPython's name
@@ -27,6 +30,31 @@ LookupTable* find_lookup_table();
 // With the table empty: where the function begins that looks into it for a new reference. 0 where
 // that is not certain.
 std::uintptr_t find_lookup_function(LookupTable* table);
+
+// A function of the interpreter's that leads somewhere else for a while.
+class Detour {
+ public:
+  constexpr Detour() = default;
+  Detour(const Detour&) = delete;
+  Detour& operator=(const Detour&) = delete;
+  ~Detour() = default;
+
+  // No thread may be at the function's begin. false where the system forbids to change code (a
+  // policy against memory that is written and executed), or the function is not laid out as it must
+  // be.
+  bool set(std::uintptr_t function, std::uintptr_t target);
+  void clear();
+  [[nodiscard]] bool is_set() const { return function_ != 0; }
+
+ private:
+  // What is written at once: nobody ever runs a half of it.
+  static constexpr std::size_t kBytes = 16;
+  using Code = std::array<std::uint8_t, kBytes>;
+  static bool write(std::uintptr_t function, const Code& code);
+
+  std::uintptr_t function_ = 0;
+  Code original_{};
+};
 
 }  // namespace memtrace::python
 

@@ -5,8 +5,7 @@
 #include <cerrno>
 
 #include "mtrace/mtrace.h"
-#include "python/extension/attach.hpp"
-#include "python/extension/object_address.hpp"
+#include "python/extension/new_object.hpp"
 #include "python/extension/reference.hpp"
 #include "python/extension/traces.hpp"
 #include "python/extension/tracing.hpp"

@@ -10,7 +10,6 @@
 #include <cstddef>
 
 #include "python/extension/new_object.hpp"
-#include "python/extension/tracemalloc_methods.hpp"
 #include "python/extension/tracing.hpp"
 
 namespace memtrace::python {

@@ -1,14 +1,17 @@
 #include "python/extension/tracing.hpp"
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
 #include <algorithm>
 #include <array>
+#include <cstring>
 
+#include "python/extension/frame_access.hpp"
 #include "python/extension/front_end.hpp"
+#include "python/extension/reference.hpp"
 #include "python/extension/references.hpp"
 #include "runtime/interpreter/support.hpp"
+
+// Weak: an interpreter may be built without it.
+extern "C" [[gnu::weak]] PyObject* PyInit__tracemalloc();  // NOLINT: CPython's name
 
 namespace memtrace::python {
 namespace {
@@ -127,4 +130,100 @@ Untraced::~Untraced() {
   support().set_untraced(was_);
 }
 
+// --- CPython's own tracemalloc ---
+
+namespace {
+
+using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
+
+// Static, and the same for every module that is made of it.
+PyMethodDef* methods_of_module() {
+  if (PyInit__tracemalloc == nullptr) return nullptr;
+  const Reference made(PyInit__tracemalloc());
+  PyModuleDef* definition = nullptr;
+  if (!made) {
+    PyErr_Clear();
+  } else if (PyModule_Check(made.get())) {
+    definition = PyModule_GetDef(made.get());
+  } else if (PyObject_TypeCheck(made.get(), &PyModuleDef_Type)) {
+    definition = reinterpret_cast<PyModuleDef*>(made.again());
+  }
+  return definition == nullptr ? nullptr : definition->m_methods;
+}
+
+PyMethodDef* find(PyMethodDef* methods, const TracemallocMethod& wanted) {
+  for (PyMethodDef* method = methods; method != nullptr && method->ml_name != nullptr; ++method) {
+    if (std::strcmp(method->ml_name, wanted.name) == 0)
+      return method->ml_flags == wanted.flags ? method : nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+PyObject* TracemallocMethod::call(PyObject* const* arguments, Py_ssize_t count) const {
+  const auto function = reinterpret_cast<FastFunction>(reinterpret_cast<void (*)()>(original));
+  return function(nullptr, arguments, count);
+}
+
+bool replace_methods(std::span<TracemallocMethod> methods) {
+  PyMethodDef* const all = methods_of_module();
+  for (TracemallocMethod& method : methods) {
+    method.definition = find(all, method);
+    if (method.definition == nullptr) return false;
+  }
+  for (TracemallocMethod& method : methods) {
+    method.original = method.definition->ml_meth;
+    if (method.replacement != nullptr) method.definition->ml_meth = method.replacement;
+  }
+  return true;
+}
+
+void restore_methods(std::span<TracemallocMethod> methods) {
+  for (TracemallocMethod& method : methods) method.definition->ml_meth = method.original;
+}
+
+// --- a program that is traced without having asked for it ---
+
+namespace {
+
+PyObject* take_last_snapshot(PyObject*, PyObject*) {
+  mtrace_interpreter_support()->take_last_snapshot();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef last_snapshot = {"take_last_snapshot", take_last_snapshot, METH_NOARGS, nullptr};
+
+}  // namespace
+
+bool take_snapshot_at_exit() {
+  const Untraced untraced;
+  const Reference module(PyImport_ImportModule("atexit"));
+  const Reference function(PyCFunction_New(&last_snapshot, nullptr));
+  const Reference done(module && function
+                           ? PyObject_CallMethod(module.get(), "register", "O", function.get())
+                           : nullptr);
+  return static_cast<bool>(done);
+}
+
 }  // namespace memtrace::python
+
+// What libmtrace_rt calls where it finds CPython in a process that is traced.
+#define MTRACE_EXPORT extern "C" [[gnu::visibility("default")]]
+
+// With the GIL held, if at all. false where the interpreter is not ready yet.
+MTRACE_EXPORT bool mtrace_python_attach() {
+  const PyThreadState* const thread = memtrace::python::current_thread();
+  if (thread == nullptr || thread->interp != PyInterpreterState_Main()) return false;
+  if (mtrace_interpreter_support()->layout != memtrace::runtime::kSupportLayout) return true;
+  memtrace::python::keep_hooks();
+  if (!memtrace::python::install_hooks()) return false;
+  // Its own tracemalloc begins before that, where its environment says so.
+  if (Py_IsInitialized() == 0) return false;
+  memtrace::python::follow_or_say();
+  return true;
+}
+
+MTRACE_EXPORT void mtrace_python_program_begins() {
+  if (!memtrace::python::take_snapshot_at_exit()) PyErr_Clear();
+}
