@@ -23,7 +23,7 @@ set(MTRACE_PYTHON_VERSION ${first} PARENT_SCOPE)
 # --- files of snapshots, through the library: one module for all interpreters ---
 
 add_library(mtrace_python_files MODULE
-  files/module.cpp files/python_snapshot.cpp)
+  files/files_module.cpp files/python_snapshot.cpp)
 target_include_directories(mtrace_python_files SYSTEM PRIVATE ${${first}_include})
 target_compile_definitions(mtrace_python_files PRIVATE Py_LIMITED_API=0x03090000)
 target_link_libraries(mtrace_python_files PRIVATE

@@ -47,8 +47,8 @@ bool is_bomb(Elf_Scn* section) {
 
 }  // namespace
 
-bool is_code(std::span<const AddressRange> code, std::uint64_t address) {
-  return code.empty() || std::any_of(code.begin(), code.end(), [&](const AddressRange& range) {
+bool is_code(std::span<const CodeRange> code, std::uint64_t address) {
+  return code.empty() || std::any_of(code.begin(), code.end(), [&](const CodeRange& range) {
            return range.contains(address);
          });
 }
@@ -150,8 +150,8 @@ bool ElfFile::hide_unused_debug_information() {
   return is_credible;
 }
 
-std::vector<AddressRange> ElfFile::code() const {
-  std::vector<AddressRange> ranges;
+std::vector<CodeRange> ElfFile::code() const {
+  std::vector<CodeRange> ranges;
   std::size_t count = 0;
   if (elf_getphdrnum(elf_, &count) != 0) return ranges;
   for (std::size_t i = 0; i < count; ++i) {

@@ -24,7 +24,7 @@ using DwarfPointer = std::unique_ptr<Dwarf, DwarfEnd>;
 // Throws Error where the debug information is damaged. Does not take `elf`.
 DwarfPointer begin_dwarf(Elf* elf);
 
-struct AddressRange {
+struct CodeRange {
   std::uint64_t low = 0, high = 0;  // high is the first address behind it
   [[nodiscard]] bool contains(std::uint64_t address) const {
     return low <= address && address < high;
@@ -32,7 +32,7 @@ struct AddressRange {
 };
 
 // Whether it is in one of the ranges, or there is none: then nothing is known.
-bool is_code(std::span<const AddressRange> code, std::uint64_t address);
+bool is_code(std::span<const CodeRange> code, std::uint64_t address);
 
 // The same as of an ElfFile, of one that libdw opened.
 Elf_Scn* find_section(Elf* elf, const char* name);
@@ -68,7 +68,7 @@ class ElfFile {
   // larger unpacked than debug information ever is: false where there was one of those.
   bool hide_unused_debug_information();
   // The segments that hold code, as addresses of the file.
-  [[nodiscard]] std::vector<AddressRange> code() const;
+  [[nodiscard]] std::vector<CodeRange> code() const;
 
  private:
   void begin();

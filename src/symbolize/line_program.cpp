@@ -192,7 +192,7 @@ namespace {
 class LineMachine {
  public:
   LineMachine(LineHeader& header, std::span<const std::uint64_t> addresses,
-              std::span<const AddressRange> code)
+              std::span<const CodeRange> code)
       : header_(header),
         addresses_(addresses),
         code_(code),
@@ -317,7 +317,7 @@ class LineMachine {
 
   LineHeader& header_;
   std::span<const std::uint64_t> addresses_;
-  std::span<const AddressRange> code_;
+  std::span<const CodeRange> code_;
   ByteCursor cursor_;
   std::vector<LineRow> rows_;
   LineRow row_, last_;
@@ -329,7 +329,7 @@ class LineMachine {
 }  // namespace
 
 std::vector<LineRow> run_line_program(LineHeader& header, std::span<const std::uint64_t> addresses,
-                                      std::span<const AddressRange> code, bool& is_damaged) {
+                                      std::span<const CodeRange> code, bool& is_damaged) {
   LineMachine machine(header, addresses, code);
   is_damaged = !machine.run();
   return machine.take();

@@ -52,6 +52,6 @@ struct LineRow {
 // outside of `code` are of functions that the linker dropped. Files that the program defines itself
 // are added to the header's. `is_damaged` is set where it cannot be run to its end.
 std::vector<LineRow> run_line_program(LineHeader& header, std::span<const std::uint64_t> addresses,
-                                      std::span<const AddressRange> code, bool& is_damaged);
+                                      std::span<const CodeRange> code, bool& is_damaged);
 
 }  // namespace memtrace

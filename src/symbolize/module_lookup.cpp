@@ -36,7 +36,7 @@ struct Claim {
 
 class UnitIndex {
  public:
-  UnitIndex(std::span<const std::uint64_t> addresses, std::span<const AddressRange> code)
+  UnitIndex(std::span<const std::uint64_t> addresses, std::span<const CodeRange> code)
       : addresses_(addresses), code_(code), claims_(addresses.size()) {}
 
   void add(Dwarf_Die& unit) {
@@ -69,7 +69,7 @@ class UnitIndex {
   }
 
   std::span<const std::uint64_t> addresses_;
-  std::span<const AddressRange> code_;
+  std::span<const CodeRange> code_;
   std::vector<Claim> claims_;
   std::vector<Dwarf_Off> units_;
 };
@@ -84,7 +84,7 @@ struct ModuleUnits {
 // claims are left out. Only ranges within `code` count: linkers leave those of code that they
 // dropped at address 0.
 ModuleUnits addresses_by_unit(Dwarf& dwarf, std::span<const std::uint64_t> addresses,
-                              std::span<const AddressRange> code) {
+                              std::span<const CodeRange> code) {
   ModuleUnits found;
   UnitIndex index(addresses, code);
   Dwarf_CU* unit = nullptr;
@@ -208,7 +208,7 @@ bool ModuleLookup::lacks_name(std::size_t i) const {
 }
 
 // What is in a function by its symbol, but in none by its unit.
-void ModuleLookup::search_again(const SymbolTable& symbols) {
+void ModuleLookup::search_again(const FunctionSymbols& symbols) {
   std::vector<UnitAddresses> again;
   for (const UnitAddresses& unit : units_) {
     UnitAddresses left{.unit = unit.unit, .addresses = {}};
@@ -227,7 +227,7 @@ void ModuleLookup::finish() {
   std::size_t i = 0;
   while (i < request_.chains.size() && !lacks_name(i)) ++i;
   if (i == request_.chains.size()) return;
-  SymbolTable symbols;
+  FunctionSymbols symbols;
   // A separate file has the whole table; what it was taken from may have only what it exports.
   const bool separate = files_.debug && files_.debug->section(".symtab") != nullptr;
   symbols.add(separate || !files_.main ? *files_.debug : *files_.main);

@@ -14,7 +14,7 @@
 #include "symbolize/debug_files.hpp"
 #include "symbolize/elf_file.hpp"
 #include "symbolize/function_names.hpp"
-#include "symbolize/symbol_table.hpp"
+#include "symbolize/function_symbols.hpp"
 #include "symbolize/unit_resolver.hpp"
 
 namespace memtrace {
@@ -61,7 +61,7 @@ class ModuleLookup {
   void resolve_units(std::span<const UnitAddresses> units, Search search);
   void resolve_one(DwarfView& view, const UnitAddresses& unit, Search search, FunctionNames& names);
   [[nodiscard]] bool lacks_name(std::size_t i) const;
-  void search_again(const SymbolTable& symbols);
+  void search_again(const FunctionSymbols& symbols);
   void warn(const std::string& message);
 
   ModuleRequest& request_;
@@ -72,7 +72,7 @@ class ModuleLookup {
   std::unique_ptr<ElfFile> shared_;
   std::unique_ptr<DwarfPackage> package_;
   std::unique_ptr<DebugInfo> info_;
-  std::vector<AddressRange> code_;
+  std::vector<CodeRange> code_;
   std::vector<UnitAddresses> units_;
   std::mutex warning_mutex_;
 };

@@ -68,7 +68,7 @@ RangeLists::RangeLists(const CodeSections& sections, Dwarf_Die skeleton, Bytes s
   entries_left_ = 4 * std::uint64_t{lists_.size()} + 1024;
 }
 
-const std::vector<AddressRange>& RangeLists::read(RangeListPlace place) {
+const std::vector<CodeRange>& RangeLists::read(RangeListPlace place) {
   ranges_.clear();
   if (place.kind == RangeListPlace::Kind::none) return ranges_;
   std::optional<std::uint64_t> offset = lists_begin_ + place.value;

@@ -51,7 +51,7 @@ class RangeLists {
 
   [[nodiscard]] const AddressTable& addresses() const { return addresses_; }
   // Until the next call. Ranges before the place where a list is damaged count.
-  const std::vector<AddressRange>& read(RangeListPlace place);
+  const std::vector<CodeRange>& read(RangeListPlace place);
   [[nodiscard]] bool is_damaged() const { return is_damaged_; }
 
  private:
@@ -71,7 +71,7 @@ class RangeLists {
   std::uint64_t offsets_begin_ = 0;  // what numbers count from
   std::uint64_t base_ = 0;           // the address that ranges are relative to at first
   std::uint64_t entries_left_ = 0;   // so that damaged lists cannot keep us for ever
-  std::vector<AddressRange> ranges_;
+  std::vector<CodeRange> ranges_;
   bool is_damaged_ = false;
 };
 

@@ -61,7 +61,7 @@ struct UnitSource {
   const DebugInfo& info;
   DwarfView& view;              // of `info`
   const DwarfPackage* package;  // may be nullptr
-  std::span<const AddressRange> code;
+  std::span<const CodeRange> code;
   Search search;
 };
 

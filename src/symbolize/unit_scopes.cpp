@@ -302,9 +302,9 @@ UnitScopes::Position UnitScopes::visit_scope(const DieReader::Die& die, std::uin
 
 UnitScopes::Claim UnitScopes::claim(const DieReader::Die& die, std::uint32_t scope) {
   if (die.ranges.kind != RangeListPlace::Kind::none) {
-    const std::vector<AddressRange>& ranges = ranges_.read(die.ranges);
+    const std::vector<CodeRange>& ranges = ranges_.read(die.ranges);
     Claim result = ranges.empty() ? Claim::no_ranges : Claim::nothing;
-    for (const AddressRange& range : ranges) {
+    for (const CodeRange& range : ranges) {
       if (claim_range(range.low, range.high, scope)) result = Claim::some;
     }
     return result;

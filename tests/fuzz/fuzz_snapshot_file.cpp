@@ -9,33 +9,18 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string>
 
-#include "base/input.hpp"
 #include "mtrace/error.hpp"
 #include "read/input_format.hpp"
 #include "support/canonical_snapshot.hpp"
+#include "support/piecewise_input.hpp"
 #include "wire/section_header.hpp"
 
 namespace {
 
 using namespace memtrace;
-
-class MemoryInput : public Input {
- public:
-  explicit MemoryInput(std::string_view bytes) : bytes_(bytes) {}
-  std::size_t read(std::span<std::uint8_t> buffer) override {
-    const std::size_t size = std::min(buffer.size(), bytes_.size());
-    if (size != 0) std::memcpy(buffer.data(), bytes_.data(), size);
-    bytes_.remove_prefix(size);
-    return size;
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 std::string compressed(std::string_view payload) {
   std::string packed(ZSTD_compressBound(payload.size()), '\0');
@@ -71,7 +56,7 @@ std::string wrap_sections(std::string_view list) {
 }
 
 void read_all(std::string_view file, const ReadOptions& options) {
-  MemoryInput bytes(file);
+  test::PiecewiseInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
   static_cast<void>(mtrace_snapshot.recognizes(input));
   try {
@@ -89,7 +74,7 @@ void read_all(std::string_view file, const ReadOptions& options) {
 }
 
 void read_start(std::string_view file) {
-  MemoryInput bytes(file);
+  test::PiecewiseInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
   try {
     static_cast<void>(mtrace_snapshot.info(input));

@@ -41,7 +41,7 @@ Snapshot snapshot_of(const ElfFile& elf, const std::string& path) {
   const ModuleId module =
       builder.module({.name = builder.string(path), .build_id = elf.build_id()});
   Snapshot snapshot;
-  for (const AddressRange& range : elf.code()) {
+  for (const CodeRange& range : elf.code()) {
     for (std::uint64_t i = 0; i < kAddresses; ++i) {
       const Frame frame = {.module = module,
                            .offset = range.low + (range.high - range.low) / kAddresses * i,

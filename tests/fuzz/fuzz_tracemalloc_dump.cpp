@@ -3,39 +3,20 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <span>
 #include <string>
 
 #include "mtrace/error.hpp"
 #include "read/input_format.hpp"
+#include "support/piecewise_input.hpp"
 
 namespace {
 
 using namespace memtrace;
 
-class PiecewiseInput : public Input {
- public:
-  PiecewiseInput(std::span<const std::uint8_t> bytes, std::size_t piece)
-      : bytes_(bytes), piece_(piece) {}
-  std::size_t read(std::span<std::uint8_t> buffer) override {
-    const std::size_t size = std::min({buffer.size(), bytes_.size(), piece_});
-    if (size != 0) std::memcpy(buffer.data(), bytes_.data(), size);
-    bytes_ = bytes_.subspan(size);
-    return size;
-  }
-
- private:
-  std::span<const std::uint8_t> bytes_;
-  std::size_t piece_;
-};
-
 // What came of it: the error's message or the totals.
-std::string outcome(std::span<const std::uint8_t> bytes, std::size_t piece) {
-  PiecewiseInput all(bytes, piece);
-  const std::string start(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(
-                                                             std::min(kStartSize, bytes.size())));
-  OpenInput input{start, all, "plain"};
+std::string outcome(std::string_view bytes, std::size_t piece) {
+  test::PiecewiseInput all(bytes, piece);
+  OpenInput input{bytes.substr(0, kStartSize), all, "plain"};
   static_cast<void>(tracemalloc_dump.recognizes(input));
   try {
     const Snapshot snapshot = tracemalloc_dump.read(input, {});
@@ -49,8 +30,8 @@ std::string outcome(std::span<const std::uint8_t> bytes, std::size_t piece) {
   }
 }
 
-void look_at_start(std::span<const std::uint8_t> bytes) {
-  PiecewiseInput all(bytes, bytes.size());
+void look_at_start(std::string_view bytes) {
+  test::PiecewiseInput all(bytes);
   OpenInput input{{}, all, "plain"};
   try {
     static_cast<void>(tracemalloc_dump.info(input));
@@ -61,7 +42,7 @@ void look_at_start(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::span bytes(data, size);
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   look_at_start(bytes);
   if (outcome(bytes, bytes.size()) != outcome(bytes, 1 + bytes.size() % 13)) std::abort();
   return 0;

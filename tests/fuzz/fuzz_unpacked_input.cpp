@@ -1,38 +1,21 @@
 // Any bytes at all, as gzip ('g' in front) or zstd: an Error or the same bytes however they arrive.
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <span>
 #include <string>
 
 #include "base/input.hpp"
 #include "mtrace/error.hpp"
+#include "support/piecewise_input.hpp"
 
 namespace {
 
 using namespace memtrace;
 
-class PiecewiseInput : public Input {
- public:
-  PiecewiseInput(std::string_view bytes, std::size_t piece) : bytes_(bytes), piece_(piece) {}
-  std::size_t read(std::span<std::uint8_t> buffer) override {
-    const std::size_t size = std::min({buffer.size(), bytes_.size(), piece_});
-    if (size != 0) std::memcpy(buffer.data(), bytes_.data(), size);
-    bytes_.remove_prefix(size);
-    return size;
-  }
-
- private:
-  std::string_view bytes_;
-  std::size_t piece_;
-};
-
 constexpr std::size_t kEnough = std::size_t{1} << 18;
 
 // What comes out, and where reading failed if it did, read `step` bytes at a time.
 std::string unpacked(std::string_view packed, bool gzip, std::size_t piece, std::size_t step) {
-  PiecewiseInput source(packed, piece);
+  test::PiecewiseInput source(packed, piece);
   const auto input = gzip ? make_gzip_input(source) : make_zstd_input(source);
   std::string text;
   try {

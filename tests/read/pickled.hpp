@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "mtrace/error.hpp"
 #include "mtrace/snapshot.hpp"
 #include "read/input_format.hpp"
+#include "support/piecewise_input.hpp"
 
 namespace memtrace::test {
 
@@ -90,22 +90,6 @@ inline std::string dump_of_list(const std::string& traces) {
 inline std::string frame(std::string_view filename, int lineno) {
   return op::short_text(filename) + op::int1(static_cast<std::uint64_t>(lineno)) + op::tuple2;
 }
-
-// Gives at most `piece` bytes at once.
-class PiecewiseInput : public Input {
- public:
-  PiecewiseInput(std::string_view bytes, std::size_t piece) : bytes_(bytes), piece_(piece) {}
-  std::size_t read(std::span<std::uint8_t> buffer) override {
-    const std::size_t size = std::min({buffer.size(), bytes_.size(), piece_});
-    if (size != 0) std::memcpy(buffer.data(), bytes_.data(), size);
-    bytes_.remove_prefix(size);
-    return size;
-  }
-
- private:
-  std::string_view bytes_;
-  std::size_t piece_;
-};
 
 // Calls use(OpenInput&) for these bytes.
 template <class Use>

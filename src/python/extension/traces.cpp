@@ -184,13 +184,13 @@ using runtime::BlockGroup;
 using runtime::SnapshotRow;
 
 // The tracer's counters of one moment.
-class Copy {
+class CounterCopy {
  public:
-  explicit Copy(bool by_size)
+  explicit CounterCopy(bool by_size)
       : is_there_(support().copy(data_, by_size, handle_) || !support().status().is_tracing) {}
-  ~Copy() { support().release_copy(data_, handle_); }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
+  ~CounterCopy() { support().release_copy(data_, handle_); }
+  CounterCopy(const CounterCopy&) = delete;
+  CounterCopy& operator=(const CounterCopy&) = delete;
 
   // false with an exception where there is no memory. Where tracing is off there are no rows.
   [[nodiscard]] bool is_there() const {
@@ -230,7 +230,7 @@ bool append(const Reference& list, PyObject* item) {
 // The rows and, beside them, each row's traceback once.
 class RowLists {
  public:
-  RowLists(const Copy& copy, TracebackObjects& objects) : copy_(copy), objects_(objects) {}
+  RowLists(const CounterCopy& copy, TracebackObjects& objects) : copy_(copy), objects_(objects) {}
 
   bool build(bool by_size, bool with_metrics) {
     rows_ = Reference(PyList_New(0));
@@ -279,7 +279,7 @@ class RowLists {
                                           row.total.count, index_of(row)));
   }
 
-  const Copy& copy_;
+  const CounterCopy& copy_;
   TracebackObjects& objects_;
   Reference rows_, tracebacks_, functions_, metrics_;
 };
@@ -287,7 +287,7 @@ class RowLists {
 // One traceback's tuple may be wanted by several groups of blocks.
 class TraceList {
  public:
-  TraceList(const Copy& copy, TracebackObjects& objects) : copy_(copy), objects_(objects) {}
+  TraceList(const CounterCopy& copy, TracebackObjects& objects) : copy_(copy), objects_(objects) {}
 
   PyObject* build() {
     list_ = Reference(PyList_New(0));
@@ -314,7 +314,7 @@ class TraceList {
     return true;
   }
 
-  const Copy& copy_;
+  const CounterCopy& copy_;
   TracebackObjects& objects_;
   Reference list_;
   ObjectTable frames_;  // by node
@@ -324,7 +324,7 @@ class TraceList {
 
 PyObject* all_traces() {
   const Untraced untraced;
-  const Copy copy(true);
+  const CounterCopy copy(true);
   if (!copy.is_there()) return nullptr;
   TracebackObjects objects(copy.tables());
   return objects.allocate() ? TraceList(copy, objects).build() : nullptr;
@@ -332,7 +332,7 @@ PyObject* all_traces() {
 
 PyObject* all_rows(bool by_size, bool with_metrics) {
   const Untraced untraced;
-  const Copy copy(by_size);
+  const CounterCopy copy(by_size);
   if (!copy.is_there()) return nullptr;
   TracebackObjects objects(copy.tables());
   RowLists lists(copy, objects);

@@ -1,4 +1,4 @@
-#include "symbolize/symbol_table.hpp"
+#include "symbolize/function_symbols.hpp"
 
 #include <gelf.h>
 
@@ -27,7 +27,7 @@ std::tuple<bool, std::size_t, std::string_view> taste(std::string_view name) {
 
 }  // namespace
 
-void SymbolTable::add(const ElfFile& file) {
+void FunctionSymbols::add(const ElfFile& file) {
   Elf_Scn* section = file.section(".symtab");
   if (section == nullptr) section = file.section(".dynsym");
   GElf_Shdr header;
@@ -46,13 +46,13 @@ void SymbolTable::add(const ElfFile& file) {
   }
 }
 
-bool SymbolTable::is_before(const Symbol& a, const Symbol& b) {
+bool FunctionSymbols::is_before(const Symbol& a, const Symbol& b) {
   if (a.low != b.low) return a.low < b.low;
   if (a.binding_rank != b.binding_rank) return a.binding_rank > b.binding_rank;
   return taste(a.name) > taste(b.name);  // the best one comes last
 }
 
-void SymbolTable::finish(const std::vector<AddressRange>& code) {
+void FunctionSymbols::finish(const std::vector<CodeRange>& code) {
   std::sort(symbols_.begin(), symbols_.end(), is_before);
   std::uint64_t next = 0;  // where the next function begins
   for (auto symbol = symbols_.rbegin(); symbol != symbols_.rend(); ++symbol) {
@@ -61,14 +61,14 @@ void SymbolTable::finish(const std::vector<AddressRange>& code) {
     }
     if (symbol->high != symbol->low) continue;
     symbol->high = next;
-    for (const AddressRange& range : code) {
+    for (const CodeRange& range : code) {
       if (!range.contains(symbol->low)) continue;
       symbol->high = next > symbol->low ? std::min(next, range.high) : range.high;
     }
   }
 }
 
-const char* SymbolTable::find(std::uint64_t address) const {
+const char* FunctionSymbols::find(std::uint64_t address) const {
   // Functions hardly ever overlap: the nearest few are enough to look at.
   constexpr int kNearest = 16;
   auto symbol =

@@ -8,12 +8,12 @@
 
 namespace memtrace {
 
-class SymbolTable {
+class FunctionSymbols {
  public:
   // Takes .symtab where there is one, else .dynsym. The names stay in the file.
   void add(const ElfFile& file);
   // Between add() and find(). Without one of them, functions end where the code does.
-  void finish(const std::vector<AddressRange>& code);
+  void finish(const std::vector<CodeRange>& code);
 
   [[nodiscard]] bool empty() const { return symbols_.empty(); }
   // The function that the address is in, mangled; nullptr where there is none.
