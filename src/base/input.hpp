@@ -32,8 +32,6 @@ class FileInput : public Input {
   std::size_t read(std::span<std::uint8_t> buffer) override;
   void skip(std::uint64_t size) override;
 
-  // Bytes read or skipped so far.
-  [[nodiscard]] std::uint64_t position() const { return position_; }
   // nullopt for a pipe.
   [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
 
@@ -45,7 +43,7 @@ class FileInput : public Input {
  private:
   int file_ = -1;
   bool owned_ = false;
-  std::uint64_t position_ = 0;
+  std::uint64_t position_ = 0;  // bytes read or skipped so far
   std::optional<std::uint64_t> size_;
   std::function<void(std::uint64_t, std::uint64_t)> progress_;
 };

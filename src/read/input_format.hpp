@@ -19,7 +19,6 @@ struct OpenInput {
 };
 
 struct InputFormat {
-  std::string_view name;
   // True when the content starts like this format. A file that merely starts so and is damaged
   // further on is this format's to complain about.
   bool (*recognizes)(const OpenInput& input);

@@ -345,6 +345,6 @@ SnapshotInfo info_of(OpenInput& input) {
 
 }  // namespace
 
-constinit const InputFormat mtrace_snapshot = {"mtrace snapshot", recognizes, read, info_of};
+constinit const InputFormat mtrace_snapshot = {recognizes, read, info_of};
 
 }  // namespace memtrace

@@ -40,8 +40,7 @@ class HeaderReader {
       cursor_.fail("a line number program is of an unknown version");
     }
     if (header_.version >= kFormatsVersion) {
-      header_.address_size = cursor_.u8();
-      cursor_.u8();  // the size of segment selectors
+      cursor_.skip(2);  // the sizes of addresses and of segment selectors
     }
     const std::uint64_t header_size = offset();
     const std::uint64_t program = cursor_.offset() + header_size;

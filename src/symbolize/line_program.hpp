@@ -25,7 +25,6 @@ struct LineHeader {
   };
 
   std::uint16_t version = 0;
-  std::uint8_t address_size = 0;  // 0: the program does not say
   std::uint8_t minimum_instruction = 1;
   std::int8_t line_base = 0;
   std::uint8_t line_range = 1;
