@@ -144,7 +144,7 @@ class CanonicalOrder {
     if (string != kNoIndex) string_ids_[string] = kUsed;
   }
 
-  bool sort_strings() {
+  void mark_used_strings() {
     for (std::uint32_t i = 0; i < tables_.modules(); ++i) use_string(tables_.module(i).name);
     for (std::uint32_t i = 0; i < tables_.frames(); ++i) {
       if (frame_ids_[i] == 0) continue;
@@ -155,6 +155,10 @@ class CanonicalOrder {
       use_string(frame.function);
       has_detailed_frames_ |= frame.module != kNoIndex || frame.kind != PlainFrameKind::source;
     }
+  }
+
+  bool sort_strings() {
+    mark_used_strings();
     std::size_t used = 0;
     for (const std::uint32_t mark : string_ids_.items()) used += mark;
     EncodingArray<Name> names;
