@@ -12,7 +12,7 @@
 #include "mtrace/error.hpp"
 #include "mtrace/read.hpp"
 #include "render/escape.hpp"
-#include "render/size_format.hpp"
+#include "render/quantity.hpp"
 
 namespace memtrace {
 namespace {

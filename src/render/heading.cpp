@@ -1,9 +1,9 @@
-#include "render/heading.hpp"
+#include "render/layout.hpp"
 
 #include <fmt/format.h>
 
 #include "render/filters.hpp"
-#include "render/size_format.hpp"
+#include "render/quantity.hpp"
 #include "render/timestamp.hpp"
 
 namespace memtrace {

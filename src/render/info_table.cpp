@@ -4,8 +4,8 @@
 #include "render/columns.hpp"
 #include "render/escape.hpp"
 #include "render/formats.hpp"
+#include "render/quantity.hpp"
 #include "render/sink_buffer.hpp"
-#include "render/size_format.hpp"
 #include "render/timestamp.hpp"
 
 namespace memtrace {

@@ -3,9 +3,9 @@
 
 #include "render/filters.hpp"
 #include "render/formats.hpp"
+#include "render/json.hpp"
 #include "render/json_snapshot.hpp"
-#include "render/json_writer.hpp"
-#include "render/size_format.hpp"
+#include "render/quantity.hpp"
 
 namespace memtrace {
 namespace {

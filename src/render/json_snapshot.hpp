@@ -5,7 +5,7 @@
 
 #include "mtrace/report.hpp"
 #include "mtrace/snapshot_info.hpp"
-#include "render/json_writer.hpp"
+#include "render/json.hpp"
 
 namespace memtrace {
 

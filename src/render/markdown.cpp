@@ -8,11 +8,11 @@
 
 #include "render/escape.hpp"
 #include "render/formats.hpp"
-#include "render/heading.hpp"
+#include "render/layout.hpp"
 #include "render/location.hpp"
+#include "render/quantity.hpp"
 #include "render/readable_name.hpp"
 #include "render/sink_buffer.hpp"
-#include "render/size_format.hpp"
 
 namespace memtrace {
 namespace {

@@ -2,8 +2,8 @@
 #include "render/columns.hpp"
 #include "render/escape.hpp"
 #include "render/formats.hpp"
-#include "render/heading.hpp"
-#include "render/size_format.hpp"
+#include "render/layout.hpp"
+#include "render/quantity.hpp"
 #include "render/table_lines.hpp"
 
 namespace memtrace {

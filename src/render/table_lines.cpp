@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "render/escape.hpp"
-#include "render/size_format.hpp"
+#include "render/quantity.hpp"
 
 namespace memtrace {
 namespace {

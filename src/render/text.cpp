@@ -7,8 +7,8 @@
 #include "render/escape.hpp"
 #include "render/formats.hpp"
 #include "render/location.hpp"
+#include "render/quantity.hpp"
 #include "render/sink_buffer.hpp"
-#include "render/size_format.hpp"
 
 namespace memtrace {
 namespace {

@@ -1,4 +1,4 @@
-#include "render/json_writer.hpp"
+#include "render/json.hpp"
 
 #include <doctest/doctest.h>
 

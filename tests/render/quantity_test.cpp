@@ -1,4 +1,4 @@
-#include "render/size_format.hpp"
+#include "render/quantity.hpp"
 
 #include <doctest/doctest.h>
 
