@@ -1,4 +1,5 @@
-// Questions about frames, asked once per distinct file name, function or module.
+// Questions about frames, asked once per distinct file name, function or module; and which blocks
+// count: those of frames that match.
 #pragma once
 
 #include <functional>
@@ -29,5 +30,14 @@ IdVector<FrameId, char> match_machinery(const Tracebacks& tables);
 // Frame -> of an interpreter's own code; run by one, as a line of a program.
 IdVector<FrameId, char> match_interpreter(const Tracebacks& tables);
 IdVector<FrameId, char> match_interpreted(const Tracebacks& tables);
+
+// Visible node -> whether blocks that belong to it are kept. One pass down the tree: with
+// --all-frames, a node inherits what its callers matched.
+IdVector<NodeId, char> kept_nodes(const Tracebacks& tables, const Selection& selection);
+
+// Domain -> whether it is kept. Throws Error for a name that is neither well known nor one of
+// these.
+IdVector<DomainId, char> kept_domains(const IdVector<DomainId, Domain>& domains,
+                                      const Selection& selection);
 
 }  // namespace memtrace

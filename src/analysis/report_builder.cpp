@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "analysis/frame_match.hpp"
-#include "analysis/keep.hpp"
 #include "analysis/renaming.hpp"
 #include "analysis/unmatched.hpp"
 #include "analysis/visible.hpp"

@@ -4,7 +4,6 @@
 
 #include "analysis/frame_match.hpp"
 #include "analysis/renaming.hpp"
-#include "analysis/template_arguments.hpp"
 #include "mtrace/snapshot_builder.hpp"
 
 namespace memtrace {

@@ -1,4 +1,4 @@
-#include "analysis/template_arguments.hpp"
+#include "analysis/renaming.hpp"
 
 #include <doctest/doctest.h>
 
