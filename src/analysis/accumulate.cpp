@@ -53,33 +53,20 @@ void for_kept_rows(const RowSource& source, const IdVector<NodeId, Id>& values,
   }
 }
 
-// The children of every node, as lists threaded through two arrays.
-struct Children {
-  explicit Children(const IdVector<NodeId, Node>& nodes)
-      : first(nodes.size(), kNone<NodeId>), next(nodes.size(), kNone<NodeId>) {
-    for (std::size_t i = nodes.size(); i-- > 1;) {
-      const NodeId node{static_cast<std::uint32_t>(i)};
-      next[node] = first[nodes[node].parent];
-      first[nodes[node].parent] = node;
-    }
-  }
-
-  IdVector<NodeId, NodeId> first, next;
-};
-
 // Adds the amount of every subtree to the group of its top, unless a node above has that group
 // already: so recursion counts once. Depth first, without recursion of our own, because a traceback
 // may have a million frames.
 template <class Value>
-void add_subtrees(const IdVector<NodeId, Value>& subtrees, const Grouping& grouping,
+void add_subtrees(const IdVector<NodeId, Value>& totals, const Grouping& grouping,
                   IdVector<GroupId, Value>& groups) {
   const auto& nodes = grouping.tables().nodes;
-  const Children children(nodes);
+  const Children children(
+      nodes, [&](NodeId node) { return totals[node].size != 0 || totals[node].count != 0; });
   IdVector<GroupId, std::uint32_t> open(grouping.size());  // nodes of the group on the way down
   NodeId node = children.first[kRoot];
   while (node != kNone<NodeId>) {
     const GroupId group = grouping.group_of(node);
-    if (open[group]++ == 0) add(groups[group], subtrees[node]);
+    if (open[group]++ == 0) add(groups[group], totals[node]);
     NodeId next = children.first[node];
     while (next == kNone<NodeId> && node != kRoot) {
       --open[grouping.group_of(node)];
@@ -90,37 +77,42 @@ void add_subtrees(const IdVector<NodeId, Value>& subtrees, const Grouping& group
   }
 }
 
+}  // namespace
+
 template <class Value>
-Accumulated<Value> accumulate_cumulative(const RowSource& source, const Grouping& grouping,
-                                         const IdVector<NodeId, char>& kept_nodes,
-                                         const IdVector<DomainId, char>& kept_domains) {
-  Accumulated<Value> result{.groups = IdVector<GroupId, Value>(grouping.size())};
-  const auto& nodes = grouping.tables().nodes;
-  IdVector<NodeId, Value> subtrees(nodes.size());
-  const auto own_nodes =
-      for_own_nodes<NodeId>(source, kept_nodes, [](NodeId node) { return node; });
-  for_kept_rows(source, own_nodes, kept_domains, [&](std::size_t row, NodeId node, DomainId) {
-    add(subtrees[node], value_at<Value>(*source.column, row));
+IdVector<NodeId, Value> own_sums(const RowSource& source, const Tracebacks& tables,
+                                 const IdVector<NodeId, char>& kept_nodes,
+                                 const IdVector<DomainId, char>& kept_domains) {
+  IdVector<NodeId, Value> sums(tables.nodes.size());
+  const auto nodes = for_own_nodes<NodeId>(source, kept_nodes, [](NodeId node) { return node; });
+  for_kept_rows(source, nodes, kept_domains, [&](std::size_t row, NodeId node, DomainId) {
+    add(sums[node], value_at<Value>(*source.column, row));
   });
-  for (std::size_t i = nodes.size(); i-- > 1;) {
-    const NodeId node{static_cast<std::uint32_t>(i)};
-    add(subtrees[nodes[node].parent], subtrees[node]);
-  }
-  result.total = subtrees[kRoot];
-  add_subtrees(subtrees, grouping, result.groups);
-  return result;
+  return sums;
 }
 
-}  // namespace
+// Callers have smaller ids.
+template <class Value>
+void add_to_callers(IdVector<NodeId, Value>& sums, const Tracebacks& tables) {
+  for (std::size_t i = tables.nodes.size(); i-- > 1;) {
+    const NodeId node{static_cast<std::uint32_t>(i)};
+    add(sums[tables.nodes[node].parent], sums[node]);
+  }
+}
 
 template <class Value>
 Accumulated<Value> accumulate(const RowSource& source, const Grouping& grouping,
                               const IdVector<NodeId, char>& kept_nodes,
                               const IdVector<DomainId, char>& kept_domains, bool cumulative) {
-  if (cumulative) {
-    return accumulate_cumulative<Value>(source, grouping, kept_nodes, kept_domains);
-  }
   Accumulated<Value> result{.groups = IdVector<GroupId, Value>(grouping.size())};
+  if (cumulative) {
+    IdVector<NodeId, Value> sums =
+        own_sums<Value>(source, grouping.tables(), kept_nodes, kept_domains);
+    add_to_callers(sums, grouping.tables());
+    result.total = sums[kRoot];
+    add_subtrees(sums, grouping, result.groups);
+    return result;
+  }
   const bool by_domain = grouping.group_by() == GroupBy::domain;
   const auto own_groups = for_own_nodes<GroupId>(source, kept_nodes, [&](NodeId node) {
     return by_domain ? GroupId{0} : grouping.group_of(node);
@@ -134,6 +126,10 @@ Accumulated<Value> accumulate(const RowSource& source, const Grouping& grouping,
   return result;
 }
 
+template IdVector<NodeId, Amount> own_sums(const RowSource&, const Tracebacks&,
+                                           const IdVector<NodeId, char>&,
+                                           const IdVector<DomainId, char>&);
+template void add_to_callers(IdVector<NodeId, Amount>&, const Tracebacks&);
 template Accumulated<Amount> accumulate(const RowSource&, const Grouping&,
                                         const IdVector<NodeId, char>&,
                                         const IdVector<DomainId, char>&, bool);

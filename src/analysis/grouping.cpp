@@ -49,6 +49,19 @@ std::strong_ordering compare_frames(const Tracebacks& tables, const Frame& a, co
 
 }  // namespace
 
+FrameView view_of(const Tracebacks& tables, const Frame& frame) {
+  FrameView view;
+  view.filename = text_or_unknown(tables.strings, frame.filename);
+  view.lineno = frame.lineno;
+  view.function = text_or_unknown(tables.strings, frame.function);
+  if (frame.module != kNone<ModuleId>) {
+    view.module = text_or_unknown(tables.strings, tables.modules[frame.module].name);
+  }
+  if (frame.is_address()) view.offset = frame.offset;
+  view.inlined = frame.kind == FrameKind::inlined;
+  return view;
+}
+
 Grouping::Grouping(GroupBy group_by, std::shared_ptr<const Tracebacks> tables,
                    IdVector<DomainId, Domain> domains)
     : group_by_(group_by), tables_(std::move(tables)), domains_(std::move(domains)) {
@@ -197,19 +210,6 @@ std::strong_ordering Grouping::compare_nodes(NodeId a, NodeId b) const {
   return compare_frames(*tables_, tables_->frames[nodes[a].frame], tables_->frames[nodes[b].frame]);
 }
 
-FrameView Grouping::view_of(const Frame& frame) const {
-  FrameView view;
-  view.filename = text_or_unknown(tables_->strings, frame.filename);
-  view.lineno = frame.lineno;
-  view.function = text_or_unknown(tables_->strings, frame.function);
-  if (frame.module != kNone<ModuleId>) {
-    view.module = text_or_unknown(tables_->strings, tables_->modules[frame.module].name);
-  }
-  if (frame.is_address()) view.offset = frame.offset;
-  view.inlined = frame.kind == FrameKind::inlined;
-  return view;
-}
-
 void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
   frames.clear();
   switch (group_by_) {
@@ -218,7 +218,7 @@ void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
     case GroupBy::traceback:
       for (NodeId node{static_cast<std::uint32_t>(group)}; node != kRoot;
            node = tables_->nodes[node].parent) {
-        frames.push_back(view_of(tables_->frames[tables_->nodes[node].frame]));
+        frames.push_back(view_of(*tables_, tables_->frames[tables_->nodes[node].frame]));
       }
       std::reverse(frames.begin(), frames.end());
       break;
@@ -229,7 +229,7 @@ void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
       break;
     }
     default:
-      frames.push_back(view_of(keys_[group]));
+      frames.push_back(view_of(*tables_, keys_[group]));
       break;
   }
 }

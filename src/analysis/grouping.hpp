@@ -10,6 +10,9 @@
 
 namespace memtrace {
 
+// A frame as text.
+FrameView view_of(const Tracebacks& tables, const Frame& frame);
+
 // Groups over one set of tables. By traceback, a group is a node and has its number; by domain, a
 // group is a domain and has its number; else a group is a set of frames with an equal key.
 // Immutable once made.
@@ -21,6 +24,7 @@ class Grouping {
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] GroupBy group_by() const { return group_by_; }
   [[nodiscard]] const Tracebacks& tables() const { return *tables_; }
+  [[nodiscard]] std::shared_ptr<const Tracebacks> shared_tables() const { return tables_; }
 
   // Not by domain.
   [[nodiscard]] GroupId group_of(NodeId node) const {
@@ -48,7 +52,6 @@ class Grouping {
   void group_modules();
   [[nodiscard]] Frame key_of(const Frame& frame) const;
   [[nodiscard]] std::strong_ordering compare_nodes(NodeId a, NodeId b) const;
-  [[nodiscard]] FrameView view_of(const Frame& frame) const;
 
   GroupBy group_by_;
   std::shared_ptr<const Tracebacks> tables_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "analysis/frame_match.hpp"
 #include "analysis/renaming.hpp"
@@ -123,6 +124,25 @@ Accumulated<Variance> ReportBuilder::accumulate_variances(std::size_t index) con
                                         selection_.cumulative);
 }
 
+TracebackTree ReportBuilder::tree() const {
+  TracebackTree tree;
+  tree.tables_ = grouping_->shared_tables();
+  for (const RowSource& source : sources_) {
+    IdVector<NodeId, Amount> own =
+        own_sums<Amount>(source, *tree.tables_, kept_nodes_, kept_domains_);
+    IdVector<NodeId, Amount> total = own;
+    add_to_callers(total, *tree.tables_);
+    tree.sums_.push_back({std::move(own), std::move(total)});
+  }
+  Children children(tree.tables_->nodes, [&](NodeId node) {
+    return std::ranges::any_of(tree.sums_,
+                               [&](const auto& sums) { return sums.total[node] != Amount(); });
+  });
+  tree.first_child_ = std::move(children.first);
+  tree.next_sibling_ = std::move(children.next);
+  return tree;
+}
+
 void ReportBuilder::describe(Report& report, const Ranking& ranking, std::uint64_t groups) const {
   report.selection_ = selection_;
   report.ranking_ = ranking;
@@ -157,6 +177,29 @@ std::vector<FrameView> Report::traceback(GroupId group) const {
 
 const Domain& Report::domain(GroupId group) const {
   return grouping_->domain(group);
+}
+
+namespace {
+
+TracebackTree tree_of(std::span<const Snapshot* const> snapshots, Selection selection) {
+  selection.group_by = GroupBy::domain;  // the least work
+  selection.cumulative = false;
+  return ReportBuilder(snapshots, selection).tree();
+}
+
+}  // namespace
+
+TracebackTree traceback_tree(const Snapshot& snapshot, const Selection& selection) {
+  return tree_of(std::array{&snapshot}, selection);
+}
+
+TracebackTree traceback_tree(const Snapshot& before, const Snapshot& after,
+                             const Selection& selection) {
+  return tree_of(std::array{&before, &after}, selection);
+}
+
+FrameView TracebackTree::frame(NodeId node) const {
+  return view_of(*tables_, tables_->frames[tables_->nodes[node].frame]);
 }
 
 }  // namespace memtrace

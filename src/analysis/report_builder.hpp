@@ -7,7 +7,7 @@
 
 #include "analysis/accumulate.hpp"
 #include "analysis/grouping.hpp"
-#include "mtrace/report.hpp"
+#include "mtrace/tree.hpp"
 
 namespace memtrace {
 
@@ -22,6 +22,9 @@ class ReportBuilder {
   [[nodiscard]] Accumulated<Amount> accumulate(std::size_t index) const;
   // The same of the variances; zeros without groups where the snapshot's amounts are no estimates.
   [[nodiscard]] Accumulated<Variance> accumulate_variances(std::size_t index) const;
+
+  // Of all snapshots.
+  [[nodiscard]] TracebackTree tree() const;
 
   void describe(Report& report, const Ranking& ranking, std::uint64_t groups) const;
 
