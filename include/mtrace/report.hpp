@@ -1,6 +1,7 @@
 // The answers: ranked groups of one snapshot, or of the difference between two.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,22 +55,31 @@ struct StatisticDiff {
   [[nodiscard]] MTRACE_API Change change() const;
 };
 
-enum class SortKey : std::uint8_t {
-  size,
-  count,
-  average,
-  location,  // of one snapshot
-  size_diff,
-  growth,
-  count_diff,  // of two; size and location too
-};
+// What ranks the groups of one snapshot.
+enum class TopSort : std::uint8_t { size, count, average, location };
+inline constexpr std::array kTopSorts = {TopSort::size, TopSort::count, TopSort::average,
+                                         TopSort::location};
+MTRACE_API std::string_view name_of(TopSort sort);
 
-struct Ranking {
-  SortKey sort = SortKey::size;
+// What ranks the groups of two: changes by their amount, growth by its sign, too.
+enum class DiffSort : std::uint8_t { size_diff, growth, count_diff, size, location };
+inline constexpr std::array kDiffSorts = {DiffSort::size_diff, DiffSort::growth,
+                                          DiffSort::count_diff, DiffSort::size, DiffSort::location};
+MTRACE_API std::string_view name_of(DiffSort sort);
+
+struct TopRanking {
+  TopSort sort = TopSort::size;
   bool reverse = false;
   std::uint64_t limit = 0;    // groups to keep; 0: all
-  std::int64_t min_size = 0;  // bytes; leaves out smaller groups (diff: smaller changes)
-  bool changed_only = false;  // diff: leaves out groups that are the same before and after
+  std::int64_t min_size = 0;  // bytes; leaves out smaller groups
+};
+
+struct DiffRanking {
+  DiffSort sort = DiffSort::size_diff;
+  bool reverse = false;
+  std::uint64_t limit = 0;    // groups to keep; 0: all
+  std::int64_t min_size = 0;  // bytes; leaves out smaller changes
+  bool changed_only = false;  // leaves out groups that are the same before and after
 };
 
 // Something of the selection that had no effect: most often a typing error.
@@ -89,7 +99,8 @@ struct UnmatchedFilter {
 class MTRACE_API Report {
  public:
   [[nodiscard]] const Selection& selection() const { return selection_; }
-  [[nodiscard]] const Ranking& ranking() const { return ranking_; }
+  // What is smaller was left out.
+  [[nodiscard]] std::int64_t min_size() const { return min_size_; }
   // Groups before min_size and limit were applied.
   [[nodiscard]] std::uint64_t groups() const { return groups_; }
   // Frames that --hide and --mine hid (distinct ones), and the allocation machinery's.
@@ -115,7 +126,7 @@ class MTRACE_API Report {
  private:
   friend class ReportBuilder;
   Selection selection_;
-  Ranking ranking_;
+  std::int64_t min_size_ = 0;
   std::uint64_t groups_ = 0;
   std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
   bool is_estimate_ = false;
@@ -129,7 +140,7 @@ class MTRACE_API TopReport : public Report {
   Metadata metadata;
   Amount total;  // of the selected blocks
   Variance total_variance{};
-  std::vector<Statistic> statistics;  // ranked; at most ranking().limit
+  std::vector<Statistic> statistics;  // ranked; at most the ranking's limit
   Amount rest;                        // of the groups that are not in `statistics`; groups that
                                       // overlap (cumulative) have no meaningful rest: it is zero
   std::uint64_t rest_groups = 0;
@@ -145,9 +156,10 @@ class MTRACE_API DiffReport : public Report {
   Metadata metadata_before, metadata_after;
   Amount total_before, total_after;       // of the selected blocks
   Variance total_variance{};              // of their difference
-  std::vector<StatisticDiff> statistics;  // ranked; at most ranking().limit
+  std::vector<StatisticDiff> statistics;  // ranked; at most the ranking's limit
   Amount rest_before, rest_after;         // of the groups that are not in `statistics`
   std::uint64_t rest_groups = 0;
+  bool changed_only = false;  // groups that did not change are among the rest
   ChangeCounts changes;
 };
 
@@ -155,14 +167,13 @@ class MTRACE_API DiffReport : public Report {
 // The order is total: the same input gives the same report. The snapshot must outlive the report,
 // which refers to its tables. Throws Error.
 MTRACE_API TopReport top(const Snapshot& snapshot, const Selection& selection,
-                         const Ranking& ranking = {});
+                         const TopRanking& ranking = {});
 TopReport top(Snapshot&& snapshot, const Selection& selection,
-              const Ranking& ranking = {}) = delete;
+              const TopRanking& ranking = {}) = delete;
 
 // Compares two snapshots: by (|size_diff|, size, |count_diff|, count, traceback), descending.
 // Neither is modified, nor needed later. Throws Error.
 MTRACE_API DiffReport diff(const Snapshot& before, const Snapshot& after,
-                           const Selection& selection,
-                           const Ranking& ranking = {SortKey::size_diff});
+                           const Selection& selection, const DiffRanking& ranking = {});
 
 }  // namespace memtrace

@@ -2,9 +2,7 @@
 #include <compare>
 #include <cstdlib>
 
-#include "analysis/ranking.hpp"
 #include "analysis/report_builder.hpp"
-#include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
@@ -16,7 +14,7 @@ std::int64_t magnitude(std::int64_t difference) {
 // Larger first. Only ties look at tracebacks.
 class DiffOrder {
  public:
-  DiffOrder(const Grouping& grouping, const Ranking& ranking)
+  DiffOrder(const Grouping& grouping, const DiffRanking& ranking)
       : grouping_(grouping), sort_(ranking.sort), reverse_(ranking.reverse) {}
 
   bool operator()(const StatisticDiff& a, const StatisticDiff& b) const {
@@ -31,11 +29,11 @@ class DiffOrder {
     const std::int64_t size = magnitude(diff.size_diff());
     const std::int64_t count = magnitude(diff.count_diff());
     switch (sort_) {
-      case SortKey::growth:
+      case DiffSort::growth:
         return {diff.size_diff(), diff.after.size, diff.count_diff(), diff.after.count, 0};
-      case SortKey::count_diff:
+      case DiffSort::count_diff:
         return {count, size, diff.after.size, diff.after.count, 0};
-      case SortKey::size:
+      case DiffSort::size:
         return {diff.after.size, size, diff.after.size, count, diff.after.count};
       default:
         return {size, diff.after.size, count, diff.after.count, 0};
@@ -43,14 +41,14 @@ class DiffOrder {
   }
 
   [[nodiscard]] bool comes_first(const StatisticDiff& a, const StatisticDiff& b) const {
-    if (sort_ == SortKey::location) return grouping_.compare(a.group, b.group) < 0;
+    if (sort_ == DiffSort::location) return grouping_.compare(a.group, b.group) < 0;
     const Key x = key_of(a);
     const Key y = key_of(b);
     return x == y ? grouping_.compare(a.group, b.group) > 0 : x > y;
   }
 
   const Grouping& grouping_;
-  SortKey sort_;
+  DiffSort sort_;
   bool reverse_;
 };
 
@@ -116,22 +114,24 @@ Change StatisticDiff::change() const {
   return difference > 0 ? Change::grown : Change::shrunk;
 }
 
-void validate_diff(const Ranking& ranking) {
-  switch (ranking.sort) {
-    case SortKey::size_diff:
-    case SortKey::growth:
-    case SortKey::count_diff:
-    case SortKey::size:
-    case SortKey::location:
-      return;
-    default:
-      throw Error("this sort key ranks one snapshot; a diff has two");
+std::string_view name_of(DiffSort sort) {
+  switch (sort) {
+    case DiffSort::size_diff:
+      return "size_diff";
+    case DiffSort::growth:
+      return "growth";
+    case DiffSort::count_diff:
+      return "count_diff";
+    case DiffSort::size:
+      return "size";
+    case DiffSort::location:
+      return "location";
   }
+  return "";
 }
 
 DiffReport diff(const Snapshot& before, const Snapshot& after, const Selection& selection,
-                const Ranking& ranking) {
-  validate_diff(ranking);
+                const DiffRanking& ranking) {
   const ReportBuilder builder(std::array{&before, &after}, selection);
   const Accumulated<Amount> sums_before = builder.accumulate(0);
   const Accumulated<Amount> sums_after = builder.accumulate(1);
@@ -158,8 +158,9 @@ DiffReport diff(const Snapshot& before, const Snapshot& after, const Selection& 
   rank(report.statistics, ranking.limit, DiffOrder(builder.grouping(), ranking));
 
   report.rest_groups = groups - report.statistics.size();
+  report.changed_only = ranking.changed_only;
   set_rest(report, selection.cumulative);
-  builder.describe(report, ranking, groups);
+  builder.describe(report, ranking.min_size, groups);
   return report;
 }
 

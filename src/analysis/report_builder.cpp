@@ -143,9 +143,9 @@ TracebackTree ReportBuilder::tree() const {
   return tree;
 }
 
-void ReportBuilder::describe(Report& report, const Ranking& ranking, std::uint64_t groups) const {
+void ReportBuilder::describe(Report& report, std::int64_t min_size, std::uint64_t groups) const {
   report.selection_ = selection_;
-  report.ranking_ = ranking;
+  report.min_size_ = min_size;
   report.groups_ = groups;
   report.hidden_frames_ = hidden_frames_;
   report.machinery_frames_ = machinery_frames_;

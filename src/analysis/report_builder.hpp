@@ -1,6 +1,8 @@
-// The steps that both reports share: join, hide, group, keep, add up.
+// The steps that reports share: join, hide, group, keep, add up, rank.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -26,7 +28,7 @@ class ReportBuilder {
   // Of all snapshots.
   [[nodiscard]] TracebackTree tree() const;
 
-  void describe(Report& report, const Ranking& ranking, std::uint64_t groups) const;
+  void describe(Report& report, std::int64_t min_size, std::uint64_t groups) const;
 
  private:
   [[nodiscard]] std::int64_t size_of(NodeId node) const;
@@ -41,5 +43,18 @@ class ReportBuilder {
   std::int64_t hidden_size_ = 0;
   std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
 };
+
+// Orders statistics by `before(a, b)` and keeps the first `limit` (0: all). Keeping few of many
+// costs a pass over them, not a sort.
+template <class T, class Before>
+void rank(std::vector<T>& statistics, std::uint64_t limit, const Before& before) {
+  if (limit == 0 || limit >= statistics.size()) {
+    std::sort(statistics.begin(), statistics.end(), before);
+    return;
+  }
+  const auto end = statistics.begin() + static_cast<std::ptrdiff_t>(limit);
+  std::partial_sort(statistics.begin(), end, statistics.end(), before);
+  statistics.resize(limit);
+}
 
 }  // namespace memtrace

@@ -1,9 +1,7 @@
 #include <array>
 #include <compare>
 
-#include "analysis/ranking.hpp"
 #include "analysis/report_builder.hpp"
-#include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
@@ -16,7 +14,7 @@ double average_of(const Amount& amount) {
 // Larger first. Only ties look at tracebacks.
 class TopOrder {
  public:
-  TopOrder(const Grouping& grouping, const Ranking& ranking)
+  TopOrder(const Grouping& grouping, const TopRanking& ranking)
       : grouping_(grouping), sort_(ranking.sort), reverse_(ranking.reverse) {}
 
   bool operator()(const Statistic& a, const Statistic& b) const {
@@ -27,37 +25,38 @@ class TopOrder {
   [[nodiscard]] bool comes_first(const Statistic& a, const Statistic& b) const {
     const Amount& x = a.amount;
     const Amount& y = b.amount;
-    if (sort_ == SortKey::location) return grouping_.compare(a.group, b.group) < 0;
-    if (sort_ == SortKey::average && average_of(x) != average_of(y)) {
+    if (sort_ == TopSort::location) return grouping_.compare(a.group, b.group) < 0;
+    if (sort_ == TopSort::average && average_of(x) != average_of(y)) {
       return average_of(x) > average_of(y);
     }
-    if (sort_ == SortKey::count && x.count != y.count) return x.count > y.count;
+    if (sort_ == TopSort::count && x.count != y.count) return x.count > y.count;
     if (x.size != y.size) return x.size > y.size;
     if (x.count != y.count) return x.count > y.count;
     return grouping_.compare(a.group, b.group) > 0;
   }
 
   const Grouping& grouping_;
-  SortKey sort_;
+  TopSort sort_;
   bool reverse_;
 };
 
 }  // namespace
 
-void validate_top(const Ranking& ranking) {
-  switch (ranking.sort) {
-    case SortKey::size:
-    case SortKey::count:
-    case SortKey::average:
-    case SortKey::location:
-      return;
-    default:
-      throw Error("this sort key compares two snapshots; top has one");
+std::string_view name_of(TopSort sort) {
+  switch (sort) {
+    case TopSort::size:
+      return "size";
+    case TopSort::count:
+      return "count";
+    case TopSort::average:
+      return "average";
+    case TopSort::location:
+      return "location";
   }
+  return "";
 }
 
-TopReport top(const Snapshot& snapshot, const Selection& selection, const Ranking& ranking) {
-  validate_top(ranking);
+TopReport top(const Snapshot& snapshot, const Selection& selection, const TopRanking& ranking) {
   const ReportBuilder builder(std::array{&snapshot}, selection);
   const Accumulated<Amount> sums = builder.accumulate(0);
   const Accumulated<Variance> variances = builder.accumulate_variances(0);
@@ -85,7 +84,7 @@ TopReport top(const Snapshot& snapshot, const Selection& selection, const Rankin
       report.rest.count -= statistic.amount.count;
     }
   }
-  builder.describe(report, ranking, groups);
+  builder.describe(report, ranking.min_size, groups);
   return report;
 }
 

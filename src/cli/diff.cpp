@@ -8,6 +8,7 @@
 #include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
 #include "mtrace/error.hpp"
+#include "render/layout.hpp"
 
 namespace memtrace {
 namespace {
@@ -24,15 +25,15 @@ void run_diff(const DiffOptions& options) {
   }
   refuse_own_input(options.output.output, std::array{options.before, options.after});
   const Selection selection = options.selection.selection();
-  const Ranking ranking = options.output.ranking();
+  const DiffRanking ranking = options.output.diff_ranking();
   const Snapshot before = read_resolved(options.before, read_options_for(selection));
   const Snapshot after = read_resolved(options.after, read_options_for(selection));
   const DiffReport report = diff(before, after, selection, ranking);
   warn_of_differences(report, options.before, options.after);
   warn_of_selection(report, options.output);
-  print(options.output, [&](const Style& style, Sink& sink) {
-    options.output.renderer().diff(report, options.before, options.after, style, sink);
-  });
+  Document document = lay_out(report, options.before, options.after);
+  document.tree = [&] { return traceback_tree(before, after, selection); };
+  print(options.output, document);
 }
 
 }  // namespace
@@ -43,12 +44,7 @@ void add_diff(CLI::App& app) {
   app.add_option("AFTER", options->after, "The newer one; - is standard input")->required();
   add_selection_options(app, options->selection);
   add_format_options(app, options->output, report_formats());
-  add_ranking_options(app, options->output,
-                      {{"size_diff", SortKey::size_diff},
-                       {"growth", SortKey::growth},
-                       {"count_diff", SortKey::count_diff},
-                       {"size", SortKey::size},
-                       {"location", SortKey::location}});
+  add_ranking_options(app, options->output, names_of(kDiffSorts));
   app.callback([options] { run_diff(*options); });
 }
 

@@ -6,6 +6,7 @@
 #include "cli/own_input.hpp"
 #include "cli/progress.hpp"
 #include "mtrace/error.hpp"
+#include "render/layout.hpp"
 #include "write/text_dump.hpp"
 
 namespace memtrace {
@@ -35,9 +36,7 @@ void run_info(const InfoOptions& options) {
     return;
   }
   const SnapshotInfo info = info_of(options.snapshot);
-  print(options.output, [&](const Style& style, Sink& sink) {
-    options.output.renderer().info(info, options.snapshot, style, sink);
-  });
+  print(options.output, lay_out(info, options.snapshot));
 }
 
 }  // namespace

@@ -19,15 +19,6 @@ namespace {
 constexpr const char* kGroup = "Output";
 constexpr std::uint64_t kRowsForPeople = 10;
 
-template <class Has>
-std::vector<std::string> formats_where(const Has& has) {
-  std::vector<std::string> names;
-  for (const Renderer& renderer : renderers()) {
-    if (has(renderer)) names.emplace_back(renderer.name);
-  }
-  return names;
-}
-
 std::size_t terminal_width() {
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
@@ -52,11 +43,13 @@ bool color_is_refused() {
 }  // namespace
 
 std::vector<std::string> report_formats() {
-  return formats_where([](const Renderer& renderer) { return renderer.top != nullptr; });
+  std::vector<std::string> names;
+  for (const Renderer& renderer : renderers()) names.emplace_back(renderer.name);
+  return names;
 }
 
 std::vector<std::string> info_formats() {
-  return formats_where([](const Renderer& renderer) { return renderer.info != nullptr; });
+  return {"table", "json"};
 }
 
 void add_format_options(CLI::App& app, OutputOptions& options,
@@ -76,16 +69,14 @@ void add_format_options(CLI::App& app, OutputOptions& options,
   app.add_flag("--bytes", options.plain_bytes, "Plain bytes instead of KiB, MiB")->group(kGroup);
 }
 
-void add_ranking_options(CLI::App& app, OutputOptions& options, std::vector<SortName> sort_names) {
-  options.sort_names = std::move(sort_names);
-  options.sort = options.sort_names.front().name;
-  std::vector<std::string> names;
-  for (const SortName& sort : options.sort_names) names.emplace_back(sort.name);
+void add_ranking_options(CLI::App& app, OutputOptions& options,
+                         const std::vector<std::string>& sort_names) {
+  options.sort = sort_names.front();
   app.add_option("-n,--limit", options.limit,
                  "Groups to print; 0: all (default: 10 in table, text and markdown, else all)")
       ->type_name("N")
       ->group(kGroup);
-  add_choice(app, "-s,--sort", options.sort, names, "What ranks the groups")
+  add_choice(app, "-s,--sort", options.sort, sort_names, "What ranks the groups")
       ->type_name("KEY")
       ->group(kGroup);
   app.add_flag("-r,--reverse", options.reverse, "The other way round")->group(kGroup);
@@ -116,17 +107,36 @@ const Renderer& OutputOptions::renderer() const {
                        [&](const Renderer& renderer) { return renderer.name == format; });
 }
 
-Ranking OutputOptions::ranking() const {
+namespace {
+
+template <class Ranking, class Sorts>
+Ranking ranking_of(const OutputOptions& options, const Sorts& sorts) {
   Ranking ranking;
-  for (const SortName& name : sort_names) {
-    if (name.name == sort) ranking.sort = name.key;
+  for (const auto sort : sorts) {
+    if (name_of(sort) == options.sort) ranking.sort = sort;
   }
-  ranking.reverse = reverse;
-  ranking.limit = renderer().limited ? kRowsForPeople : 0;
-  if (!limit.empty()) ranking.limit = parse_limit(limit);
-  if (!min_size.empty()) ranking.min_size = parse_size(min_size);
+  ranking.reverse = options.reverse;
+  ranking.limit = options.renderer().limited ? kRowsForPeople : 0;
+  if (!options.limit.empty()) ranking.limit = parse_limit(options.limit);
+  if (!options.min_size.empty()) ranking.min_size = parse_size(options.min_size);
+  return ranking;
+}
+
+}  // namespace
+
+TopRanking OutputOptions::top_ranking() const {
+  return ranking_of<TopRanking>(*this, kTopSorts);
+}
+
+DiffRanking OutputOptions::diff_ranking() const {
+  auto ranking = ranking_of<DiffRanking>(*this, kDiffSorts);
   ranking.changed_only = renderer().changed_only;
   return ranking;
+}
+
+void print(const OutputOptions& options, const Document& document) {
+  print(options,
+        [&](const Style& style, Sink& sink) { render(options.renderer(), document, style, sink); });
 }
 
 Style OutputOptions::style(const Output& output_to) const {

@@ -12,21 +12,16 @@
 
 namespace memtrace {
 
-struct SortName {
-  const char* name;
-  SortKey key;
-};
-
 // Holds what the parser fills in; must live until the command has run.
 struct OutputOptions {
   std::string format, color, output = "-";
   std::string limit, sort, min_size;
   bool reverse = false, most_recent_first = false, full_names = false, plain_bytes = false;
   std::vector<std::string> strip_prefixes, source_folders;
-  std::vector<SortName> sort_names;
 
   [[nodiscard]] const Renderer& renderer() const;
-  [[nodiscard]] Ranking ranking() const;
+  [[nodiscard]] TopRanking top_ranking() const;
+  [[nodiscard]] DiffRanking diff_ranking() const;
   [[nodiscard]] Style style(const Output& output_to) const;
 };
 
@@ -34,15 +29,25 @@ struct OutputOptions {
 void add_format_options(CLI::App& app, OutputOptions& options,
                         const std::vector<std::string>& formats);
 // --limit, --sort and what shapes the rows. The first sort name is the default.
-void add_ranking_options(CLI::App& app, OutputOptions& options, std::vector<SortName> sort_names);
+void add_ranking_options(CLI::App& app, OutputOptions& options,
+                         const std::vector<std::string>& sort_names);
 
-// Names of the formats that can show a report of this kind.
+// The names of sort keys (kTopSorts, kDiffSorts), for --sort.
+template <class Sorts>
+std::vector<std::string> names_of(const Sorts& sorts) {
+  std::vector<std::string> names;
+  for (const auto sort : sorts) names.emplace_back(name_of(sort));
+  return names;
+}
+
+// Names of the formats, and of those that info is offered in.
 std::vector<std::string> report_formats();
 std::vector<std::string> info_formats();
 
-// Opens the output, lets `render(style, sink)` write, and commits.
-template <class Render>
-void print(const OutputOptions& options, const Render& render);
+// Opens the output, lets `write(style, sink)` write, and commits.
+template <class Write>
+void print(const OutputOptions& options, const Write& write);
+void print(const OutputOptions& options, const Document& document);
 
 // Text on its way into an output.
 class OutputSink : public Sink {
@@ -54,11 +59,11 @@ class OutputSink : public Sink {
   Output& output_;
 };
 
-template <class Render>
-void print(const OutputOptions& options, const Render& render) {
+template <class Write>
+void print(const OutputOptions& options, const Write& write) {
   Output output(options.output);
   OutputSink sink(output);
-  render(options.style(output), sink);
+  write(options.style(output), sink);
   output.commit();
 }
 

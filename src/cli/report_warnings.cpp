@@ -9,7 +9,7 @@
 
 #include "cli/complaint.hpp"
 #include "render/escape.hpp"
-#include "render/timestamp.hpp"
+#include "render/quantity.hpp"
 
 namespace memtrace {
 namespace {

@@ -6,6 +6,7 @@
 #include "cli/report_warnings.hpp"
 #include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
+#include "render/layout.hpp"
 
 namespace memtrace {
 namespace {
@@ -19,13 +20,13 @@ struct TopOptions {
 void run_top(const TopOptions& options) {
   refuse_own_input(options.output.output, std::span(&options.snapshot, 1));
   const Selection selection = options.selection.selection();
-  const Ranking ranking = options.output.ranking();
+  const TopRanking ranking = options.output.top_ranking();
   const Snapshot snapshot = read_resolved(options.snapshot, read_options_for(selection));
   const TopReport report = top(snapshot, selection, ranking);
   warn_of_selection(report, options.output);
-  print(options.output, [&](const Style& style, Sink& sink) {
-    options.output.renderer().top(report, options.snapshot, style, sink);
-  });
+  Document document = lay_out(report, options.snapshot);
+  document.tree = [&] { return traceback_tree(snapshot, selection); };
+  print(options.output, document);
 }
 
 }  // namespace
@@ -37,11 +38,7 @@ void add_top(CLI::App& app) {
       ->required();
   add_selection_options(app, options->selection);
   add_format_options(app, options->output, report_formats());
-  add_ranking_options(app, options->output,
-                      {{"size", SortKey::size},
-                       {"count", SortKey::count},
-                       {"average", SortKey::average},
-                       {"location", SortKey::location}});
+  add_ranking_options(app, options->output, names_of(kTopSorts));
   app.callback([options] { run_top(*options); });
 }
 

@@ -12,17 +12,17 @@
 // error of size and count, or of their differences).
 //
 // What is unknown is an empty field. A frame that is not resolved has MODULE+0xOFFSET for a file
-// name. A traceback is FILE:LINE joined by ";", oldest first.
+// name. A traceback is FILE:LINE joined by ";", oldest first. Sections are divided by an empty
+// line.
 #include <fmt/format.h>
 
 #include <cmath>
 #include <iterator>
 
 #include "render/escape.hpp"
-#include "render/formats.hpp"
 #include "render/location.hpp"
 #include "render/quantity.hpp"
-#include "render/sink_buffer.hpp"
+#include "render/renderer.hpp"
 
 namespace memtrace {
 namespace {
@@ -31,16 +31,118 @@ class CsvWriter {
  public:
   CsvWriter(Sink& sink, const Style& style) : buffer_(sink), style_(style) {}
 
-  void field(std::string_view text) {
+  void section(const Section& section) {
+    const std::vector<std::size_t> columns = columns_of(section);
+    if (columns.empty()) return;
+    if (!is_first_section_) end_line();
+    is_first_section_ = false;
+    for (const std::size_t column : columns) titles(section.fields[column]);
+    end_line();
+    section.for_each_row([&](Row cells) {
+      for (const std::size_t column : columns) value(cells[column], section.fields[column]);
+      end_line();
+    });
+  }
+
+  void finish() { buffer_.flush(); }
+
+ private:
+  // Errors come last, so that the others stay where they are without them.
+  static std::vector<std::size_t> columns_of(const Section& section) {
+    std::vector<std::size_t> columns;
+    for (const bool errors : {false, true}) {
+      for (std::size_t i = 0; i < section.fields.size(); ++i) {
+        const Field& field = section.fields[i];
+        const bool is_error = field.role == Role::standard_error;
+        if (!field.csv.empty() && is_error == errors) columns.push_back(i);
+      }
+    }
+    return columns;
+  }
+
+  void titles(const Field& field) {
+    if (field.role == Role::standard_error) return text(fmt::format("{}_error", field.csv));
+    if (field.unit != Unit::location) return text(field.csv);
+    switch (field.group_by) {
+      case GroupBy::traceback:
+        return text(field.csv);
+      case GroupBy::domain:
+        return raw("domain,domain_name");
+      default:
+        return raw("filename,lineno,function,module");
+    }
+  }
+
+  void value(const Cell& cell, const Field& field) {
+    if (const auto* const integer = std::get_if<std::int64_t>(&cell)) return number(*integer);
+    if (const auto* const real = std::get_if<double>(&cell)) return number(*real);
+    if (const auto* const amount = std::get_if<Amount>(&cell)) return number(average_of(*amount));
+    if (const auto* const place = std::get_if<Place>(&cell)) return group(*place, field.group_by);
+    if (const auto* const words = std::get_if<std::string_view>(&cell)) return text(*words);
+    if (const auto* const verdict = std::get_if<Verdict>(&cell)) return text(verdict->name);
+    if (const auto* const series = std::get_if<Series>(&cell)) {
+      return text(fmt::format("{}", fmt::join(*series, ";")));
+    }
+    const auto as_it_is = [](std::string_view name) { return std::string(name); };
+    text(words_of(cell, field, style_, as_it_is));
+  }
+
+  void group(const Place& place, GroupBy group_by) {
+    const Report& report = *place.report;
+    if (group_by == GroupBy::domain) {
+      number(report.domain(place.group).number);
+      text(report.domain(place.group).name);
+      return;
+    }
+    report.traceback(place.group, frames_);
+    if (group_by == GroupBy::traceback) {
+      text(joined_frames());
+    } else {
+      frame(frames_.empty() ? FrameView() : frames_.front());
+    }
+  }
+
+  [[nodiscard]] std::string joined_frames() const {
+    std::string out;
+    for (const FrameView& frame : frames_) {
+      if (!out.empty()) out += ';';
+      out += tracemalloc_name(frame, GroupBy::traceback, style_);
+    }
+    return out;
+  }
+
+  void frame(const FrameView& frame) {
+    const auto shortened = [&](const std::optional<std::string_view>& name) {
+      return without_prefix(name.value_or(""), style_.strip_prefixes);
+    };
+    if (frame.offset) {
+      text(tracemalloc_name(frame, GroupBy::lineno, style_));
+    } else {
+      text(shortened(frame.filename));
+    }
+    if (frame.filename) {
+      number(frame.lineno);
+    } else {
+      text("");
+    }
+    text(frame.function.value_or(""));
+    text(shortened(frame.module));
+  }
+
+  void text(std::string_view text) {
+    if (style_.terminal) return quoted(escaped(text));
+    quoted(text);
+  }
+
+  void quoted(std::string_view text) {
     separate();
     std::string& out = buffer_.text();
-    const std::string harmless = style_.terminal ? escaped(text) : std::string(text);
-    if (harmless.find_first_of(",\"\r\n") == std::string::npos) {
-      out += harmless;
+    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+      out += text;
       return;
     }
     out += '"';
-    for (const char c : harmless) {
+    for (const char c : text) {
       if (c == '"') out += '"';
       out += c;
     }
@@ -53,133 +155,35 @@ class CsvWriter {
     fmt::format_to(std::back_inserter(buffer_.text()), "{}", value);
   }
 
-  void line(std::string_view text) {
+  void raw(std::string_view text) {
+    separate();
     buffer_.text() += text;
-    end_line();
   }
 
   void end_line() {
     buffer_.text() += "\r\n";
-    first_ = true;
+    is_first_ = true;
     buffer_.line_done();
   }
 
-  void flush() { buffer_.flush(); }
-
- private:
   void separate() {
-    if (!first_) buffer_.text() += ',';
-    first_ = false;
+    if (!is_first_) buffer_.text() += ',';
+    is_first_ = false;
   }
 
   SinkBuffer buffer_;
   const Style& style_;
-  bool first_ = true;
+  std::vector<FrameView> frames_;
+  bool is_first_ = true;  // in its line
+  bool is_first_section_ = true;
 };
-
-std::string_view group_columns(GroupBy group_by) {
-  switch (group_by) {
-    case GroupBy::traceback:
-      return "traceback";
-    case GroupBy::domain:
-      return "domain,domain_name";
-    default:
-      return "filename,lineno,function,module";
-  }
-}
-
-std::string joined(const std::vector<FrameView>& frames, const Style& style) {
-  std::string out;
-  for (const FrameView& frame : frames) {
-    if (!out.empty()) out += ';';
-    out += tracemalloc_name(frame, GroupBy::traceback, style);
-  }
-  return out;
-}
-
-void write_frame(CsvWriter& csv, const FrameView& frame, const Style& style) {
-  const auto shortened = [&](const std::optional<std::string_view>& name) {
-    return without_prefix(name.value_or(""), style.strip_prefixes);
-  };
-  if (frame.offset) {
-    csv.field(tracemalloc_name(frame, GroupBy::lineno, style));
-  } else {
-    csv.field(shortened(frame.filename));
-  }
-  if (frame.filename) {
-    csv.number(frame.lineno);
-  } else {
-    csv.field("");
-  }
-  csv.field(frame.function.value_or(""));
-  csv.field(shortened(frame.module));
-}
-
-std::string_view error_columns(const Report& report) {
-  return report.is_estimate() ? ",size_error,count_error" : "";
-}
-
-void write_errors(CsvWriter& csv, const Report& report, const Variance& variance) {
-  if (!report.is_estimate()) return;
-  csv.number(std::sqrt(variance.size));
-  csv.number(std::sqrt(variance.count));
-}
-
-void write_group(CsvWriter& csv, const Report& report, GroupId group, const Style& style,
-                 std::vector<FrameView>& frames) {
-  const GroupBy group_by = report.selection().group_by;
-  if (group_by == GroupBy::domain) {
-    csv.number(report.domain(group).number);
-    csv.field(report.domain(group).name);
-    return;
-  }
-  report.traceback(group, frames);
-  if (group_by == GroupBy::traceback) {
-    csv.field(joined(frames, style));
-  } else {
-    write_frame(csv, frames.empty() ? FrameView() : frames.front(), style);
-  }
-}
 
 }  // namespace
 
-void top_as_csv(const TopReport& report, std::string_view, const Style& style, Sink& sink) {
+void print_csv(const Document& document, const Style& style, Sink& sink) {
   CsvWriter csv(sink, style);
-  std::vector<FrameView> frames;
-  csv.line(fmt::format("rank,size,count,average,{}{}", group_columns(report.selection().group_by),
-                       error_columns(report)));
-  std::uint64_t rank = 0;
-  for (const Statistic& statistic : report.statistics) {
-    csv.number(++rank);
-    csv.number(statistic.amount.size);
-    csv.number(statistic.amount.count);
-    csv.number(average_of(statistic.amount));
-    write_group(csv, report, statistic.group, style, frames);
-    write_errors(csv, report, statistic.variance);
-    csv.end_line();
-  }
-  csv.flush();
-}
-
-void diff_as_csv(const DiffReport& report, std::string_view, std::string_view, const Style& style,
-                 Sink& sink) {
-  CsvWriter csv(sink, style);
-  std::vector<FrameView> frames;
-  csv.line(fmt::format("rank,size,size_diff,count,count_diff,average,{}{}",
-                       group_columns(report.selection().group_by), error_columns(report)));
-  std::uint64_t rank = 0;
-  for (const StatisticDiff& statistic : report.statistics) {
-    csv.number(++rank);
-    csv.number(statistic.after.size);
-    csv.number(statistic.size_diff());
-    csv.number(statistic.after.count);
-    csv.number(statistic.count_diff());
-    csv.number(average_of(statistic.after));
-    write_group(csv, report, statistic.group, style, frames);
-    write_errors(csv, report, statistic.variance);
-    csv.end_line();
-  }
-  csv.flush();
+  for (const Section& section : document.sections) csv.section(section);
+  csv.finish();
 }
 
 }  // namespace memtrace

@@ -1,6 +1,7 @@
 #include "render/escape.hpp"
 
 #include <fmt/format.h>
+#include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
@@ -57,6 +58,14 @@ bool is_shell_safe(std::string_view word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [&](char c) {
     return is_alphanumeric(c) || kSafe.find(c) != std::string_view::npos;
   });
+}
+
+constexpr std::string_view kEllipsis = "…";
+
+std::size_t width_of(char32_t code_point) {
+  if (code_point >= 0x20 && code_point < 0x7F) return 1;
+  const int width = utf8proc_charwidth(static_cast<utf8proc_int32_t>(code_point));
+  return width < 0 ? 0 : static_cast<std::size_t>(width);
 }
 
 }  // namespace
@@ -145,6 +154,55 @@ std::string html_code(std::string_view text) {
     }
   }
   return out + "</code>";
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  while (!text.empty()) {
+    const CodePoint next = first_code_point(text);
+    width += width_of(next.value);
+    text.remove_prefix(next.size);
+  }
+  return width;
+}
+
+std::string_view prefix_of_width(std::string_view text, std::size_t width) {
+  std::size_t end = 0, used = 0;
+  while (end < text.size()) {
+    const CodePoint next = first_code_point(text.substr(end));
+    used += width_of(next.value);
+    if (used > width) break;
+    end += next.size;
+  }
+  return text.substr(0, end);
+}
+
+std::string_view suffix_of_width(std::string_view text, std::size_t width) {
+  std::size_t left = display_width(text);
+  bool cut = false;
+  while (!text.empty()) {
+    const CodePoint next = first_code_point(text);
+    const std::size_t own = width_of(next.value);
+    const bool base_is_gone = cut && own == 0;
+    if (left <= width && !base_is_gone) break;
+    left -= own;
+    cut = true;
+    text.remove_prefix(next.size);
+  }
+  return text;
+}
+
+std::string shortened_end(std::string_view text, std::size_t width) {
+  if (width == 0 || display_width(text) <= width) return std::string(text);
+  return fmt::format("{}{}", prefix_of_width(text, width - 1), kEllipsis);
+}
+
+std::string painted(std::string_view text, Emphasis emphasis, bool color) {
+  // none, strong, quiet, warning, worse, better, by_sign
+  static constexpr std::array kCodes = {"", "1", "2", "33", "31", "32", ""};
+  const std::string_view code = kCodes[static_cast<std::size_t>(emphasis)];
+  if (!color || code.empty() || text.empty()) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
 }  // namespace memtrace

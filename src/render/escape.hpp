@@ -1,9 +1,11 @@
-// Untrusted text made harmless.
+// Text on its way to a person: made harmless, measured, cut and coloured.
 #pragma once
 
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "render/document.hpp"
 
 namespace memtrace {
 
@@ -26,5 +28,19 @@ std::string shell_words(std::span<const std::string> words);
 std::string markdown_code(std::string_view text);
 // The same for places where only HTML is read, such as within <summary>.
 std::string html_code(std::string_view text);
+
+// Cells of a terminal that a text takes: two for East Asian wide characters, none for combining
+// ones. The text must be escaped already.
+std::size_t display_width(std::string_view text);
+
+// The longest beginning or end that fits. A combining character stays with its base.
+std::string_view prefix_of_width(std::string_view text, std::size_t width);
+std::string_view suffix_of_width(std::string_view text, std::size_t width);
+
+// Cut at the end, with an ellipsis where something is missing. Width 0 is unlimited.
+std::string shortened_end(std::string_view text, std::size_t width);
+
+// Colours are the terminal's own sixteen, so that they fit its theme.
+std::string painted(std::string_view text, Emphasis emphasis, bool color);
 
 }  // namespace memtrace

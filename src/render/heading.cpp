@@ -1,10 +1,11 @@
-#include "render/layout.hpp"
-
+// What is said around the rows: what was read, what was lost, what was selected.
 #include <fmt/format.h>
 
-#include "render/filters.hpp"
+#include <cmath>
+
+#include "render/escape.hpp"
+#include "render/layout.hpp"
 #include "render/quantity.hpp"
-#include "render/timestamp.hpp"
 
 namespace memtrace {
 namespace {
@@ -26,8 +27,39 @@ std::string taken_words(const Metadata& metadata) {
   return words;
 }
 
-std::string size_of(std::uint64_t size, const Style& style) {
-  return human_size(size, style) + (style.plain_bytes ? " bytes" : "");
+// "app.zst (mtrace snapshot of python3, pid 4711 on build-7, taken 2026-11-20 23:16:36 UTC)"
+Sentence snapshot_title(const Metadata& metadata, std::string_view path) {
+  Sentence title;
+  if (path == "-") {
+    title.say("standard input");
+  } else {
+    title.name(path);
+  }
+  title.say(" (");
+  if (metadata.merged > 1) {
+    title.say(fmt::format("{} {} snapshots merged", grouped_digits(metadata.merged),
+                          name_of(metadata.kind)));
+  } else {
+    title.say(fmt::format("{} snapshot", name_of(metadata.kind)));
+  }
+  if (!metadata.program.empty()) title.say(" of ").name(metadata.program);
+  if (metadata.pid) title.say(fmt::format(", pid {}", *metadata.pid));
+  if (!metadata.host.empty()) title.say(" on ").name(metadata.host);
+  const std::string taken = taken_words(metadata);
+  return title.say(taken.empty() ? "" : ", " + taken).say(")");
+}
+
+// "traced 812.4 MiB, peak 1.2 GiB; up to 25 frames a traceback"; empty where nothing is known.
+Sentence traced_words(const Metadata& metadata) {
+  Sentence words;
+  if (metadata.current) words.say("traced ").bytes(*metadata.current);
+  if (metadata.peak) words.say(words.empty() ? "peak " : ", peak ").bytes(*metadata.peak);
+  if (metadata.traceback_limit) {
+    words.say(words.empty() ? "" : "; ");
+    words.say(
+        fmt::format("up to {} a traceback", counted(*metadata.traceback_limit, "frame", "frames")));
+  }
+  return words;
 }
 
 std::string hidden_by(const Selection& selection) {
@@ -42,152 +74,164 @@ std::string hidden_by(const Selection& selection) {
   return options;
 }
 
-std::string grouping_words(const Report& report) {
-  const Selection& selection = report.selection();
-  return fmt::format("{} by {}{}", counted(report.groups(), "group", "groups"),
-                     name_of(selection.group_by), selection.cumulative ? ", cumulative" : "");
+std::optional<std::string> if_known(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
 }
 
-bool is_filtered(const Selection& selection) {
-  return !selection.include.empty() || !selection.exclude.empty() || !selection.function.empty() ||
-         !selection.module.empty() || selection.domain;
+std::optional<std::string> time_of(std::optional<std::int64_t> nanoseconds) {
+  return nanoseconds ? std::optional(rfc3339(*nanoseconds)) : std::nullopt;
 }
 
 }  // namespace
 
-std::string snapshot_title(const Metadata& metadata, std::string_view path, Quote quote) {
-  std::string facts = fmt::format("{} snapshot", name_of(metadata.kind));
-  if (metadata.merged > 1) {
-    facts = fmt::format("{} {} snapshots merged", grouped_digits(metadata.merged),
-                        name_of(metadata.kind));
+void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
+                  std::string_view label) {
+  heading.push_back({snapshot_title(metadata, path), Emphasis::none, label});
+  if (!metadata.command.empty()) {
+    heading.push_back({.text = shell_words(metadata.command),
+                       .emphasis = Emphasis::quiet,
+                       .label = label,
+                       .detail = true,
+                       .one_line = true});
   }
-  if (!metadata.program.empty()) facts += " of " + quote(metadata.program);
-  if (metadata.pid) append_part(facts, ", ", fmt::format("pid {}", *metadata.pid));
-  if (!metadata.host.empty()) facts += " on " + quote(metadata.host);
-  append_part(facts, ", ", taken_words(metadata));
-  return fmt::format("{} ({})", path == "-" ? "standard input" : quote(path), facts);
+  // A comment on several snapshots leaves it out.
+  heading.push_back({.text = traced_words(metadata), .label = label, .detail = !label.empty()});
 }
 
-std::string traced_words(const Metadata& metadata, const Style& style) {
-  std::string words;
-  if (metadata.current) words = "traced " + size_of(*metadata.current, style);
-  if (metadata.peak) append_part(words, ", ", "peak " + size_of(*metadata.peak, style));
-  if (metadata.traceback_limit) {
-    append_part(
-        words, "; ",
-        fmt::format("up to {} a traceback", counted(*metadata.traceback_limit, "frame", "frames")));
-  }
-  return words;
-}
-
-std::string total_words(const TopReport& report, const Style& style) {
-  return fmt::format("{}: {}{} in {}, {}", name_of(report.selection().metric),
-                     human_size(report.total.size, style), style.plain_bytes ? " bytes" : "",
-                     counted(static_cast<std::uint64_t>(report.total.count), "block", "blocks"),
-                     grouping_words(report));
-}
-
-std::string total_words(const DiffReport& report) {
-  return fmt::format("{}: {}", name_of(report.selection().metric), grouping_words(report));
-}
-
-std::vector<std::string> loss_lines(const Metadata& metadata, const Style& style) {
-  std::vector<std::string> lines;
+void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::string_view label) {
+  const auto add = [&](Sentence text) {
+    heading.push_back({std::move(text), Emphasis::warning, label});
+  };
   const Losses& losses = metadata.losses;
   if (losses.truncated_tracebacks > 0) {
-    lines.push_back("data loss: the tracebacks of " +
-                    counted(losses.truncated_tracebacks, "block", "blocks") +
-                    " lack their oldest frames");
+    add("data loss: the tracebacks of " + counted(losses.truncated_tracebacks, "block", "blocks") +
+        " lack their oldest frames");
   }
   if (losses.dropped_blocks > 0) {
-    lines.push_back("data loss: " + counted(losses.dropped_blocks, "block was", "blocks were") +
-                    " not recorded");
+    add("data loss: " + counted(losses.dropped_blocks, "block was", "blocks were") +
+        " not recorded");
   }
   if (losses.unknown_frees > 0) {
-    lines.push_back("data loss: " + counted(losses.unknown_frees, "free", "frees") +
-                    " of blocks that were never seen");
+    add("data loss: " + counted(losses.unknown_frees, "free", "frees") +
+        " of blocks that were never seen");
   }
   if (losses.missing_threads > 0) {
-    lines.push_back("data loss: " + counted(losses.missing_threads, "thread", "threads") +
-                    " stood still inside the tracer: " +
-                    (losses.missing_threads == 1 ? "its" : "their") + " blocks are not counted");
+    add("data loss: " + counted(losses.missing_threads, "thread", "threads") +
+        " stood still inside the tracer: " + (losses.missing_threads == 1 ? "its" : "their") +
+        " blocks are not counted");
   }
   if (metadata.sampling_rate) {
-    lines.push_back("sampled every " + size_of(*metadata.sampling_rate, style) +
-                    " on average: sizes and counts are estimates, ± one standard error");
+    add(Sentence("sampled every ")
+            .bytes(*metadata.sampling_rate)
+            .say(" on average: sizes and counts are estimates, ± one standard error"));
   }
-  return lines;
 }
 
-std::vector<std::string> selection_lines(const Report& report, std::string_view groups,
-                                         const Style& style, Quote quote) {
-  std::vector<std::string> lines;
-  std::string filters;
-  for (const std::string& filter : filters_of(report.selection())) filters += " " + quote(filter);
-  if (!filters.empty()) lines.push_back("selection:" + filters);
-  const std::int64_t min_size = report.ranking().min_size;
-  if (min_size > 0) {
-    lines.push_back(fmt::format("left out: {} below {}", groups,
-                                size_of(static_cast<std::uint64_t>(min_size), style)));
+Facts snapshot_facts(const Metadata& metadata, std::string_view path, bool losses_known) {
+  const Losses& losses = metadata.losses;
+  const auto& command = metadata.command;
+  return {{"path", path},
+          {"kind", name_of(metadata.kind)},
+          {"program", if_known(metadata.program)},
+          command.empty() ? Fact("command", nullptr) : Fact("command", command),
+          {"pid", metadata.pid},
+          {"host", if_known(metadata.host)},
+          {"started", time_of(metadata.started)},
+          {"created", time_of(metadata.created)},
+          {"traceback_limit", metadata.traceback_limit},
+          {"current", metadata.current},
+          {"peak", metadata.peak},
+          {"tracer_memory", metadata.tracer_memory},
+          {"sampling_rate", metadata.sampling_rate},
+          {"merged", metadata.merged},
+          losses_known ? Fact("losses", Facts{{"truncated_tracebacks", losses.truncated_tracebacks},
+                                              {"dropped_blocks", losses.dropped_blocks},
+                                              {"unknown_frees", losses.unknown_frees},
+                                              {"missing_threads", losses.missing_threads}})
+                       : Fact("losses", nullptr)};
+}
+
+void add_selection(std::vector<Note>& heading, const Report& report, std::string_view groups) {
+  const auto add = [&](Sentence text) { heading.push_back({std::move(text), Emphasis::quiet}); };
+  Sentence filters("selection:");
+  for (const std::string& filter : filters_of(report.selection())) filters.say(" ").name(filter);
+  if (filters.pieces().size() > 1) add(std::move(filters));
+  if (report.min_size() > 0) {
+    add(Sentence(fmt::format("left out: {} below ", groups))
+            .bytes(static_cast<std::uint64_t>(report.min_size())));
   }
   if (report.hidden_frames() > 0) {
-    lines.push_back(fmt::format("hidden by {}: {}", hidden_by(report.selection()),
-                                counted(report.hidden_frames(), "frame", "frames")));
+    add(fmt::format("hidden by {}: {}", hidden_by(report.selection()),
+                    counted(report.hidden_frames(), "frame", "frames")));
   }
   if (report.machinery_frames() > 0) {
-    lines.push_back(fmt::format("hidden as allocation machinery: {} (--raw-frames shows them)",
-                                counted(report.machinery_frames(), "frame", "frames")));
+    add(fmt::format("hidden as allocation machinery: {} (--raw-frames shows them)",
+                    counted(report.machinery_frames(), "frame", "frames")));
   }
-  return lines;
 }
 
-std::string nothing_words(const TopReport& report, const Style& style) {
-  if (!report.statistics.empty()) return {};
-  if (report.groups() > 0) {
-    return "no group of at least " + human_size(report.ranking().min_size, style);
-  }
-  return is_filtered(report.selection()) ? "no memory blocks match" : "no memory blocks";
+void add_settings(Facts& facts, const Report& report) {
+  const Selection& selection = report.selection();
+  facts.emplace_back("group_by", name_of(selection.group_by));
+  facts.emplace_back("cumulative", selection.cumulative);
+  facts.emplace_back("metric", name_of(selection.metric));
+  facts.emplace_back("filters", filters_of(selection));
+  facts.emplace_back("min_size", report.min_size());
+  facts.emplace_back("hidden", Facts{{"frames", report.hidden_frames()},
+                                     {"machinery_frames", report.machinery_frames()}});
 }
 
-std::string nothing_words(const DiffReport& report, const Style& style) {
-  if (!report.statistics.empty()) return {};
-  if (report.groups() == 0) {
-    return is_filtered(report.selection()) ? "no memory blocks match" : "no memory blocks";
-  }
-  if (report.changes.unchanged == report.groups()) return "nothing changed";
-  return "no change of at least " + human_size(report.ranking().min_size, style);
+Sentence total_words(const Report& report, const Sentence& amounts) {
+  const Selection& selection = report.selection();
+  return Sentence(fmt::format("{}: ", name_of(selection.metric)))
+      .join(amounts)
+      .say(fmt::format("{} by {}{}", counted(report.groups(), "group", "groups"),
+                       name_of(selection.group_by), selection.cumulative ? ", cumulative" : ""));
 }
 
-std::string rest_words(const TopReport& report, const Style& style) {
-  if (report.rest_groups == 0) return {};
-  const std::string more = fmt::format("… {} more", grouped_digits(report.rest_groups));
-  if (report.selection().cumulative) return more;
-  return fmt::format("{}: {} ({})", more, human_size(report.rest.size, style),
-                     percent_of(report.rest.size, report.total.size));
+Sentence nothing_selected(const Report& report) {
+  const Selection& selection = report.selection();
+  const bool is_filtered = !selection.include.empty() || !selection.exclude.empty() ||
+                           !selection.function.empty() || !selection.module.empty() ||
+                           selection.domain;
+  return is_filtered ? "no memory blocks match" : "no memory blocks";
 }
 
-std::string rest_words(const DiffReport& report, const Style& style) {
-  const std::uint64_t unchanged = report.ranking().changed_only ? report.changes.unchanged : 0;
-  if (report.rest_groups <= unchanged) return {};
-  const std::string more = fmt::format("… {} more", grouped_digits(report.rest_groups - unchanged));
-  if (report.selection().cumulative) return more;
-  const std::int64_t difference = report.rest_after.size - report.rest_before.size;
-  return fmt::format("{}: {}", more, human_size(difference, style, Sign::always));
+Facts amount_facts(const Amount& amount) {
+  return {{"size", amount.size}, {"count", amount.count}};
 }
 
-std::string change_words(const ChangeCounts& changes) {
-  return fmt::format("groups: {} added, {} removed, {} grown, {} shrunk, {} unchanged",
-                     grouped_digits(changes.added), grouped_digits(changes.removed),
-                     grouped_digits(changes.grown), grouped_digits(changes.shrunk),
-                     grouped_digits(changes.unchanged));
+void add_standard_error(Facts& facts, const Report& report, const Variance& variance) {
+  if (!report.is_estimate()) return;
+  facts.emplace_back("standard_error", Facts{{"size", std::sqrt(variance.size)},
+                                             {"count", std::sqrt(variance.count)}});
 }
 
-std::string total_change_words(const DiffReport& report, const Style& style) {
-  const std::int64_t before = report.total_before.size, after = report.total_after.size;
-  const std::string percent = percent_change(before, after);
-  return fmt::format("before {}, after {}, change {}{}", human_size(before, style),
-                     human_size(after, style), human_size(after - before, style, Sign::always),
-                     percent.empty() ? "" : " (" + percent + ")");
+std::vector<std::string> filters_of(const Selection& selection) {
+  std::vector<std::string> filters;
+  const auto add = [&](std::string_view option, const std::string& value) {
+    filters.push_back(fmt::format("{}={}", option, value));
+  };
+  const auto add_patterns = [&](std::string_view option, const std::vector<Pattern>& patterns) {
+    for (const Pattern& pattern : patterns) add(option, pattern.text());
+  };
+  const auto add_globs = [&](std::string_view option, const std::vector<Glob>& globs) {
+    for (const Glob& glob : globs) add(option, glob.pattern());
+  };
+  add_patterns("--include", selection.include);
+  add_patterns("--exclude", selection.exclude);
+  add_globs("--function", selection.function);
+  add_globs("--module", selection.module);
+  if (selection.all_frames) filters.emplace_back("--all-frames");
+  if (selection.domain) add("--domain", *selection.domain);
+  add_patterns("--hide", selection.hide);
+  add_globs("--hide-function", selection.hide_function);
+  add_globs("--hide-module", selection.hide_module);
+  if (selection.mine) filters.emplace_back("--mine");
+  if (selection.raw_frames) filters.emplace_back("--raw-frames");
+  for (const PrefixMap& rule : selection.map_prefixes) add("--map-prefix", rule.text());
+  if (selection.strip_template_args) filters.emplace_back("--strip-template-args");
+  return filters;
 }
 
 }  // namespace memtrace

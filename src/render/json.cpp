@@ -1,10 +1,13 @@
-// Top and diff as JSON: formats/top.schema.json and formats/diff.schema.json.
-#include <cmath>
-
-#include "render/filters.hpp"
-#include "render/formats.hpp"
+// A document as JSON: its facts, its rows one a line, and what is left over.
 #include "render/json.hpp"
-#include "render/json_snapshot.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+#include "base/utf8.hpp"
+#include "render/escape.hpp"
 #include "render/quantity.hpp"
 
 namespace memtrace {
@@ -12,20 +15,54 @@ namespace {
 
 using Layout = JsonWriter::Layout;
 
-std::string_view name_of(Change change) {
-  switch (change) {
-    case Change::added:
-      return "added";
-    case Change::removed:
-      return "removed";
-    case Change::grown:
-      return "grown";
-    case Change::shrunk:
-      return "shrunk";
-    case Change::unchanged:
-      break;
+void append_escape(std::string& out, char32_t code_point) {
+  const auto append = std::back_inserter(out);
+  const auto value = static_cast<std::uint32_t>(code_point);
+  if (value >= 0x10000) {
+    fmt::format_to(append, "\\u{:04x}\\u{:04x}", 0xD800 + ((value - 0x10000) >> 10),
+                   0xDC00 + ((value - 0x10000) & 0x3FF));
+  } else if (value == '\n') {
+    out += "\\n";
+  } else if (value == '\t') {
+    out += "\\t";
+  } else if (value == '\r') {
+    out += "\\r";
+  } else {
+    fmt::format_to(append, "\\u{:04x}", value);
   }
-  return "unchanged";
+}
+
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+void write_facts(JsonWriter& json, const Facts& facts);
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the facts
+void write_value(JsonWriter& json, const Fact::Value& value) {
+  if (const auto* const facts = std::get_if<Facts>(&value)) {
+    json.begin_object();
+    write_facts(json, *facts);
+    json.end_object();
+  } else if (const auto* const list = std::get_if<std::vector<std::string>>(&value)) {
+    json.begin_array();
+    for (const std::string& text : *list) json.value(text);
+    json.end_array();
+  } else {
+    std::visit(
+        [&](const auto& plain) {
+          if constexpr (requires { json.value(plain); }) json.value(plain);
+        },
+        value);
+  }
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+void write_facts(JsonWriter& json, const Facts& facts) {
+  for (const Fact& fact : facts) {
+    json.key(fact.key);
+    write_value(json, fact.value);
+  }
 }
 
 void write_frame(JsonWriter& json, const FrameView& frame) {
@@ -45,171 +82,206 @@ void write_frame(JsonWriter& json, const FrameView& frame) {
   json.end_object();
 }
 
-void write_group(JsonWriter& json, const Report& report, GroupId group,
-                 std::vector<FrameView>& frames) {
-  frames.clear();
-  if (report.selection().group_by == GroupBy::domain) {
-    const Domain& domain = report.domain(group);
-    json.member("domain", domain.number);
-    json.member("domain_name", domain.name.empty() ? std::nullopt : std::optional(domain.name));
-  } else {
-    report.traceback(group, frames);
+class RowWriter {
+ public:
+  explicit RowWriter(JsonWriter& json) : json_(json) {}
+
+  void rows(const Section& section) {
+    if (section.rows_key.empty()) return;
+    json_.key(section.rows_key);
+    json_.begin_array(Layout::lines);
+    section.for_each_row([&](Row cells) { row(section, cells); });
+    json_.end_array();
   }
-  json.key("traceback");
-  json.begin_array();
-  for (const FrameView& frame : frames) write_frame(json, frame);
-  json.end_array();
-}
 
-void write_settings(JsonWriter& json, const Report& report) {
-  const Selection& selection = report.selection();
-  json.member("group_by", name_of(selection.group_by));
-  json.member("cumulative", selection.cumulative);
-  json.member("metric", name_of(selection.metric));
-  json.key("filters");
-  json.begin_array();
-  for (const std::string& filter : filters_of(selection)) json.value(filter);
-  json.end_array();
-  json.member("min_size", report.ranking().min_size);
-  json.key("hidden");
-  json.begin_object();
-  json.member("frames", report.hidden_frames());
-  json.member("machinery_frames", report.machinery_frames());
-  json.end_object();
-}
-
-void write_diff_members(JsonWriter& json, const Amount& before, const Amount& after) {
-  json.member("size", after.size);
-  json.member("size_diff", after.size - before.size);
-  json.member("count", after.count);
-  json.member("count_diff", after.count - before.count);
-}
-
-void write_rest(JsonWriter& json, const TopReport& report) {
-  json.begin_object();
-  json.member("groups", report.rest_groups);
-  // Groups that overlap do not add up.
-  const bool known = !report.selection().cumulative;
-  json.member("size", known ? std::optional(report.rest.size) : std::nullopt);
-  json.member("count", known ? std::optional(report.rest.count) : std::nullopt);
-  json.end_object();
-}
-
-void write_rest(JsonWriter& json, const DiffReport& report) {
-  json.begin_object();
-  json.member("groups", report.rest_groups);
-  if (report.selection().cumulative) {
-    for (const char* name : {"size", "size_diff", "count", "count_diff"}) {
-      json.member(name, nullptr);
+ private:
+  // The errors of all estimates are one member.
+  void row(const Section& section, Row cells) {
+    json_.begin_object();
+    bool among_errors = false;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const Field& field = section.fields[i];
+      if (field.json.empty()) continue;
+      const bool is_error = field.role == Role::standard_error;
+      if (is_error && !among_errors) {
+        json_.key("standard_error");
+        json_.begin_object();
+      }
+      if (!is_error && among_errors) json_.end_object();
+      among_errors = is_error;
+      member(field, cells[i]);
     }
-  } else {
-    write_diff_members(json, report.rest_before, report.rest_after);
+    if (among_errors) json_.end_object();
+    json_.end_object();
   }
-  json.end_object();
-}
 
-void write_changes(JsonWriter& json, const ChangeCounts& changes) {
-  json.begin_object();
-  json.member("added", changes.added);
-  json.member("removed", changes.removed);
-  json.member("grown", changes.grown);
-  json.member("shrunk", changes.shrunk);
-  json.member("unchanged", changes.unchanged);
-  json.end_object();
-}
-
-// Only where sampling made the amounts estimates.
-void write_standard_error(JsonWriter& json, const Report& report, const Variance& variance) {
-  if (!report.is_estimate()) return;
-  json.key("standard_error");
-  json.begin_object();
-  json.member("size", std::sqrt(variance.size));
-  json.member("count", std::sqrt(variance.count));
-  json.end_object();
-}
-
-void write_statistics(JsonWriter& json, const TopReport& report) {
-  std::vector<FrameView> frames;
-  std::uint64_t rank = 0;
-  json.begin_array(Layout::lines);
-  for (const Statistic& statistic : report.statistics) {
-    json.begin_object();
-    json.member("rank", ++rank);
-    json.member("size", statistic.amount.size);
-    json.member("count", statistic.amount.count);
-    json.member("average", average_of(statistic.amount));
-    write_standard_error(json, report, statistic.variance);
-    write_group(json, report, statistic.group, frames);
-    json.end_object();
+  void member(const Field& field, const Cell& cell) {
+    if (const auto* const place = std::get_if<Place>(&cell)) return group(field, *place);
+    json_.key(field.json);
+    if (const auto* const integer = std::get_if<std::int64_t>(&cell)) return json_.value(*integer);
+    if (const auto* const real = std::get_if<double>(&cell)) return json_.value(*real);
+    if (const auto* const amount = std::get_if<Amount>(&cell)) {
+      return json_.value(average_of(*amount));
+    }
+    if (const auto* const text = std::get_if<std::string_view>(&cell)) return json_.value(*text);
+    if (const auto* const verdict = std::get_if<Verdict>(&cell)) return json_.value(verdict->name);
+    if (const auto* const sentence = std::get_if<const Sentence*>(&cell)) {
+      const auto as_it_is = [](std::string_view name) { return std::string(name); };
+      return json_.value(words_of(**sentence, Style(), as_it_is));
+    }
+    if (const auto* const series = std::get_if<Series>(&cell)) {
+      json_.begin_array();
+      for (const std::int64_t value : *series) json_.value(value);
+      return json_.end_array();
+    }
+    json_.value(nullptr);
   }
-  json.end_array();
-}
 
-void write_statistics(JsonWriter& json, const DiffReport& report) {
-  std::vector<FrameView> frames;
-  std::uint64_t rank = 0;
-  json.begin_array(Layout::lines);
-  for (const StatisticDiff& statistic : report.statistics) {
-    json.begin_object();
-    json.member("rank", ++rank);
-    json.member("change", name_of(statistic.change()));
-    write_diff_members(json, statistic.before, statistic.after);
-    json.member("average", average_of(statistic.after));
-    write_standard_error(json, report, statistic.variance);
-    write_group(json, report, statistic.group, frames);
-    json.end_object();
+  void group(const Field& field, const Place& place) {
+    frames_.clear();
+    if (field.group_by == GroupBy::domain) {
+      const Domain& domain = place.report->domain(place.group);
+      json_.member("domain", domain.number);
+      json_.member("domain_name", domain.name.empty() ? std::nullopt : std::optional(domain.name));
+    } else {
+      place.report->traceback(place.group, frames_);
+    }
+    json_.key(field.json);
+    json_.begin_array();
+    for (const FrameView& frame : frames_) write_frame(json_, frame);
+    json_.end_array();
   }
-  json.end_array();
+
+  JsonWriter& json_;
+  std::vector<FrameView> frames_;
+};
+
+void write_section(JsonWriter& json, const Section& section) {
+  write_facts(json, section.facts);
+  RowWriter(json).rows(section);
+  if (section.rest_facts.empty()) return;
+  json.key("rest");
+  write_value(json, section.rest_facts);
 }
 
 }  // namespace
 
-void top_as_json(const TopReport& report, std::string_view path, const Style&, Sink& sink) {
+void print_json(const Document& document, const Style&, Sink& sink) {
   JsonWriter json(sink);
   json.begin_object(Layout::lines);
-  json.member("schema", "mtrace.top/1");
-  json.key("snapshot");
-  write_snapshot_object(json, report.metadata, path);
-  write_settings(json, report);
-  json.key("total");
-  json.begin_object();
-  json.member("size", report.total.size);
-  json.member("count", report.total.count);
-  write_standard_error(json, report, report.total_variance);
-  json.end_object();
-  json.member("groups", report.groups());
-  json.key("statistics");
-  write_statistics(json, report);
-  json.key("rest");
-  write_rest(json, report);
+  json.member("schema", document.schema);
+  write_facts(json, document.facts);
+  if (document.sections_key.empty()) {
+    for (const Section& section : document.sections) write_section(json, section);
+  } else {
+    json.key(document.sections_key);
+    json.begin_array(Layout::lines);
+    for (const Section& section : document.sections) {
+      json.begin_object(Layout::lines);
+      write_section(json, section);
+      json.end_object();
+    }
+    json.end_array();
+  }
   json.end_object();
   json.finish();
 }
 
-void diff_as_json(const DiffReport& report, std::string_view before_path,
-                  std::string_view after_path, const Style&, Sink& sink) {
-  JsonWriter json(sink);
-  json.begin_object(Layout::lines);
-  json.member("schema", "mtrace.diff/1");
-  json.key("before");
-  write_snapshot_object(json, report.metadata_before, before_path);
-  json.key("after");
-  write_snapshot_object(json, report.metadata_after, after_path);
-  write_settings(json, report);
-  json.key("total");
-  json.begin_object();
-  write_diff_members(json, report.total_before, report.total_after);
-  write_standard_error(json, report, report.total_variance);
-  json.end_object();
-  json.member("groups", report.groups());
-  json.key("changes");
-  write_changes(json, report.changes);
-  json.key("statistics");
-  write_statistics(json, report);
-  json.key("rest");
-  write_rest(json, report);
-  json.end_object();
-  json.finish();
+void JsonWriter::key(std::string_view name) {
+  before_element();
+  buffer_.text() += '"';
+  buffer_.text() += name;
+  buffer_.text() += "\": ";
+  after_key_ = true;
+}
+
+void JsonWriter::value(std::string_view text) {
+  before_element();
+  append_string(text);
+}
+
+void JsonWriter::value(double number) {
+  if (!std::isfinite(number)) return value(nullptr);
+  before_element();
+  fmt::format_to(std::back_inserter(buffer_.text()), "{}", number);
+}
+
+void JsonWriter::value(std::nullptr_t) {
+  append_literal("null");
+}
+
+void JsonWriter::finish() {
+  buffer_.text() += '\n';
+  buffer_.flush();
+}
+
+void JsonWriter::begin(char bracket, Layout layout) {
+  before_element();
+  buffer_.text() += bracket;
+  levels_.push_back({layout});
+}
+
+void JsonWriter::end(char bracket) {
+  const Level level = levels_.back();
+  levels_.pop_back();
+  if (level.layout == Layout::lines && !level.empty) line_end();
+  buffer_.text() += bracket;
+}
+
+// Puts what separates an element from the one before it.
+void JsonWriter::before_element() {
+  if (after_key_ || levels_.empty()) {
+    after_key_ = false;
+    return;
+  }
+  Level& level = levels_.back();
+  if (!level.empty) buffer_.text() += level.layout == Layout::lines ? "," : ", ";
+  level.empty = false;
+  if (level.layout == Layout::lines) line_end();
+}
+
+void JsonWriter::line_end() {
+  buffer_.text() += '\n';
+  buffer_.line_done();
+  buffer_.text().append(2 * levels_.size(), ' ');
+}
+
+void JsonWriter::append_literal(std::string_view literal) {
+  before_element();
+  buffer_.text() += literal;
+}
+
+void JsonWriter::append_integer(std::int64_t number) {
+  before_element();
+  fmt::format_to(std::back_inserter(buffer_.text()), "{}", number);
+}
+
+void JsonWriter::append_integer(std::uint64_t number) {
+  before_element();
+  fmt::format_to(std::back_inserter(buffer_.text()), "{}", number);
+}
+
+void JsonWriter::append_string(std::string_view text) {
+  std::string& out = buffer_.text();
+  out += '"';
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && is_plain(text[plain])) ++plain;
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const CodePoint next = first_code_point(text);
+    if (next.value == '"' || next.value == '\\') {
+      out += '\\';
+      out += static_cast<char>(next.value);
+    } else if (is_unsafe(next.value)) {
+      append_escape(out, next.value);
+    } else {
+      out.append(text.substr(0, next.size));
+    }
+    text.remove_prefix(next.size);
+  }
+  out += '"';
 }
 
 }  // namespace memtrace

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "render/sink_buffer.hpp"
+#include "render/renderer.hpp"
 
 namespace memtrace {
 
@@ -32,7 +32,7 @@ class JsonWriter {
   void begin_array(Layout layout = Layout::single_line) { begin('[', layout); }
   void end_array() { end(']'); }
 
-  void key(std::string_view name);
+  void key(std::string_view name);  // nothing in it needs an escape
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }
   void value(double number);  // the shortest form that reads back as the same number

@@ -1,44 +1,69 @@
-// What is said around a table for people: what was read, what was lost, what is left out.
+// How each report is laid out as a document.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "mtrace/report.hpp"
-#include "render/renderer.hpp"
+#include "mtrace/snapshot_info.hpp"
+#include "render/document.hpp"
 
 namespace memtrace {
 
-// Makes untrusted text harmless: escaped() for a terminal, markdown_code() for Markdown.
-using Quote = std::string (*)(std::string_view text);
+// The documents refer to the report, which must outlive them.
+Document lay_out(const TopReport& report, std::string_view path);
+Document lay_out(const DiffReport& report, std::string_view before_path,
+                 std::string_view after_path);
+Document lay_out(const SnapshotInfo& info, std::string_view path);
 
-// "app.zst (mtrace snapshot of python3, pid 4711 on build-7, taken 2026-11-20 23:16:36 UTC)"
-std::string snapshot_title(const Metadata& metadata, std::string_view path, Quote quote);
-// "traced 812.4 MiB, at most 1.2 GiB; up to 25 frames a traceback"; empty where nothing is known.
-std::string traced_words(const Metadata& metadata, const Style& style);
-// "live: 812.4 MiB in 3,211,004 blocks, 3,221 groups by lineno"
-std::string total_words(const TopReport& report, const Style& style);
-// "live: 3,221 groups by lineno"
-std::string total_words(const DiffReport& report);
-// One line for each kind of data that the snapshot lacks.
-std::vector<std::string> loss_lines(const Metadata& metadata, const Style& style);
-// One line for the filters, one for each kind of hidden frames, one for the smallest size.
-std::vector<std::string> selection_lines(const Report& report, std::string_view groups,
-                                         const Style& style, Quote quote);
+// What layouts have in common: the heading says what was read, selected and lost.
 
-// Why a table has no rows; empty where it has some.
-std::string nothing_words(const TopReport& report, const Style& style);
-std::string nothing_words(const DiffReport& report, const Style& style);
+// What is known of a snapshot: for people, a few lines about what is called `label`, and for
+// programs, one object. `losses_known`: false where only the file's header was read and the header
+// does not say.
+void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
+                  std::string_view label);
+void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::string_view label);
+Facts snapshot_facts(const Metadata& metadata, std::string_view path, bool losses_known = true);
 
-// "… 3,211 more: 96.1 MiB (11.8%)"; empty where every group is shown.
-std::string rest_words(const TopReport& report, const Style& style);
-// "… 12 more: +1.2 MiB". Groups that did not change are not "more" where they are left out.
-std::string rest_words(const DiffReport& report, const Style& style);
+// One line for the filters, one for each kind of hidden frames, one for the smallest size of
+// `groups`.
+void add_selection(std::vector<Note>& heading, const Report& report, std::string_view groups);
+void add_settings(Facts& facts, const Report& report);
 
-// "groups: 3 added, 1 removed, 12 grown, 4 shrunk, 120 unchanged"
-std::string change_words(const ChangeCounts& changes);
-// "before 81.2 MiB, after 92.0 MiB, change +10.8 MiB (+13.3%)"
-std::string total_change_words(const DiffReport& report, const Style& style);
+// "live: 3,221 groups by lineno", with what else is said between the two.
+Sentence total_words(const Report& report, const Sentence& amounts);
+Sentence nothing_selected(const Report& report);
+
+Facts amount_facts(const Amount& amount);
+// Only where sampling made the amounts estimates.
+void add_standard_error(Facts& facts, const Report& report, const Variance& variance);
+// The standard errors of a row's estimate, the one of its size shown at `place`, and its location.
+template <class Item>
+void add_errors_and_location(std::vector<FieldOf<Item>>& fields, const Report& report,
+                             std::uint8_t place) {
+  constexpr Role kError = Role::standard_error;
+  if (report.is_estimate()) {
+    fields.push_back({{"size", "size", "error", place, Unit::bytes, kError, Emphasis::quiet},
+                      [](const Item& item) { return std::sqrt(item.variance.size); }});
+    fields.push_back({{"count", "count", "", 0, Unit::blocks, kError},
+                      [](const Item& item) { return std::sqrt(item.variance.count); }});
+  }
+  fields.push_back({{.json = "traceback",
+                     .csv = "traceback",
+                     .title = "location",
+                     .place = 9,
+                     .unit = Unit::location,
+                     .group_by = report.selection().group_by},
+                    [&report](const Item& item) {
+                      return Place{&report, item.group};
+                    }});
+}
+
+// The options that make the selection other than "everything": "--include=*.py", "--mine". Options
+// that say how to count (group_by, metric, cumulative) are not filters. Raw text.
+std::vector<std::string> filters_of(const Selection& selection);
 
 }  // namespace memtrace

@@ -1,8 +1,11 @@
-// What a group or a frame is called.
+// What a group, a frame and a function are called, and their lines of source.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "mtrace/report.hpp"
@@ -38,5 +41,48 @@ std::string tracemalloc_name(const FrameView& frame, GroupBy group_by, const Sty
 // asks for full ones. Where that is wider than `width` (0: unlimited), the folders lose their
 // middle first, then a long function name does. The line number stays.
 std::string printed(const Location& location, std::size_t width, const Style& style = {});
+
+// Where nothing else says how wide a name may be.
+inline constexpr std::size_t kWidestName = 100;
+
+// A name of C++ without what compilers add to it: "std::string" for what that stands for, no inline
+// namespaces, no "[abi:cxx11]", no default arguments of the standard library's templates. Where
+// that is wider than `width`, deeply nested arguments of templates go first, then parameters
+// ("get(…)"), then arguments within arguments ("Table<Row<…>>"), then all arguments, then the
+// middle. The last component stays: it is what was called. Names of other languages are only cut.
+// What does not look like a name is cut at its end.
+std::string readable_name(std::string_view function, std::size_t width);
+
+// Lines of source files that lie on this machine. The file names come from a snapshot, and nobody
+// vouches for it: only regular files of moderate size are read, never a device or a pipe, and what
+// looks binary has no lines. A file is read once, and kept as long as all of them take less than
+// kMostCached bytes.
+//
+// A file that is not at its own path may be in one of `folders`: below its whole path, or below
+// what is left of that without some of its leading folders; the more is left, the better.
+class SourceLines {
+ public:
+  SourceLines() = default;
+  explicit SourceLines(std::vector<std::string> folders) : folders_(std::move(folders)) {}
+
+  // Without the white space around it, and cut where it is very long; empty where there is no such
+  // file or line. Raw text. Valid until the next call.
+  std::string_view line(std::string_view filename, std::uint32_t lineno);
+
+ private:
+  struct File {
+    std::string text;
+    std::vector<std::uint32_t> line_starts;
+  };
+
+  const File& file(std::string_view filename);
+  [[nodiscard]] std::string find_text(const std::string& path) const;
+
+  static constexpr std::size_t kMostCached = std::size_t{64} << 20;
+
+  std::vector<std::string> folders_;
+  std::unordered_map<std::string, File> files_;
+  std::size_t cached_ = 0;
+};
 
 }  // namespace memtrace

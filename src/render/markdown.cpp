@@ -1,4 +1,4 @@
-// Top and diff for a pull request's comment (GitHub's Markdown).
+// A pull request's comment (GitHub's Markdown).
 //
 // Everything that a snapshot brings is shown as code and cannot be markup. Source lines are left
 // out: a comment is public, and a snapshot from elsewhere chooses the files' names.
@@ -7,39 +7,12 @@
 #include <algorithm>
 
 #include "render/escape.hpp"
-#include "render/formats.hpp"
-#include "render/layout.hpp"
 #include "render/location.hpp"
 #include "render/quantity.hpp"
-#include "render/readable_name.hpp"
-#include "render/sink_buffer.hpp"
+#include "render/renderer.hpp"
 
 namespace memtrace {
 namespace {
-
-class MarkdownLines {
- public:
-  explicit MarkdownLines(Sink& sink) : buffer_(sink) {}
-
-  void line(std::string_view text = {}) {
-    buffer_.text() += text;
-    buffer_.text() += '\n';
-    buffer_.line_done();
-  }
-  void paragraph(std::string_view text) {
-    if (text.empty()) return;
-    line(text);
-    line();
-  }
-  void list(const std::vector<std::string>& items) {
-    for (const std::string& item : items) line("- " + item);
-    if (!items.empty()) line();
-  }
-  void finish() { buffer_.flush(); }
-
- private:
-  SinkBuffer buffer_;
-};
 
 std::string code_of(const Location& location, Quote quote, const Style& style) {
   std::string out = quote(location.path + location.position);
@@ -51,148 +24,183 @@ std::string code_of(const Location& location, Quote quote, const Style& style) {
   return out;
 }
 
-std::string marker_of(const StatisticDiff& statistic) {
-  switch (statistic.change()) {
-    case Change::added:
-      return "**new** ";
-    case Change::removed:
-      return "**gone** ";
-    default:
-      return "";
+// "new" for the mark "NEW ".
+std::string word_of(const Verdict& verdict) {
+  std::string word(verdict.mark);
+  while (word.ends_with(' ')) word.pop_back();
+  for (char& c : word) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
+  return word;
 }
 
-void append(std::vector<std::string>& to, std::vector<std::string> more) {
-  to.insert(to.end(), more.begin(), more.end());
-}
+class MarkdownWriter {
+ public:
+  MarkdownWriter(Sink& sink, const Style& style) : buffer_(sink), style_(style) {}
 
-// A group with its frames, folded away until somebody clicks. `summary` is HTML.
-void append_folded(MarkdownLines& out, const std::string& summary, std::vector<FrameView>& frames,
-                   const Style& style) {
-  if (style.most_recent_first) std::reverse(frames.begin(), frames.end());
-  out.line("<details>");
-  out.line("<summary>" + summary + "</summary>");
-  out.line();
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    const Location location = location_of(frames[i], GroupBy::traceback, style);
-    out.line(fmt::format("{}. {}", i + 1, code_of(location, markdown_code, style)));
+  void heading(const Document& document) {
+    paragraph(fmt::format("### {}", document.title));
+    headline(document.heading);
+    for (const Section& section : document.sections) headline(section.footer);
+    list(document.heading);
   }
-  out.line();
-  out.line("</details>");
-}
 
-void append_tracebacks(MarkdownLines& out, const TopReport& report, const Style& style) {
-  std::vector<FrameView> frames;
-  for (const Statistic& statistic : report.statistics) {
-    const Amount& amount = statistic.amount;
-    const Location location = location_of(report, statistic.group, style, frames);
-    const std::string summary =
-        fmt::format("<b>{}</b> ({}) in {}: {}", human_size(amount.size, style),
-                    percent_of(amount.size, report.total.size),
-                    counted(static_cast<std::uint64_t>(amount.count), "block", "blocks"),
-                    code_of(location, html_code, style));
-    append_folded(out, summary, frames, style);
+  void section(const Section& section) {
+    list(section.heading);
+    paragraph(words_of(section.nothing, style_, markdown_code));
+    visible_ = visible_fields(section);
+    bool has_rows = false;
+    section.for_each_row([&](Row cells) {
+      if (section.shows_frames()) {
+        folded(section, cells);
+      } else {
+        if (!has_rows) titles(section);
+        row(section, cells);
+      }
+      has_rows = true;
+    });
+    if (has_rows) line();
+    paragraph(words_of(section.rest, style_, markdown_code));
+    for (const Note& note : section.footer) {
+      if (!note.headline && !note.detail) line(words_of(note.text, style_, markdown_code));
+    }
   }
-}
 
-void append_tracebacks(MarkdownLines& out, const DiffReport& report, const Style& style) {
-  std::vector<FrameView> frames;
-  for (const StatisticDiff& statistic : report.statistics) {
-    const Location location = location_of(report, statistic.group, style, frames);
-    std::string marker;
-    if (statistic.change() == Change::added) marker = "<b>new</b> ";
-    if (statistic.change() == Change::removed) marker = "<b>gone</b> ";
-    const std::string summary = fmt::format(
-        "<b>{}</b> to {}, {} to {}: {}{}", human_size(statistic.size_diff(), style, Sign::always),
-        human_size(statistic.after.size, style),
-        grouped_digits(statistic.count_diff(), Sign::always),
-        counted(static_cast<std::uint64_t>(statistic.after.count), "block", "blocks"), marker,
-        code_of(location, html_code, style));
-    append_folded(out, summary, frames, style);
+  void finish() { buffer_.flush(); }
+
+ private:
+  void line(std::string_view text = {}) {
+    buffer_.text() += text;
+    buffer_.text() += '\n';
+    buffer_.line_done();
   }
-}
 
-// Behind a size that was estimated; empty otherwise.
-std::string error_of(const Report& report, const Variance& variance, const Style& style) {
-  return report.is_estimate() ? " " + error_words(variance.size, style) : "";
-}
-
-void append_table(MarkdownLines& out, const TopReport& report, const Style& style) {
-  out.line("| Size | % | Count | Average | Location |");
-  out.line("| ---: | ---: | ---: | ---: | :--- |");
-  std::vector<FrameView> frames;
-  for (const Statistic& statistic : report.statistics) {
-    const Amount& amount = statistic.amount;
-    const Location location = location_of(report, statistic.group, style, frames);
-    out.line(fmt::format("| {}{} | {} | {} | {} | {} |", human_size(amount.size, style),
-                         error_of(report, statistic.variance, style),
-                         percent_of(amount.size, report.total.size), grouped_digits(amount.count),
-                         human_size(rounded_average_of(amount), style),
-                         code_of(location, markdown_code, style)));
+  void paragraph(std::string_view text) {
+    if (text.empty()) return;
+    line(text);
+    line();
   }
-}
 
-void append_table(MarkdownLines& out, const DiffReport& report, const Style& style) {
-  out.line("| Size diff | Size | Count diff | Count | Location |");
-  out.line("| ---: | ---: | ---: | ---: | :--- |");
-  std::vector<FrameView> frames;
-  for (const StatisticDiff& statistic : report.statistics) {
-    const Location location = location_of(report, statistic.group, style, frames);
-    out.line(fmt::format(
-        "| {}{} | {} | {} | {} | {}{} |", human_size(statistic.size_diff(), style, Sign::always),
-        error_of(report, statistic.variance, style), human_size(statistic.after.size, style),
-        grouped_digits(statistic.count_diff(), Sign::always), grouped_digits(statistic.after.count),
-        marker_of(statistic), code_of(location, markdown_code, style)));
+  void headline(std::span<const Note> notes) {
+    for (const Note& note : notes) {
+      if (note.headline) paragraph("**" + words_of(note.text, style_, markdown_code) + "**");
+    }
   }
-}
 
-template <class AnyReport>
-void append_groups(MarkdownLines& out, const AnyReport& report, const Style& style) {
-  out.paragraph(nothing_words(report, style));
-  if (report.statistics.empty()) return;
-  if (report.selection().group_by == GroupBy::traceback) {
-    append_tracebacks(out, report, style);
-  } else {
-    append_table(out, report, style);
+  void list(std::span<const Note> notes) {
+    std::string_view label;
+    bool is_empty = true;
+    for (const Note& note : notes) {
+      if (note.headline || note.detail || note.text.empty()) continue;
+      const bool is_new = note.label != label && !note.label.empty();
+      label = note.label;
+      line(fmt::format("- {}{}{}", is_new ? label : "", is_new ? ": " : "",
+                       words_of(note.text, style_, markdown_code)));
+      is_empty = false;
+    }
+    if (!is_empty) line();
   }
-  out.line();
-}
+
+  std::string words(const Cell& cell, const Field& field, Quote quote) {
+    if (const auto* const place = std::get_if<Place>(&cell)) {
+      return code_of(location_of(*place->report, place->group, style_, frames_), quote, style_);
+    }
+    return words_of(cell, field, style_, quote);
+  }
+
+  // Errors and marks have no column of their own.
+  void titles(const Section& section) {
+    std::string names = "|", alignments = "|";
+    for (const std::size_t index : visible_) {
+      const Field& field = section.fields[index];
+      if (field.role == Role::standard_error || field.is_mark()) continue;
+      std::string title(field.title);
+      if (!title.empty() && title.front() >= 'a' && title.front() <= 'z') {
+        title.front() = static_cast<char>(title.front() - 'a' + 'A');
+      }
+      names += fmt::format(" {} |", title);
+      alignments += field.is_left_aligned() ? " :--- |" : " ---: |";
+    }
+    line(names);
+    line(alignments);
+  }
+
+  void row(const Section& section, Row cells) {
+    std::string out = "|", mark;
+    for (const std::size_t index : visible_) {
+      const Field& field = section.fields[index];
+      if (field.is_mark()) {
+        const std::string word = word_of(std::get<Verdict>(cells[index]));
+        mark = word.empty() ? "" : "**" + word + "** ";
+      } else if (field.role == Role::standard_error) {
+        out.insert(out.size() - 2, " " + words(cells[index], field, markdown_code));
+      } else {
+        out += fmt::format(" {}{} |", mark, words(cells[index], field, markdown_code));
+        mark.clear();
+      }
+    }
+    line(out);
+  }
+
+  // A group with its frames, folded away until somebody clicks. The summary is HTML.
+  void folded(const Section& section, Row cells) {
+    const std::string summary = sentence_of(section, cells);
+    if (style_.most_recent_first) std::reverse(frames_.begin(), frames_.end());
+    line("<details>");
+    line("<summary>" + summary + "</summary>");
+    line();
+    for (std::size_t i = 0; i < frames_.size(); ++i) {
+      const Location location = location_of(frames_[i], GroupBy::traceback, style_);
+      line(fmt::format("{}. {}", i + 1, code_of(location, markdown_code, style_)));
+    }
+    line();
+    line("</details>");
+  }
+
+  std::string sentence_of(const Section& section, Row cells) {
+    std::string out;
+    for (std::string_view rest = section.sentence; !rest.empty();) {
+      const std::size_t begin = std::min(rest.find('{'), rest.size());
+      out += rest.substr(0, begin);
+      rest.remove_prefix(begin);
+      if (rest.empty()) break;
+      const std::string_view name = rest.substr(1, rest.find('}') - 1);
+      rest.remove_prefix(name.size() + 2);
+      const auto named = [&](const Field& field) {
+        return field.title == name || (field.is_mark() && field.json == name);
+      };
+      const auto field = std::ranges::find_if(section.fields, named);
+      const Cell& cell = cells[static_cast<std::size_t>(field - section.fields.begin())];
+      const std::string words = spoken(*field, cell);
+      out += out.empty() ? "<b>" + words + "</b>" : words;
+    }
+    return out;
+  }
+
+  std::string spoken(const Field& field, const Cell& cell) {
+    if (field.is_mark()) {
+      const std::string word = word_of(std::get<Verdict>(cell));
+      return word.empty() ? word : "<b>" + word + "</b> ";
+    }
+    if (field.unit == Unit::blocks && field.role == Role::value) {
+      return counted(static_cast<std::uint64_t>(std::get<std::int64_t>(cell)), "block", "blocks");
+    }
+    return words(cell, field, html_code);
+  }
+
+  SinkBuffer buffer_;
+  const Style& style_;
+  std::vector<FrameView> frames_;
+  std::vector<std::size_t> visible_;  // fields of the section
+};
 
 }  // namespace
 
-void top_as_markdown(const TopReport& report, std::string_view path, const Style& style,
-                     Sink& sink) {
-  MarkdownLines out(sink);
-  out.paragraph("### Memory");
-  out.paragraph("**" + total_words(report, style) + "**");
-  std::vector<std::string> notes = {snapshot_title(report.metadata, path, markdown_code)};
-  const std::string traced = traced_words(report.metadata, style);
-  if (!traced.empty()) notes.push_back(traced);
-  append(notes, loss_lines(report.metadata, style));
-  append(notes, selection_lines(report, "groups", style, markdown_code));
-  out.list(notes);
-  append_groups(out, report, style);
-  out.paragraph(rest_words(report, style));
-  out.finish();
-}
-
-void diff_as_markdown(const DiffReport& report, std::string_view before_path,
-                      std::string_view after_path, const Style& style, Sink& sink) {
-  MarkdownLines out(sink);
-  out.paragraph("### Memory: what changed");
-  if (report.groups() > 0) out.paragraph("**" + total_change_words(report, style) + "**");
-  std::vector<std::string> notes = {
-      "before: " + snapshot_title(report.metadata_before, before_path, markdown_code)};
-  append(notes, loss_lines(report.metadata_before, style));
-  notes.push_back("after: " + snapshot_title(report.metadata_after, after_path, markdown_code));
-  append(notes, loss_lines(report.metadata_after, style));
-  notes.push_back(total_words(report));
-  append(notes, selection_lines(report, "changes", style, markdown_code));
-  out.list(notes);
-  append_groups(out, report, style);
-  out.paragraph(rest_words(report, style));
-  if (report.groups() > 0) out.line(change_words(report.changes));
-  out.finish();
+void print_markdown(const Document& document, const Style& style, Sink& sink) {
+  MarkdownWriter markdown(sink, style);
+  markdown.heading(document);
+  for (const Section& section : document.sections) markdown.section(section);
+  markdown.finish();
 }
 
 }  // namespace memtrace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <cmath>
 
 namespace memtrace {
@@ -69,6 +70,28 @@ std::string human_magnitude(std::uint64_t size) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+struct Moment {
+  std::string date, time;
+};
+
+// 64 bits of nanoseconds reach from 1677 to 2262, so a year always has four digits.
+Moment moment_of(std::int64_t nanoseconds) {
+  using std::chrono::days;
+  using std::chrono::seconds;
+  const std::chrono::sys_time<std::chrono::nanoseconds> exact{
+      std::chrono::nanoseconds(nanoseconds)};
+  const auto second = std::chrono::floor<seconds>(exact);
+  const auto day = std::chrono::floor<days>(second);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(second - day);
+  return {fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),
+                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day())),
+          fmt::format("{:02}:{:02}:{:02}", time.hours().count(), time.minutes().count(),
+                      time.seconds().count())};
+}
+
 }  // namespace
 
 double average_of(Amount amount) {
@@ -117,8 +140,10 @@ std::string human_size(std::uint64_t size, const Style& style) {
   return style.plain_bytes ? fmt::format("{}", size) : human_magnitude(size);
 }
 
-std::string error_words(double size_variance, const Style& style) {
-  return "±" + human_size(std::lround(std::sqrt(size_variance)), style);
+std::string exact_size(std::uint64_t size, const Style& style) {
+  if (style.plain_bytes) return fmt::format("{} bytes", size);
+  if (size < 1024) return counted(size, "byte", "bytes");
+  return fmt::format("{} ({} bytes)", human_size(size, style), grouped_digits(size));
 }
 
 std::string grouped_digits(std::int64_t number, Sign sign) {
@@ -134,14 +159,44 @@ std::string counted(std::uint64_t number, std::string_view singular, std::string
 }
 
 std::string percent_of(std::int64_t part, std::int64_t whole) {
-  if (whole == 0) return "0.0%";
-  return fmt::format("{:.1f}%", 100 * static_cast<double>(part) / static_cast<double>(whole));
+  return percent_words(share_of(part, whole));
+}
+
+std::string percent_words(double percent) {
+  return fmt::format("{:.1f}%", percent);
+}
+
+double share_of(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
 std::string percent_change(std::int64_t before, std::int64_t after) {
   if (before == 0) return {};
   const double change = static_cast<double>(after - before) / static_cast<double>(before);
   return fmt::format("{:+.1f}%", 100 * change);
+}
+
+std::string rfc3339(std::int64_t nanoseconds) {
+  const Moment moment = moment_of(nanoseconds);
+  return fmt::format("{}T{}Z", moment.date, moment.time);
+}
+
+std::string utc_time(std::int64_t nanoseconds) {
+  const Moment moment = moment_of(nanoseconds);
+  return fmt::format("{} {} UTC", moment.date, moment.time);
+}
+
+std::string duration(std::int64_t nanoseconds) {
+  const std::int64_t seconds = nanoseconds / kNanosecondsPerSecond;
+  if (seconds < 1) return fmt::format("{} ms", nanoseconds / 1'000'000);
+  if (seconds < 60) {
+    const std::int64_t tenths = nanoseconds / 100'000'000;
+    return fmt::format("{}.{} s", tenths / 10, tenths % 10);
+  }
+  const std::int64_t minutes = seconds / 60, hours = minutes / 60;
+  if (minutes < 60) return fmt::format("{} min {} s", minutes, seconds % 60);
+  if (hours < 24) return fmt::format("{} h {} min", hours, minutes % 60);
+  return fmt::format("{} d {} h", hours / 24, hours % 24);
 }
 
 }  // namespace memtrace

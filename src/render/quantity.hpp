@@ -1,4 +1,4 @@
-// Bytes, blocks and shares as people and tracemalloc write them.
+// Bytes, blocks, shares and moments as people and tracemalloc write them.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,6 @@
 #include "render/renderer.hpp"
 
 namespace memtrace {
-
-enum class Sign : std::uint8_t { negative_only, always };
 
 // Bytes a block, rounded once and correctly also where the numbers are too large for a double, as
 // Python's division of integers is; 0 where there is no block.
@@ -25,8 +23,8 @@ std::string tracemalloc_size(double size, Sign sign = Sign::negative_only);
 std::string human_size(std::int64_t size, const Style& style, Sign sign = Sign::negative_only);
 std::string human_size(std::uint64_t size, const Style& style);
 
-// "±1.2 KiB": one standard error, from its square.
-std::string error_words(double size_variance, const Style& style);
+// "1.2 MiB (1,258,291 bytes)", "1 byte"; "1258291 bytes" where the style asks for bytes.
+std::string exact_size(std::uint64_t size, const Style& style);
 
 // "3,211,004".
 std::string grouped_digits(std::int64_t number, Sign sign = Sign::negative_only);
@@ -36,7 +34,17 @@ std::string counted(std::uint64_t number, std::string_view singular, std::string
 
 // "11.8%". Nothing has no share in nothing: "0.0%".
 std::string percent_of(std::int64_t part, std::int64_t whole);
+std::string percent_words(double percent);
+// The number alone, of a hundred.
+double share_of(std::int64_t part, std::int64_t whole);
 // "+13.3%"; empty where there was nothing before.
 std::string percent_change(std::int64_t before, std::int64_t after);
+
+// A moment in nanoseconds since the Unix epoch, cut to the second: "2026-11-20T23:16:36Z".
+std::string rfc3339(std::int64_t nanoseconds);
+// For people: "2026-11-20 23:16:36 UTC".
+std::string utc_time(std::int64_t nanoseconds);
+// "850 ms", "42.1 s", "3 min 20 s", "2 h 5 min", "12 d 3 h".
+std::string duration(std::int64_t nanoseconds);
 
 }  // namespace memtrace

@@ -1,20 +1,132 @@
-#include <array>
-
-#include "render/formats.hpp"
 #include "render/renderer.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "mtrace/error.hpp"
+#include "render/quantity.hpp"
+
 namespace memtrace {
+namespace {
+
+// "▁▃▆█": each value as a part of the largest.
+std::string sparkline(Series series) {
+  static constexpr std::array kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const std::int64_t largest = series.empty() ? 0 : *std::ranges::max_element(series);
+  std::string line;
+  for (const std::int64_t value : series) {
+    const double part =
+        largest <= 0 ? 0 : static_cast<double>(value) / static_cast<double>(largest);
+    const auto bar = static_cast<std::size_t>(std::max(0.0, part) * (kBars.size() - 1) + 0.5);
+    line += kBars[std::min(bar, kBars.size() - 1)];
+  }
+  return line;
+}
+
+std::string integer_words(std::int64_t number, const Field& field, const Style& style) {
+  const Sign sign = field.role == Role::change ? Sign::always : Sign::negative_only;
+  return field.unit == Unit::bytes ? human_size(number, style, sign) : grouped_digits(number, sign);
+}
+
+std::string real_words(double number, const Field& field, const Style& style) {
+  const bool is_whole = field.unit == Unit::bytes || field.unit == Unit::blocks;
+  std::string words = field.unit == Unit::percent ? percent_words(number)
+                      : is_whole                  ? integer_words(std::lround(number), field, style)
+                                                  : fmt::format("{:.4g}", number);
+  return field.role == Role::standard_error ? "±" + words : words;
+}
+
+}  // namespace
 
 std::span<const Renderer> renderers() {
   static constexpr std::array kRenderers = {
-      // name, limited, changed_only, top, diff, info
-      Renderer{"table", true, true, top_as_table, diff_as_table, info_as_table},
-      Renderer{"text", true, false, top_as_text, diff_as_text, nullptr},
-      Renderer{"json", false, false, top_as_json, diff_as_json, info_as_json},
-      Renderer{"csv", false, false, top_as_csv, diff_as_csv, nullptr},
-      Renderer{"markdown", true, true, top_as_markdown, diff_as_markdown, nullptr},
+      // name, limited, changed_only, needs_tree, print
+      Renderer{"table", true, true, false, print_table},
+      Renderer{"text", true, false, false, print_text},
+      Renderer{"json", false, false, false, print_json},
+      Renderer{"csv", false, false, false, print_csv},
+      Renderer{"markdown", true, true, false, print_markdown},
   };
   return kRenderers;
+}
+
+void render(const Renderer& renderer, const Document& document, const Style& style, Sink& sink) {
+  if (renderer.needs_tree && !document.tree) {
+    throw Error(fmt::format("--format {} shows tracebacks, which this report does not have",
+                            renderer.name));
+  }
+  renderer.print(document, style, sink);
+}
+
+std::string words_of(const Sentence& sentence, const Style& style, Quote quote) {
+  std::string words;
+  for (const auto& [kind, text, size] : sentence.pieces()) {
+    switch (kind) {
+      case Sentence::Kind::text:
+        words += text;
+        break;
+      case Sentence::Kind::name:
+        words += quote(text);
+        break;
+      case Sentence::Kind::size:
+        words += text + human_size(size, style);
+        break;
+      case Sentence::Kind::bytes:
+        words += human_size(size, style) + (style.plain_bytes ? " bytes" : "");
+        break;
+      case Sentence::Kind::exact_bytes:
+        words += exact_size(size, style);
+        break;
+    }
+  }
+  return words;
+}
+
+std::string words_of(const Cell& cell, const Field& field, const Style& style, Quote quote) {
+  if (const auto* const integer = std::get_if<std::int64_t>(&cell)) {
+    return integer_words(*integer, field, style);
+  }
+  if (const auto* const real = std::get_if<double>(&cell)) return real_words(*real, field, style);
+  if (const auto* const amount = std::get_if<Amount>(&cell)) {
+    return human_size(rounded_average_of(*amount), style);
+  }
+  if (const auto* const text = std::get_if<std::string_view>(&cell)) {
+    return text->empty() ? std::string() : quote(*text);
+  }
+  if (const auto* const series = std::get_if<Series>(&cell)) return sparkline(*series);
+  if (const auto* const verdict = std::get_if<Verdict>(&cell)) return std::string(verdict->mark);
+  if (const auto* const sentence = std::get_if<const Sentence*>(&cell)) {
+    return words_of(**sentence, style, quote);
+  }
+  return {};
+}
+
+Emphasis emphasis_of(const Cell& cell, const Field& field) {
+  if (const auto* const verdict = std::get_if<Verdict>(&cell)) return verdict->emphasis;
+  const auto* const number = std::get_if<std::int64_t>(&cell);
+  if (field.emphasis != Emphasis::by_sign || number == nullptr) return field.emphasis;
+  return *number == 0 ? Emphasis::none : *number > 0 ? Emphasis::worse : Emphasis::better;
+}
+
+std::vector<std::size_t> visible_fields(const Section& section) {
+  std::vector<std::size_t> visible;
+  for (std::size_t i = 0; i < section.fields.size(); ++i) {
+    if (section.fields[i].place != 0) visible.push_back(i);
+  }
+  std::ranges::sort(visible, {}, [&](std::size_t i) { return section.fields[i].place; });
+  std::vector<char> is_empty(section.fields.size(), 0);
+  for (const std::size_t i : visible) is_empty[i] = section.fields[i].is_mark() ? 1 : 0;
+  if (std::ranges::find(is_empty, 1) == is_empty.end()) return visible;
+  section.for_each_row([&](Row row) {
+    for (const std::size_t i : visible) {
+      if (is_empty[i] != 0 && !std::get<Verdict>(row[i]).mark.empty()) is_empty[i] = 0;
+    }
+  });
+  std::erase_if(visible, [&](std::size_t i) { return is_empty[i] != 0; });
+  return visible;
 }
 
 }  // namespace memtrace

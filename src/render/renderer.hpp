@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mtrace/report.hpp"
-#include "mtrace/snapshot_info.hpp"
+#include "render/document.hpp"
 
 namespace memtrace {
 
@@ -16,6 +15,31 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void write(std::string_view text) = 0;
+};
+
+// Small pieces of text on their way to a sink. Appending to a string is far cheaper than a virtual
+// call for each of the ten pieces of a line. Whoever writes calls line_done() after a line, and
+// flush() at the end: a destructor must not write, because a sink may throw.
+class SinkBuffer {
+ public:
+  explicit SinkBuffer(Sink& sink) : sink_(sink) {}
+
+  std::string& text() { return text_; }
+
+  void line_done() {
+    if (text_.size() >= kFull) flush();
+  }
+
+  void flush() {
+    if (!text_.empty()) sink_.write(text_);
+    text_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kFull = std::size_t{1} << 16;
+
+  Sink& sink_;
+  std::string text_;
 };
 
 // What the user chose about looks.
@@ -34,12 +58,33 @@ struct Renderer {
   std::string_view name;  // the value of --format
   bool limited;           // prints 10 groups unless asked; the others print all
   bool changed_only;      // leaves unchanged groups out of a diff
-  void (*top)(const TopReport& report, std::string_view path, const Style& style, Sink& sink);
-  void (*diff)(const DiffReport& report, std::string_view before_path, std::string_view after_path,
-               const Style& style, Sink& sink);
-  void (*info)(const SnapshotInfo& info, std::string_view path, const Style& style, Sink& sink);
+  bool needs_tree;        // prints the traceback tree, not the rows
+  void (*print)(const Document& document, const Style& style, Sink& sink);
 };
 
 std::span<const Renderer> renderers();
+
+// Throws Error where the format needs what the document does not have.
+void render(const Renderer& renderer, const Document& document, const Style& style, Sink& sink);
+
+// The formats, one file each.
+void print_table(const Document& document, const Style& style, Sink& sink);
+void print_text(const Document& document, const Style& style, Sink& sink);
+void print_json(const Document& document, const Style& style, Sink& sink);
+void print_csv(const Document& document, const Style& style, Sink& sink);
+void print_markdown(const Document& document, const Style& style, Sink& sink);
+
+// What formats for people have in common.
+
+// Makes untrusted text harmless: escaped() for a terminal, markdown_code() for Markdown.
+using Quote = std::string (*)(std::string_view text);
+
+std::string words_of(const Sentence& sentence, const Style& style, Quote quote);
+// Empty for a location, whose words depend on the room that there is.
+std::string words_of(const Cell& cell, const Field& field, const Style& style, Quote quote);
+// Of a field, or of a single value where its emphasis depends on it.
+Emphasis emphasis_of(const Cell& cell, const Field& field);
+// Which fields people see, from the left: without marks where no row has one.
+std::vector<std::size_t> visible_fields(const Section& section);
 
 }  // namespace memtrace

@@ -28,7 +28,7 @@ std::string name_of_group(const Report& report, GroupId group) {
 
 // "NAME SIZE/COUNT" a line. Checks that rows and rest add up to the total.
 std::string top_text(std::string_view text, const Selection& selection = {},
-                     const Ranking& ranking = {}) {
+                     const TopRanking& ranking = {}) {
   const Snapshot snapshot = snapshot_of(text);
   const TopReport report = top(snapshot, selection, ranking);
   std::string lines;
@@ -112,11 +112,11 @@ TEST_CASE("ties are broken by count, then by traceback") {
 }
 
 TEST_CASE("other orders") {
-  CHECK(top_text(kSample, {}, {.sort = SortKey::count}) ==
+  CHECK(top_text(kSample, {}, {.sort = TopSort::count}) ==
         "a.py:10 150/6\nb.py:20 200/2\na.py:11 400/1\n");
-  CHECK(top_text(kSample, {}, {.sort = SortKey::average}) ==
+  CHECK(top_text(kSample, {}, {.sort = TopSort::average}) ==
         "a.py:11 400/1\nb.py:20 200/2\na.py:10 150/6\n");
-  CHECK(top_text(kSample, {}, {.sort = SortKey::location}) ==
+  CHECK(top_text(kSample, {}, {.sort = TopSort::location}) ==
         "a.py:10 150/6\na.py:11 400/1\nb.py:20 200/2\n");
   CHECK(top_text(kSample, {}, {.reverse = true}) ==
         "a.py:10 150/6\nb.py:20 200/2\na.py:11 400/1\n");
@@ -211,7 +211,7 @@ TEST_CASE("a metric that is not there is an error") {
 
 std::string diff_text(std::string_view before, std::string_view after,
                       const Selection& selection = {},
-                      const Ranking& ranking = {.sort = SortKey::size_diff}) {
+                      const DiffRanking& ranking = {.sort = DiffSort::size_diff}) {
   const DiffReport report = diff(snapshot_of(before), snapshot_of(after), selection, ranking);
   std::string lines;
   std::int64_t size_diff = report.rest_after.size - report.rest_before.size;
@@ -231,14 +231,14 @@ TEST_CASE("diff") {
   constexpr std::string_view kAfter = "0 90 9 e:1\n0 15 2 a:1\n0 30 3 c:1\n0 1 1 d:1";
   CHECK(diff_text(kBefore, kAfter) ==
         "e:1 90/9 new\nb:1 -20/-1 gone\na:1 5/1 grown\nd:1 -4/0 shrunk\nc:1 0/0 same\n");
-  CHECK(diff_text(kBefore, kAfter, {}, {.sort = SortKey::growth, .limit = 2}) ==
+  CHECK(diff_text(kBefore, kAfter, {}, {.sort = DiffSort::growth, .limit = 2}) ==
         "e:1 90/9 new\na:1 5/1 grown\n");
   CHECK(diff_text(kBefore, kAfter, {},
-                  {.sort = SortKey::size_diff, .min_size = 5, .changed_only = true}) ==
+                  {.sort = DiffSort::size_diff, .min_size = 5, .changed_only = true}) ==
         "e:1 90/9 new\nb:1 -20/-1 gone\na:1 5/1 grown\n");
-  CHECK(diff_text("", kAfter, {.exclude = {Pattern("e")}}, {.sort = SortKey::location}) ==
+  CHECK(diff_text("", kAfter, {.exclude = {Pattern("e")}}, {.sort = DiffSort::location}) ==
         "a:1 15/2 new\nc:1 30/3 new\nd:1 1/1 new\n");
-  CHECK(diff_text(kBefore, kBefore, {}, {.sort = SortKey::size_diff, .changed_only = true}) == "");
+  CHECK(diff_text(kBefore, kBefore, {}, {.sort = DiffSort::size_diff, .changed_only = true}) == "");
 }
 
 // "OPTION VALUE" a line; behind an arrow, what is meant or why it matches nothing.

@@ -16,13 +16,14 @@
 
 namespace {
 
+using memtrace::DiffRanking;
 using memtrace::DiffReport;
+using memtrace::DiffSort;
 using memtrace::GroupBy;
 using memtrace::Pattern;
-using memtrace::Ranking;
 using memtrace::Selection;
 using memtrace::Snapshot;
-using memtrace::SortKey;
+using memtrace::TopRanking;
 using memtrace::TopReport;
 
 // A group of a report by line is one frame: "FILE:LINE". (By traceback it would be many.)
@@ -33,7 +34,7 @@ std::string location(const memtrace::Report& report, memtrace::GroupId group) {
 }
 
 void print_top(const Snapshot& snapshot, const Selection& selection) {
-  Ranking ranking;
+  TopRanking ranking;
   ranking.limit = 5;
   const TopReport report = memtrace::top(snapshot, selection, ranking);
   std::cout << "top " << report.statistics.size() << " of " << report.groups() << "\n";
@@ -47,8 +48,8 @@ void print_top(const Snapshot& snapshot, const Selection& selection) {
 }
 
 void print_growth(const Snapshot& before, const Snapshot& after, const Selection& selection) {
-  Ranking ranking;
-  ranking.sort = SortKey::growth;
+  DiffRanking ranking;
+  ranking.sort = DiffSort::growth;
   ranking.limit = 5;
   const DiffReport report = memtrace::diff(before, after, selection, ranking);
   std::cout << "grown: " << report.changes.grown << ", added: " << report.changes.added << "\n";

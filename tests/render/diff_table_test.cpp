@@ -20,8 +20,8 @@ constexpr std::string_view kAfter =
     "0 100 1 smaller.py:1\n"
     "0 400 3 same.py:20\n";
 
-constexpr Ranking ranking(std::uint64_t limit = 0, std::int64_t min_size = 0) {
-  return {.sort = SortKey::size_diff, .limit = limit, .min_size = min_size, .changed_only = true};
+constexpr DiffRanking ranking(std::uint64_t limit = 0, std::int64_t min_size = 0) {
+  return {.sort = DiffSort::size_diff, .limit = limit, .min_size = min_size, .changed_only = true};
 }
 
 TEST_CASE("a difference ends with what was added, removed, grown and shrunk") {

@@ -75,7 +75,7 @@ TEST_CASE("groups that overlap have no rest") {
   CHECK(document["cumulative"] == true);
   CHECK(document["rest"] == json::parse(R"({"groups": 1, "size": null, "count": null})"));
   const json difference =
-      parsed(rendered("json", diff(snapshot, snapshot, selection, {.sort = SortKey::size_diff})));
+      parsed(rendered("json", diff(snapshot, snapshot, selection, {.sort = DiffSort::size_diff})));
   CHECK(difference["rest"]["size_diff"].is_null());
 }
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "render/columns.hpp"
+#include "render/escape.hpp"
 
 namespace memtrace {
 namespace {

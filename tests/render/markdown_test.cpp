@@ -29,7 +29,7 @@ TEST_CASE("top is a table") {
 TEST_CASE("a difference says its result first") {
   const Snapshot before = snapshot_of("0 1000 3 gone.py:2\n0 1000 1 same.py:1\n");
   const Snapshot after = snapshot_of("0 1000 1 same.py:1\n0 2000 2 new.py:1\n");
-  const Ranking ranking{.sort = SortKey::size_diff, .changed_only = true};
+  const DiffRanking ranking{.sort = DiffSort::size_diff, .changed_only = true};
   CHECK(rendered("markdown", diff(before, after, {}, ranking)) ==
         "### Memory: what changed\n"
         "\n"

@@ -1,8 +1,8 @@
-#include "render/readable_name.hpp"
+#include "render/location.hpp"
 
 #include <doctest/doctest.h>
 
-#include "render/columns.hpp"
+#include "render/escape.hpp"
 
 namespace memtrace {
 namespace {

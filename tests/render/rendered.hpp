@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "render/layout.hpp"
 #include "render/renderer.hpp"
 
 namespace memtrace::test {
@@ -18,31 +19,29 @@ class StringSink : public Sink {
   std::string text_;
 };
 
-inline const Renderer& renderer_named(std::string_view name) {
+inline std::string rendered(std::string_view format, const Document& document,
+                            const Style& style = {}) {
+  StringSink sink;
   const auto all = renderers();
-  return *std::find_if(all.begin(), all.end(),
-                       [&](const Renderer& renderer) { return renderer.name == name; });
+  const auto renderer = std::find_if(all.begin(), all.end(),
+                                     [&](const Renderer& each) { return each.name == format; });
+  render(*renderer, document, style, sink);
+  return sink.text();
 }
 
 inline std::string rendered(std::string_view format, const TopReport& report,
                             const Style& style = {}) {
-  StringSink sink;
-  renderer_named(format).top(report, "app.zst", style, sink);
-  return sink.text();
+  return rendered(format, lay_out(report, "app.zst"), style);
 }
 
 inline std::string rendered(std::string_view format, const DiffReport& report,
                             const Style& style = {}) {
-  StringSink sink;
-  renderer_named(format).diff(report, "old.zst", "new.zst", style, sink);
-  return sink.text();
+  return rendered(format, lay_out(report, "old.zst", "new.zst"), style);
 }
 
 inline std::string rendered(std::string_view format, const SnapshotInfo& info,
                             const Style& style = {}) {
-  StringSink sink;
-  renderer_named(format).info(info, "app.zst", style, sink);
-  return sink.text();
+  return rendered(format, lay_out(info, "app.zst"), style);
 }
 
 }  // namespace memtrace::test

@@ -3,8 +3,8 @@
 
 #include <limits>
 
-#include "render/filters.hpp"
-#include "render/timestamp.hpp"
+#include "render/layout.hpp"
+#include "render/quantity.hpp"
 
 namespace memtrace {
 namespace {

@@ -1,4 +1,4 @@
-#include "render/source_lines.hpp"
+#include "render/location.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "render/columns.hpp"
+#include "render/escape.hpp"
 #include "render/rendered.hpp"
 #include "support/snapshot_text.hpp"
 #include "support/temporary_folder.hpp"

@@ -1,4 +1,4 @@
-#include "render/columns.hpp"
+#include "render/escape.hpp"
 
 #include <doctest/doctest.h>
 
@@ -36,25 +36,10 @@ TEST_CASE("what is cut at the end says so") {
 }
 
 TEST_CASE("colour is only there when asked for") {
-  CHECK(painted("x", Ink::red, false) == "x");
-  CHECK(painted("x", Ink::none, true) == "x");
-  CHECK(painted("x", Ink::red, true) == "\x1b[31mx\x1b[0m");
-  CHECK(painted("", Ink::red, true).empty());
-}
-
-TEST_CASE("columns are as wide as their widest cell, whatever the colour") {
-  NumberColumns columns({"a", "long"});
-  const std::vector<Cell> wide = {{"12345"}, {"1"}};
-  const std::vector<Cell> narrow = {{"1", Ink::bold}, {"22"}};
-  columns.measure(wide);
-  columns.measure(narrow);
-  CHECK(columns.width() == 11);
-  std::string out;
-  columns.append_titles(out, false);
-  CHECK(out == "    a  long");
-  out.clear();
-  columns.append_row(out, narrow, true);
-  CHECK(out == "    \x1b[1m1\x1b[0m    22");
+  CHECK(painted("x", Emphasis::worse, false) == "x");
+  CHECK(painted("x", Emphasis::none, true) == "x");
+  CHECK(painted("x", Emphasis::worse, true) == "\x1b[31mx\x1b[0m");
+  CHECK(painted("", Emphasis::worse, true).empty());
 }
 
 }  // namespace

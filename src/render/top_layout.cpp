@@ -1,0 +1,79 @@
+// The report of one snapshot: formats/top.schema.json.
+#include "render/layout.hpp"
+#include "render/quantity.hpp"
+
+namespace memtrace {
+namespace {
+
+std::vector<FieldOf<Statistic>> fields_of(const TopReport& report) {
+  const std::int64_t total = report.total.size;
+  // In JSON, in CSV, on the screen, and where there.
+  std::vector<FieldOf<Statistic>> fields = {
+      {{"rank", "rank", "", 0, Unit::rank}},
+      {{"size", "size", "size", 1, Unit::bytes, Role::value, Emphasis::strong},
+       [](const Statistic& group) { return group.amount.size; }},
+      {{"", "", "%", 3, Unit::percent},
+       [total](const Statistic& group) { return share_of(group.amount.size, total); }},
+      {{"count", "count", "count", 4, Unit::blocks},
+       [](const Statistic& group) { return group.amount.count; }},
+      {{"average", "average", "average", 5, Unit::average},
+       [](const Statistic& group) { return group.amount; }}};
+  add_errors_and_location(fields, report, 2);
+  return fields;
+}
+
+Sentence nothing_words(const TopReport& report) {
+  if (!report.statistics.empty()) return {};
+  if (report.groups() == 0) return nothing_selected(report);
+  return Sentence("no group of at least ").size(report.min_size());
+}
+
+// "… 3,211 more: 96.1 MiB (11.8%)"; groups that overlap do not add up.
+Sentence rest_words(const TopReport& report) {
+  if (report.rest_groups == 0) return {};
+  Sentence words("… " + grouped_digits(report.rest_groups) + " more");
+  if (report.selection().cumulative) return words;
+  return words.say(": ")
+      .size(report.rest.size)
+      .say(" (" + percent_of(report.rest.size, report.total.size) + ")");
+}
+
+Facts rest_facts(const TopReport& report) {
+  const bool known = !report.selection().cumulative;
+  return {{"groups", report.rest_groups},
+          {"size", known ? std::optional(report.rest.size) : std::nullopt},
+          {"count", known ? std::optional(report.rest.count) : std::nullopt}};
+}
+
+}  // namespace
+
+Document lay_out(const TopReport& report, std::string_view path) {
+  Document document{.schema = "mtrace.top/1", .title = "Memory"};
+  add_snapshot(document.heading, report.metadata, path, {});
+  const Sentence amounts =
+      Sentence()
+          .bytes(static_cast<std::uint64_t>(report.total.size))
+          .say(" in " + counted(static_cast<std::uint64_t>(report.total.count), "block", "blocks") +
+               ", ");
+  document.heading.push_back(
+      {.text = total_words(report, amounts), .emphasis = Emphasis::strong, .headline = true});
+  add_losses(document.heading, report.metadata, {});
+  add_selection(document.heading, report, "groups");
+
+  document.facts.emplace_back("snapshot", snapshot_facts(report.metadata, path));
+  add_settings(document.facts, report);
+  Facts total = amount_facts(report.total);
+  add_standard_error(total, report, report.total_variance);
+  document.facts.emplace_back("total", std::move(total));
+  document.facts.emplace_back("groups", report.groups());
+
+  Section section{.rows_key = "statistics", .sentence = "{size} ({%}) in {count}: {location}"};
+  set_rows(section, report.statistics, fields_of(report));
+  section.nothing = nothing_words(report);
+  section.rest = rest_words(report);
+  section.rest_facts = rest_facts(report);
+  document.sections.push_back(std::move(section));
+  return document;
+}
+
+}  // namespace memtrace
