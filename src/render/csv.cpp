@@ -102,13 +102,13 @@ class CsvWriter {
     }
   }
 
-  [[nodiscard]] std::string joined_frames() const {
-    std::string out;
+  const std::string& joined_frames() {
+    joined_.clear();
     for (const FrameView& frame : frames_) {
-      if (!out.empty()) out += ';';
-      out += tracemalloc_name(frame, GroupBy::traceback, style_);
+      if (!joined_.empty()) joined_ += ';';
+      joined_ += tracemalloc_name(frame, GroupBy::traceback, style_);
     }
-    return out;
+    return joined_;
   }
 
   void frame(const FrameView& frame) {
@@ -174,6 +174,7 @@ class CsvWriter {
   SinkBuffer buffer_;
   const Style& style_;
   std::vector<FrameView> frames_;
+  std::string joined_;
   bool is_first_ = true;  // in its line
   bool is_first_section_ = true;
 };

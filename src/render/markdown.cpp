@@ -25,8 +25,9 @@ std::string code_of(const Location& location, Quote quote, const Style& style) {
 }
 
 // "new" for the mark "NEW ".
-std::string word_of(const Verdict& verdict) {
-  std::string word(verdict.mark);
+std::string word_of(const Cell& cell) {
+  const auto* const verdict = std::get_if<Verdict>(&cell);
+  std::string word(verdict == nullptr ? std::string_view() : verdict->mark);
   while (word.ends_with(' ')) word.pop_back();
   for (char& c : word) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -130,7 +131,7 @@ class MarkdownWriter {
     for (const std::size_t index : visible_) {
       const Field& field = section.fields[index];
       if (field.is_mark()) {
-        const std::string word = word_of(std::get<Verdict>(cells[index]));
+        const std::string word = word_of(cells[index]);
         mark = word.empty() ? "" : "**" + word + "** ";
       } else if (field.role == Role::standard_error) {
         out.insert(out.size() - 2, " " + words(cells[index], field, markdown_code));
@@ -179,11 +180,12 @@ class MarkdownWriter {
 
   std::string spoken(const Field& field, const Cell& cell) {
     if (field.is_mark()) {
-      const std::string word = word_of(std::get<Verdict>(cell));
+      const std::string word = word_of(cell);
       return word.empty() ? word : "<b>" + word + "</b> ";
     }
-    if (field.unit == Unit::blocks && field.role == Role::value) {
-      return counted(static_cast<std::uint64_t>(std::get<std::int64_t>(cell)), "block", "blocks");
+    const auto* const number = std::get_if<std::int64_t>(&cell);
+    if (number != nullptr && field.unit == Unit::blocks && field.role == Role::value) {
+      return counted(static_cast<std::uint64_t>(*number), "block", "blocks");
     }
     return words(cell, field, html_code);
   }

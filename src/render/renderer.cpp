@@ -122,7 +122,8 @@ std::vector<std::size_t> visible_fields(const Section& section) {
   if (std::ranges::find(is_empty, 1) == is_empty.end()) return visible;
   section.for_each_row([&](Row row) {
     for (const std::size_t i : visible) {
-      if (is_empty[i] != 0 && !std::get<Verdict>(row[i]).mark.empty()) is_empty[i] = 0;
+      const auto* const verdict = std::get_if<Verdict>(&row[i]);
+      if (verdict != nullptr && !verdict->mark.empty()) is_empty[i] = 0;
     }
   });
   std::erase_if(visible, [&](std::size_t i) { return is_empty[i] != 0; });

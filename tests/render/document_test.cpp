@@ -122,11 +122,28 @@ TEST_CASE("rows are asked for, never held") {
 
 TEST_CASE("a new format gets the tree that it needs") {
   const Snapshot snapshot = snapshot_of("0 100 3 m.py:1 a.py:2\n0 10 1 m.py:1\n");
-  Document document = lay_out(top(snapshot, {}), "app.zst");
+  const TopReport report = top(snapshot, {});
+  Document document = lay_out(report, "app.zst");
   document.tree = [&] { return traceback_tree(snapshot, {}); };
   StringSink sink;
   render(kFolded, document, {}, sink);
   CHECK(sink.text() == "m.py:1 10/110\nm.py:1;a.py:2 100/100\n");
+}
+
+TEST_CASE("what is not known is left out, empty or null") {
+  Section section{.rows_key = "rows",
+                  .fields = {{"name", "name", "name", 3},
+                             {"verdict", "", "", 2, Unit::verdict},
+                             {"size", "size", "size", 1, Unit::bytes}}};
+  section.rows = [](const PrintRow& print) { print(std::array<Cell, 3>{"a"}); };
+  Document document{.schema = "mtrace.unknown/1", .title = "Unknown"};
+  document.sections.push_back(std::move(section));
+  CHECK(rendered("table", document) == "size  name\n      a\n");
+  CHECK(rendered("text", document) == "a\n");
+  CHECK(rendered("csv", document) == "name,size\r\na,\r\n");
+  CHECK(rendered("json", document).find(R"({"name": "a", "verdict": null, "size": null})") !=
+        std::string::npos);
+  CHECK(rendered("markdown", document).find("|  | `a` |\n") != std::string::npos);
 }
 
 TEST_CASE("a report that does not have what a format needs is an error") {
