@@ -20,8 +20,8 @@ std::string sparkline(Series series) {
   for (const std::int64_t value : series) {
     const double part =
         largest <= 0 ? 0 : static_cast<double>(value) / static_cast<double>(largest);
-    const auto bar = static_cast<std::size_t>(std::max(0.0, part) * (kBars.size() - 1) + 0.5);
-    line += kBars[std::min(bar, kBars.size() - 1)];
+    const double height = std::max(0.0, part) * static_cast<double>(kBars.size() - 1);
+    line += kBars[static_cast<std::size_t>(std::lround(height))];
   }
   return line;
 }
