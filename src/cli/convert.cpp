@@ -2,7 +2,7 @@
 
 #include "cli/command.hpp"
 #include "cli/own_input.hpp"
-#include "cli/progress.hpp"
+#include "cli/standard_error.hpp"
 #include "mtrace/write.hpp"
 
 namespace memtrace {

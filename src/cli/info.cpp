@@ -4,7 +4,7 @@
 #include "cli/input_hint.hpp"
 #include "cli/output_options.hpp"
 #include "cli/own_input.hpp"
-#include "cli/progress.hpp"
+#include "cli/standard_error.hpp"
 #include "mtrace/error.hpp"
 #include "render/layout.hpp"
 #include "write/text_dump.hpp"

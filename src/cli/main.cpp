@@ -10,10 +10,10 @@
 
 #include "base/output.hpp"
 #include "cli/command.hpp"
+#include "cli/command_line.hpp"
 #include "cli/complaint.hpp"
-#include "cli/help_formatter.hpp"
+#include "cli/help.hpp"
 #include "cli/traced_command.hpp"
-#include "cli/usage_error.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {

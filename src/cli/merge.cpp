@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/input.hpp"
 #include "cli/own_input.hpp"
-#include "cli/resolved_input.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/write.hpp"
 

@@ -7,10 +7,10 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "cli/arguments.hpp"
 #include "cli/choice.hpp"
 #include "cli/parsed_argument.hpp"
 #include "cli/selection_options.hpp"
-#include "cli/size_argument.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "cli/arguments.hpp"
 #include "cli/child_process.hpp"
 #include "cli/choice.hpp"
 #include "cli/command.hpp"
@@ -24,7 +25,6 @@
 #include "cli/runtime_library.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/signal_argument.hpp"
-#include "cli/size_argument.hpp"
 #include "cli/traced_command.hpp"
 #include "cli/untraceable.hpp"
 #include "mtrace/error.hpp"

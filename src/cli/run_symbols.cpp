@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "cli/complaint.hpp"
-#include "cli/progress.hpp"
-#include "cli/resolved_input.hpp"
+#include "cli/input.hpp"
+#include "cli/standard_error.hpp"
 #include "mtrace/read.hpp"
 #include "mtrace/write.hpp"
 

@@ -4,10 +4,10 @@
 
 #include "cli/command.hpp"
 #include "cli/complaint.hpp"
+#include "cli/input.hpp"
 #include "cli/own_input.hpp"
-#include "cli/progress.hpp"
-#include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
+#include "cli/standard_error.hpp"
 #include "mtrace/write.hpp"
 
 namespace memtrace {

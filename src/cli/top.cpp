@@ -1,10 +1,10 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/input.hpp"
 #include "cli/output_options.hpp"
 #include "cli/own_input.hpp"
 #include "cli/report_warnings.hpp"
-#include "cli/resolved_input.hpp"
 #include "cli/selection_options.hpp"
 #include "render/layout.hpp"
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/suggestion.hpp"
+#include "cli/arguments.hpp"
 #include "cli/duration_argument.hpp"
-#include "cli/size_argument.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace::test {

@@ -1,4 +1,4 @@
-#include "cli/help_formatter.hpp"
+#include "cli/help.hpp"
 
 #include <fmt/format.h>
 

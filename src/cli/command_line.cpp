@@ -1,4 +1,4 @@
-#include "cli/usage_error.hpp"
+#include "cli/command_line.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "cli/resolved_input.hpp"
+#include "cli/input.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "cli/complaint.hpp"
-#include "cli/progress.hpp"
+#include "cli/standard_error.hpp"
 
 namespace memtrace {
 namespace {

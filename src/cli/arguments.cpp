@@ -1,4 +1,4 @@
-#include "cli/size_argument.hpp"
+#include "cli/arguments.hpp"
 
 #include <array>
 #include <cctype>

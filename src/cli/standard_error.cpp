@@ -1,4 +1,4 @@
-#include "cli/progress.hpp"
+#include "cli/standard_error.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
