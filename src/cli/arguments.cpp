@@ -1,48 +1,55 @@
 #include "cli/arguments.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
+#include <csignal>
+#include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
 
-struct Unit {
+// --- sizes ---
+
+struct SizeUnit {
   std::string_view name;  // in lower case
   std::int64_t bytes;
 };
 
 constexpr std::int64_t kKibi = 1024, kKilo = 1000;
 
-constexpr std::array kUnits = {
-    Unit{"", 1},
-    Unit{"b", 1},
-    Unit{"k", kKibi},
-    Unit{"kib", kKibi},
-    Unit{"m", kKibi* kKibi},
-    Unit{"mib", kKibi* kKibi},
-    Unit{"g", kKibi* kKibi* kKibi},
-    Unit{"gib", kKibi* kKibi* kKibi},
-    Unit{"t", kKibi* kKibi* kKibi* kKibi},
-    Unit{"tib", kKibi* kKibi* kKibi* kKibi},
-    Unit{"kb", kKilo},
-    Unit{"mb", kKilo* kKilo},
-    Unit{"gb", kKilo* kKilo* kKilo},
-    Unit{"tb", kKilo* kKilo* kKilo* kKilo},
+constexpr std::array kSizeUnits = {
+    SizeUnit{"", 1},
+    SizeUnit{"b", 1},
+    SizeUnit{"k", kKibi},
+    SizeUnit{"kib", kKibi},
+    SizeUnit{"m", kKibi* kKibi},
+    SizeUnit{"mib", kKibi* kKibi},
+    SizeUnit{"g", kKibi* kKibi* kKibi},
+    SizeUnit{"gib", kKibi* kKibi* kKibi},
+    SizeUnit{"t", kKibi* kKibi* kKibi* kKibi},
+    SizeUnit{"tib", kKibi* kKibi* kKibi* kKibi},
+    SizeUnit{"kb", kKilo},
+    SizeUnit{"mb", kKilo* kKilo},
+    SizeUnit{"gb", kKilo* kKilo* kKilo},
+    SizeUnit{"tb", kKilo* kKilo* kKilo* kKilo},
 };
 
 // What follows the number, in lower case and without spaces; nullopt where that is no unit.
-std::optional<std::int64_t> unit_of(std::string_view text) {
+std::optional<std::int64_t> bytes_in(std::string_view text) {
   std::string name;
   for (const char character : text) {
     const auto byte = static_cast<unsigned char>(character);
     if (std::isspace(byte) == 0) name.push_back(static_cast<char>(std::tolower(byte)));
   }
-  for (const Unit& unit : kUnits) {
+  for (const SizeUnit& unit : kSizeUnits) {
     if (unit.name == name) return unit.bytes;
   }
   return std::nullopt;
@@ -53,7 +60,7 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
   std::int64_t number = 0, bytes = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, number);
-  const auto unit = unit_of({rest, static_cast<std::size_t>(end - rest)});
+  const auto unit = bytes_in({rest, static_cast<std::size_t>(end - rest)});
   if (error != std::errc() || !unit || number < 0) return std::nullopt;
   if (__builtin_mul_overflow(number, *unit, &bytes)) return std::nullopt;
   return bytes;
@@ -63,11 +70,62 @@ std::optional<std::int64_t> parse_fraction(std::string_view text) {
   double number = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  const auto unit = unit_of({rest, static_cast<std::size_t>(end - rest)});
+  const auto unit = bytes_in({rest, static_cast<std::size_t>(end - rest)});
   if (error != std::errc() || !unit) return std::nullopt;
   const double bytes = number * static_cast<double>(*unit);
   if (!(bytes >= 0 && bytes < 0x1p63)) return std::nullopt;
   return static_cast<std::int64_t>(bytes);
+}
+
+// --- durations ---
+
+constexpr std::int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
+                       kDay = 24 * kHour;
+constexpr double kLongest = 1'000'000'000.0 * kSecond;
+
+constexpr auto kTimeUnits = std::to_array<std::pair<std::string_view, std::int64_t>>({
+    {"", kSecond},
+    {"ms", 1},
+    {"s", kSecond},
+    {"sec", kSecond},
+    {"m", kMinute},
+    {"min", kMinute},
+    {"h", kHour},
+    {"d", kDay},
+});
+
+// 0 where it is none.
+std::int64_t milliseconds_in(std::string_view unit) {
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  for (const auto& [name, milliseconds] : kTimeUnits) {
+    if (name == unit) return milliseconds;
+  }
+  return 0;
+}
+
+// --- signals ---
+
+std::string upper_case(std::string_view text) {
+  std::string upper(text);
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](char character) {
+    return static_cast<char>(std::toupper(static_cast<unsigned char>(character)));
+  });
+  return upper;
+}
+
+// 0 where there is none.
+int signal_called(std::string_view text) {
+  int number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && rest == end) return number > 0 && number < NSIG ? number : 0;
+  const std::string upper = upper_case(text);
+  const std::string_view name = std::string_view(upper).substr(upper.starts_with("SIG") ? 3 : 0);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    const char* const known = sigabbrev_np(signal);
+    if (known != nullptr && name == known) return signal;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -78,6 +136,26 @@ std::int64_t parse_size(std::string_view text) {
     if (const auto bytes = parse_fraction(text)) return *bytes;
   }
   throw Error("'" + std::string(text) + "' is no size: write 50KiB, 5M or 1048576");
+}
+
+std::chrono::milliseconds parse_duration(std::string_view text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const std::int64_t unit = milliseconds_in({rest, static_cast<std::size_t>(end - rest)});
+  const double milliseconds = std::round(number * static_cast<double>(unit));
+  if (error != std::errc() || !(milliseconds >= 1 && milliseconds <= kLongest)) {
+    throw Error("'" + std::string(text) + "' is no duration: write 500ms, 90s, 5m or 2h");
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds));
+}
+
+int parse_signal(std::string_view text) {
+  const int signal = signal_called(text);
+  if (signal == 0 || signal == SIGKILL || signal == SIGSTOP) {
+    throw Error("'" + std::string(text) + "' is no signal that a program can handle: write USR2");
+  }
+  return signal;
 }
 
 }  // namespace memtrace

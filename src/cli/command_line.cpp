@@ -1,20 +1,65 @@
 #include "cli/command_line.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <filesystem>
-#include <string_view>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/suggestion.hpp"
+#include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
+
+using Commands = std::vector<Command>;
+
+[[noreturn]] void refuse(const Command& command, const std::string& message) {
+  throw Error(fmt::format("{} (see {} --help)", message, shown_name(command)));
+}
+
+const Command* command_called(const Commands& commands, std::string_view name) {
+  const auto found = std::find_if(commands.begin() + 1, commands.end(),
+                                  [&](const Command& command) { return command.name == name; });
+  return found == commands.end() ? nullptr : &*found;
+}
+
+const Option* option_named(const Command& command, std::string_view name) {
+  for (const Option* const option : options_of(command)) {
+    if (option->name == name) return option;
+  }
+  return nullptr;
+}
+
+const Option* option_lettered(const Command& command, char letter) {
+  for (const Option* const option : options_of(command)) {
+    if (option->letter == letter) return option;
+  }
+  return nullptr;
+}
+
+bool is_option(std::string_view word) {
+  return word.size() > 1 && word.front() == '-';
+}
+
+// "--limit=5": "--limit".
+std::string without_value(const std::string& word) {
+  return word.substr(0, word.find('='));
+}
+
+// "--limit" or "-n", and nothing behind it.
+const Option* option_of(const Command& command, const std::string& word) {
+  if (word.starts_with("--")) return option_named(command, word.substr(2));
+  return word.size() == 2 ? option_lettered(command, word[1]) : nullptr;
+}
+
+// --- what was perhaps meant ---
 
 // What other tools call what ours do.
 constexpr auto kOtherNames = std::to_array<std::pair<std::string_view, std::string_view>>({
@@ -32,23 +77,8 @@ constexpr auto kOtherNames = std::to_array<std::pair<std::string_view, std::stri
     {"tree", "top"},
 });
 
-std::string shown_name(const CLI::App& program, const CLI::App& command) {
-  return &command == &program ? "mtrace" : "mtrace " + command.get_name();
-}
-
-std::vector<std::string> command_names(const CLI::App& program) {
-  std::vector<std::string> names = {"help"};
-  for (const CLI::App* const command : program.get_subcommands({}))
-    names.push_back(command->get_name());
-  return names;
-}
-
-std::vector<std::string> long_options(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* const option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
+std::string did_you_mean(const std::string& meant) {
+  return meant.empty() ? meant : fmt::format(", did you mean '{}'?", meant);
 }
 
 bool is_file(const std::string& word) {
@@ -56,12 +86,8 @@ bool is_file(const std::string& word) {
   return std::filesystem::is_regular_file(word, error);
 }
 
-std::string did_you_mean(const std::string& meant) {
-  return meant.empty() ? meant : fmt::format(", did you mean '{}'?", meant);
-}
-
 // Behind "unknown command '...'".
-std::string command_hint(const CLI::App& program, const std::string& word) {
+std::string command_hint(const Commands& commands, const std::string& word) {
   if (is_file(word)) {
     const bool is_program = access(word.c_str(), X_OK) == 0;
     return fmt::format(", did you mean 'mtrace {} {}'?", is_program ? "run --" : "top", word);
@@ -70,171 +96,290 @@ std::string command_hint(const CLI::App& program, const std::string& word) {
   const auto other = std::find_if(kOtherNames.begin(), kOtherNames.end(),
                                   [&](const auto& name) { return name.first == word; });
   if (other != kOtherNames.end()) return did_you_mean(std::string(other->second));
-  return did_you_mean(nearest(word, command_names(program)));
+  std::vector<std::string> names = {"help"};
+  for (const Command& command : commands) {
+    if (!command.is_hidden && !command.name.empty()) names.emplace_back(command.name);
+  }
+  return did_you_mean(nearest(word, names));
 }
 
 // "-v" where there is "-V".
-std::string other_case(const CLI::App& command, const std::string& word) {
+std::string other_case(const Command& command, const std::string& word) {
   if (word.size() != 2 || std::isalpha(static_cast<unsigned char>(word[1])) == 0) return {};
   std::string other = word;
   other[1] = static_cast<char>(other[1] ^ ('a' ^ 'A'));
-  return command.get_option_no_throw(other) != nullptr ? other : std::string();
+  return option_of(command, other) == nullptr ? std::string() : other;
 }
 
-// Behind "unknown option '...'": one that is meant, or the command that has it.
-std::string option_hint(const CLI::App& program, const CLI::App& command, const std::string& word) {
-  if (command.get_option_no_throw(word) != nullptr) {
-    return fmt::format(": it stands behind the command, as in mtrace {} {}", command.get_name(),
-                       word);
-  }
+// Behind "unknown option '...'": one that is meant, or the commands that have it.
+std::string option_hint(const Commands& commands, const Command& command, const std::string& word) {
   const std::string same_letter = other_case(command, word);
   if (!same_letter.empty()) return did_you_mean(same_letter);
-  std::string of_commands;
-  for (const CLI::App* const other : program.get_subcommands({})) {
-    if (other->get_option_no_throw(word) == nullptr) continue;
-    if (&command == &program) return ": options stand behind the command";
-    of_commands += (of_commands.empty() ? "" : ", ") + other->get_name();
+  std::vector<std::string_view> having;
+  for (const Command& other : commands) {
+    if (option_of(other, word) != nullptr) having.push_back(other.name);
   }
-  const std::string meant = nearest(word, long_options(command));
-  if (!meant.empty() || of_commands.empty()) return did_you_mean(meant);
-  return ": it is one of mtrace " + of_commands;
+  if (command.name.empty() && !having.empty()) return ": options stand behind the command";
+  std::vector<std::string> names;
+  for (const Option* const option : options_of(command)) names.push_back(shown_name(*option));
+  const std::string meant = nearest(word, names);
+  if (!meant.empty() || having.empty()) return did_you_mean(meant);
+  return fmt::format(": it is one of mtrace {}", fmt::join(having, ", "));
 }
 
-std::string arguments_of(const CLI::App& command) {
-  std::string names;
-  for (const CLI::Option* const option : command.get_options()) {
-    if (option->get_positional()) names += (names.empty() ? "" : " ") + option->get_name();
-  }
-  return names;
+[[noreturn]] void refuse_option(const Commands& commands, const Command& command,
+                                const std::string& word) {
+  refuse(command, fmt::format("unknown option '{}'{}", word, option_hint(commands, command, word)));
 }
 
-// The first word that the parser had no use for, without the value behind '='; of a traced command,
-// which is one to the parser, the first, too.
-std::string unused_word(const CLI::App& program) {
-  const std::vector<std::string> unused = program.remaining(true);
-  if (unused.empty()) return {};
-  return unused.front().substr(0, unused.front().find_first_of(std::string_view("=\0", 2)));
+// --- the words of one command ---
+
+// An option or argument, each time that it was given.
+struct Given {
+  const Option* option;
+  std::string value;  // of a flag, how it was typed
+};
+
+class Scanner {
+ public:
+  Scanner(const Commands& commands, const Command& command, std::vector<std::string> words)
+      : commands_(commands),
+        command_(command),
+        words_(std::move(words)),
+        arguments_(arguments_of(command)) {}
+
+  void scan() {
+    bool only_arguments = false;
+    while (next_word_ < words_.size()) {
+      const std::string& word = words_[next_word_++];
+      if (!only_arguments && word == "--") {
+        only_arguments = true;
+      } else if (!only_arguments && word.starts_with("--")) {
+        scan_name(word);
+      } else if (!only_arguments && is_option(word)) {
+        scan_letters(word);
+      } else {
+        scan_argument(word);
+      }
+    }
+  }
+
+  [[nodiscard]] const std::vector<Given>& given() const { return given_; }
+  // The first argument that the command has no use for.
+  [[nodiscard]] const std::optional<std::string>& unused() const { return unused_; }
+
+ private:
+  void take_value(const Option& option, const std::string& name) {
+    if (next_word_ == words_.size()) {
+      refuse(command_, fmt::format("{} needs a value: {}", name, option.value));
+    }
+    given_.push_back({&option, words_[next_word_++]});
+  }
+
+  void scan_name(const std::string& word) {
+    const std::string name = without_value(word);
+    const Option* const option = option_of(command_, name);
+    if (option == nullptr) refuse_option(commands_, command_, name);
+    const bool has_value = name.size() < word.size();
+    if (is_flag(*option)) {
+      if (has_value) refuse(command_, name + " takes no value");
+      given_.push_back({option, name});
+    } else if (has_value) {
+      given_.push_back({option, word.substr(name.size() + 1)});
+    } else {
+      take_value(*option, name);
+    }
+  }
+
+  // "-r", "-n5", "-rn 5".
+  void scan_letters(const std::string& word) {
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      const Option* const option = option_lettered(command_, word[i]);
+      if (option == nullptr && i == 1) refuse_option(commands_, command_, without_value(word));
+      if (option == nullptr) {
+        refuse(command_, fmt::format("unknown option '-{}' in '{}'", word[i], word));
+      }
+      if (is_flag(*option)) {
+        given_.push_back({option, {'-', word[i]}});
+        continue;
+      }
+      if (i + 1 < word.size()) {
+        given_.push_back({option, word.substr(i + 1)});
+      } else {
+        take_value(*option, shown_name(*option));
+      }
+      return;
+    }
+  }
+
+  void scan_argument(const std::string& word) {
+    if (next_argument_ == arguments_.size()) {
+      if (!unused_) unused_ = word;
+      return;
+    }
+    const Option& argument = *arguments_[next_argument_];
+    given_.push_back({&argument, word});
+    if (argument.completion == Completion::program) {
+      while (next_word_ < words_.size()) given_.push_back({&argument, words_[next_word_++]});
+    }
+    if (!is_repeatable(argument)) ++next_argument_;
+  }
+
+  const Commands& commands_;
+  const Command& command_;
+  std::vector<std::string> words_;
+  std::size_t next_word_ = 0;
+  std::vector<const Option*> arguments_;
+  std::size_t next_argument_ = 0;
+  std::vector<Given> given_;
+  std::optional<std::string> unused_;
+};
+
+// --- values ---
+
+void check_word(const Option& option, const std::string& value) {
+  std::vector<std::string> names;
+  for (const Word& word : option.words) names.emplace_back(word.name);
+  if (names.empty() || std::find(names.begin(), names.end(), value) != names.end()) return;
+  const std::string meant = nearest(value, names);
+  if (!meant.empty()) {
+    throw Error(fmt::format("'{}' is unknown, did you mean '{}'?", value, meant));
+  }
+  throw Error(fmt::format("'{}' is none of {}", value, fmt::join(names, ", ")));
 }
 
-std::string unused_word_error(const CLI::App& program, const std::string& word) {
-  const CLI::App& command = given_command(program);
-  if (word.starts_with('-')) {
-    return fmt::format("unknown option '{}'{}", word, option_hint(program, command, word));
+std::uint32_t parse_number(const std::string& text) {
+  std::uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [behind, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || behind != end) {
+    throw Error(fmt::format("'{}' is no number that it can be", text));
   }
-  if (&command == &program) {
-    return fmt::format("unknown command '{}'{}", word, command_hint(program, word));
+  return number;
+}
+
+void fill_in(const Option& option, const std::string& value) {
+  check_word(option, value);
+  if (option.check != nullptr) option.check(value);
+  if (auto* const* const flag = std::get_if<bool*>(&option.into)) **flag = true;
+  if (auto* const* const number = std::get_if<std::uint32_t*>(&option.into)) {
+    **number = parse_number(value);
   }
-  const std::string name = command.get_name();
-  return fmt::format("'{}' is one argument too many: mtrace {} takes {}{}", word, name,
-                     arguments_of(command), name == "top" ? ", mtrace diff compares two" : "");
+  if (auto* const* const text = std::get_if<std::string*>(&option.into)) **text = value;
+  if (auto* const* const list = std::get_if<std::vector<std::string>*>(&option.into)) {
+    (*list)->push_back(value);
+  }
 }
 
 // "AFTER is required", and what that is.
-std::string required_error(const CLI::App& command, const std::string& message) {
-  for (const CLI::Option* const option : command.get_options()) {
-    if (message != CLI::RequiredError(option->get_name()).what()) continue;
-    std::string what = option->get_description();
-    if (what.empty()) return message;
-    what[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(what[0])));
-    return fmt::format("{}: {}", message, what);
-  }
-  return message;
+std::string required(const Option& option) {
+  std::string what(option.summary);
+  what.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(what.front())));
+  std::vector<std::string_view> names;
+  for (const Word& word : option.words) names.push_back(word.name);
+  return fmt::format("{} is required: {}{}{}", shown_name(option), what, names.empty() ? "" : ": ",
+                     fmt::join(names, ", "));
 }
 
-// What the parser says of a value, in our words; its own where it says something else.
-std::string value_error(const std::string& message) {
-  constexpr std::string_view kNotConverted = "Could not convert: ", kMissing = ": 1 required ";
-  constexpr std::string_view kNoValue = " was given a disallowed flag override";
-  if (message.ends_with(kNoValue)) {
-    const std::string name = message.substr(0, message.size() - kNoValue.size());
-    return fmt::format("{}{} takes no value", name.size() == 1 ? "-" : "--", name);
+void check_together(const Command& command, const std::vector<Given>& given) {
+  const auto is_given = [&](std::string_view name) {
+    return std::any_of(given.begin(), given.end(),
+                       [&](const Given& one) { return one.option->name == name; });
+  };
+  for (const Given& one : given) {
+    if (one.option->excludes.empty() || !is_given(one.option->excludes)) continue;
+    refuse(command, fmt::format("{} and --{} exclude each other", shown_name(*one.option),
+                                one.option->excludes));
   }
-  const std::size_t equals = message.find(" = ");
-  if (message.starts_with(kNotConverted) && equals != std::string::npos) {
-    const std::size_t begin = kNotConverted.size();
-    return fmt::format("{}: '{}' is no number that it can be",
-                       message.substr(begin, equals - begin), message.substr(equals + 3));
-  }
-  const std::size_t missing = message.find(kMissing);
-  if (missing == std::string::npos) return message;
-  const std::string_view rest = std::string_view(message).substr(missing + kMissing.size());
-  return fmt::format("{} needs a value: {}", message.substr(0, missing),
-                     rest.substr(0, rest.find(' ')));
 }
 
-// The first letter behind flags of the command that is no option of it; '\0' where there is none.
-char unknown_letter(const CLI::App& command, const std::string& word) {
-  if (word.size() < 3 || word[0] != '-' || word[1] == '-') return '\0';
-  for (std::size_t i = 1; i < word.size(); ++i) {
-    const CLI::Option* const option = command.get_option_no_throw(std::string("-") + word[i]);
-    if (option == nullptr) return i == 1 ? '\0' : word[i];
-    if (option->get_items_expected_max() > 0) return '\0';
+void check_required(const Command& command, const std::vector<Given>& given) {
+  for (const OptionGroup& group : command.groups) {
+    for (const Option& option : group.options) {
+      const bool is_given = std::any_of(given.begin(), given.end(),
+                                        [&](const Given& one) { return one.option == &option; });
+      if (option.is_required && !is_given) refuse(command, required(option));
+    }
   }
-  return '\0';
+}
+
+void fill_in(const Command& command, const Scanner& scanner) {
+  if (scanner.unused()) {
+    std::vector<std::string_view> names;
+    for (const Option* const argument : arguments_of(command)) names.push_back(argument->value);
+    refuse(command, fmt::format("'{}' is one argument too many: {} takes {}{}", *scanner.unused(),
+                                shown_name(command), fmt::join(names, " "),
+                                command.name == "top" ? ", mtrace diff compares two" : ""));
+  }
+  for (const auto& [option, value] : scanner.given()) {
+    try {
+      fill_in(*option, value);
+    } catch (const Error& error) {
+      refuse(command, fmt::format("{}: {}", shown_name(*option), error.what()));
+    }
+  }
+  check_together(command, scanner.given());
+  check_required(command, scanner.given());
+}
+
+// --- what stands before the command ---
+
+// An option of the program, or one that stands in the wrong place.
+CommandLine::Asks asked_by(const Commands& commands, const std::vector<std::string>& words,
+                           const std::string& word) {
+  using enum CommandLine::Asks;
+  const Option* const option = option_of(commands.front(), word);
+  if (option != nullptr && option->name == "version") return for_version;
+  if (option != nullptr) return word == "-h" ? for_help : for_whole_help;
+  const std::string name = without_value(word);
+  for (const std::string& other : words) {
+    const Command* const command = command_called(commands, other);
+    if (command == nullptr) continue;
+    if (option_of(*command, name) == nullptr) refuse_option(commands, *command, name);
+    refuse(*command, fmt::format("unknown option '{}': it stands behind the command, as in {} {}",
+                                 name, shown_name(*command), name));
+  }
+  refuse_option(commands, commands.front(), name);
+}
+
+// "help [COMMAND]" is "[COMMAND] --help", of which there is one for help itself, too.
+void replace_help(std::vector<std::string>& words) {
+  const auto other =
+      std::find_if(words.begin(), words.end(), [](const auto& word) { return word != "help"; });
+  if (other == words.begin()) return;
+  words.erase(words.begin(), other);
+  const bool has_command = !words.empty() && !is_option(words.front());
+  words.insert(words.begin() + (has_command ? 1 : 0), "--help");
 }
 
 }  // namespace
 
-std::string letters_error(const CLI::App& program, const std::vector<std::string>& words) {
-  for (const CLI::App* const command : program.get_subcommands({})) {
-    if (words.empty() || command->get_name() != words.front()) continue;
-    for (const std::string& word : words) {
-      if (word == "--") break;
-      const char letter = unknown_letter(*command, word);
-      if (letter == '\0') continue;
-      return fmt::format("unknown option '-{}' in '{}' (see {} --help)", letter, word,
-                         shown_name(program, *command));
-    }
+CommandLine parse_command_line(const Commands& commands, std::vector<std::string> words) {
+  using enum CommandLine::Asks;
+  replace_help(words);
+  CommandLine line{&commands.front(), to_run};
+  auto word = words.begin();
+  for (; word != words.end() && is_option(*word); ++word) {
+    line.asks = asked_by(commands, words, *word);
+    if (line.asks == for_version) return line;
   }
-  return {};
-}
-
-const CLI::App& given_command(const CLI::App& program) {
-  const auto given = program.get_subcommands();
-  return given.empty() ? program : *given.front();
-}
-
-std::string unknown_command(const CLI::App& program) {
-  const std::string word = unused_word(program);
-  const bool is_option = word.starts_with('-');
-  return program.get_subcommands().empty() && !is_option ? word : std::string();
-}
-
-std::string unknown_option(const CLI::App& program) {
-  for (const std::string& word : program.remaining(true)) {
-    if (word.size() > 1 && word.starts_with('-')) return word.substr(0, word.find('='));
+  if (word == words.end() && line.asks != to_run) return line;
+  if (word == words.end()) {
+    refuse(commands.front(),
+           "which command? run traces a program, top shows a snapshot, diff compares two");
   }
-  return {};
-}
-
-std::string unknown_option_error(const CLI::App& program, const std::string& word) {
-  return fmt::format("{} (see {} --help)", unused_word_error(program, word),
-                     shown_name(program, given_command(program)));
-}
-
-std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
-  const CLI::App& command = given_command(program);
-  const bool is_required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  const bool is_unused = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  const std::string word = unused_word(program);
-  std::string message = value_error(error.what());
-  // An option that nobody knows says more than that a word is missing.
-  if ((is_required || is_unused) && !word.empty()) {
-    message = unused_word_error(program, word);
-  } else if (is_required) {
-    message = required_error(command, message);
+  line.command = command_called(commands, *word);
+  if (line.command == nullptr) {
+    refuse(commands.front(),
+           fmt::format("unknown command '{}'{}", *word, command_hint(commands, *word)));
   }
-  return fmt::format("{} (see {} --help)", message, shown_name(program, command));
-}
-
-std::string unknown_command_error(const CLI::App& program, const std::string& word) {
-  return fmt::format("unknown command '{}'{} (see mtrace --help)", word,
-                     command_hint(program, word));
-}
-
-std::string no_command_error() {
-  return "which command? run traces a program, top shows a snapshot, diff compares two (see mtrace "
-         "--help)";
+  Scanner scanner(commands, *line.command, {word + 1, words.end()});
+  scanner.scan();
+  for (const Given& one : scanner.given()) {
+    if (one.option->name == "help") line.asks = one.value == "-h" ? for_help : for_whole_help;
+  }
+  if (line.asks == to_run) fill_in(*line.command, scanner);
+  return line;
 }
 
 }  // namespace memtrace

@@ -1,8 +1,8 @@
 #include <memory>
 
 #include "cli/command.hpp"
-#include "cli/own_input.hpp"
-#include "cli/standard_error.hpp"
+#include "cli/input.hpp"
+#include "cli/output_options.hpp"
 #include "mtrace/write.hpp"
 
 namespace memtrace {
@@ -14,17 +14,19 @@ struct ConvertOptions {
 
 }  // namespace
 
-void add_convert(CLI::App& app) {
+Command convert_command() {
   const auto options = std::make_shared<ConvertOptions>();
-  app.add_option("INPUT", options->input, "A snapshot of any kind; - is standard input")
-      ->required();
-  app.add_option("-o,--output", options->output, "The file to write; - is standard output")
-      ->type_name("FILE")
-      ->required();
-  app.callback([options] {
-    refuse_own_input(options->output, std::span(&options->input, 1));
-    write_snapshot(read_with_progress(options->input, {}), options->output);
-  });
+  return {.name = "convert",
+          .summary = "Write any input as mtrace's own format",
+          .groups = {{"",
+                      {snapshot_argument(options->input, "INPUT",
+                                         "A snapshot of any kind; - is standard input"),
+                       snapshot_output(options->output)}}},
+          .run = [options] {
+            refuse_own_input(options->output, std::span(&options->input, 1));
+            write_snapshot(read_with_progress(options->input, {}), options->output);
+            return kExitDone;
+          }};
 }
 
 }  // namespace memtrace

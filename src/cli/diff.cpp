@@ -4,7 +4,6 @@
 #include "cli/command.hpp"
 #include "cli/input.hpp"
 #include "cli/output_options.hpp"
-#include "cli/own_input.hpp"
 #include "cli/report_warnings.hpp"
 #include "cli/selection_options.hpp"
 #include "mtrace/error.hpp"
@@ -38,14 +37,30 @@ void run_diff(const DiffOptions& options) {
 
 }  // namespace
 
-void add_diff(CLI::App& app) {
+Command diff_command() {
   const auto options = std::make_shared<DiffOptions>();
-  app.add_option("BEFORE", options->before, "The older snapshot; - is standard input")->required();
-  app.add_option("AFTER", options->after, "The newer one; - is standard input")->required();
-  add_selection_options(app, options->selection);
-  add_format_options(app, options->output, report_formats());
-  add_ranking_options(app, options->output, names_of(kDiffSorts));
-  app.callback([options] { run_diff(*options); });
+  return {
+      .name = "diff",
+      .summary = "What changed between two snapshots?",
+      .groups =
+          {{"",
+            {snapshot_argument(options->before, "BEFORE",
+                               "The older snapshot; - is standard input"),
+             snapshot_argument(options->after, "AFTER", "The newer one; - is standard input")}},
+           selection_options(options->selection),
+           report_options(
+               options->output,
+               {{name_of(DiffSort::size_diff), "the biggest change in size first, grown or shrunk"},
+                {name_of(DiffSort::growth), "what grew most first, what shrank most last"},
+                {name_of(DiffSort::count_diff), "the biggest change in the number of blocks first"},
+                {name_of(DiffSort::size), "the biggest afterwards first"},
+                {name_of(DiffSort::location), "by file name and line"}},
+               "Ties are decided by the change in size, the size, the change in count, "
+               "the count and the traceback, so that two runs print the same.")},
+      .run = [options] {
+        run_diff(*options);
+        return kExitDone;
+      }};
 }
 
 }  // namespace memtrace

@@ -1,11 +1,9 @@
 #include <memory>
 
 #include "cli/command.hpp"
-#include "cli/input_hint.hpp"
+#include "cli/input.hpp"
 #include "cli/output_options.hpp"
-#include "cli/own_input.hpp"
 #include "cli/standard_error.hpp"
-#include "mtrace/error.hpp"
 #include "render/layout.hpp"
 #include "write/text_dump.hpp"
 
@@ -18,14 +16,6 @@ struct InfoOptions {
   OutputOptions output;
 };
 
-SnapshotInfo info_of(const std::string& path) {
-  try {
-    return read_info(path);
-  } catch (const Error& error) {
-    throw Error(error.what() + input_hint(path));
-  }
-}
-
 void run_info(const InfoOptions& options) {
   refuse_own_input(options.output.output, std::span(&options.snapshot, 1));
   if (options.dump) {
@@ -35,21 +25,30 @@ void run_info(const InfoOptions& options) {
     });
     return;
   }
-  const SnapshotInfo info = info_of(options.snapshot);
+  const SnapshotInfo info = read_info_of(options.snapshot);
   print(options.output, lay_out(info, options.snapshot));
 }
 
 }  // namespace
 
-void add_info(CLI::App& app) {
+Command info_command() {
   const auto options = std::make_shared<InfoOptions>();
-  app.add_option("SNAPSHOT", options->snapshot,
-                 "What mtrace run or tracemalloc wrote; - is standard input")
-      ->required();
-  add_format_options(app, options->output, info_formats());
-  app.add_flag("--dump", options->dump, "The whole content as text, to read and to compare")
-      ->excludes("--format");
-  app.callback([options] { run_info(*options); });
+  return {.name = "info",
+          .summary = "What is this file?",
+          .groups = {{"",
+                      {snapshot_argument(options->snapshot),
+                       {.name = "dump",
+                        .into = &options->dump,
+                        .summary = "Print the whole content as text",
+                        .details = R"(First what is known of the snapshot, one `key value` a line;
+then the domains; then the rows, each with the frames of its traceback, oldest first.
+Equal content gives equal text.)",
+                        .excludes = "format"}}},
+                     format_options(options->output, ReportKind::info)},
+          .run = [options] {
+            run_info(*options);
+            return kExitDone;
+          }};
 }
 
 }  // namespace memtrace

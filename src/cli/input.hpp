@@ -1,23 +1,35 @@
-// Reading snapshots whose frames are to be lines.
+// Reading the snapshots that a command is given.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "cli/command.hpp"
 #include "mtrace/read.hpp"
 #include "mtrace/symbolize.hpp"
 
 namespace memtrace {
 
-// One line for all modules; `mtrace symbolize` has one for each.
-void warn_in_one_line(const std::vector<std::string>& warnings);
+// The argument that names one.
+Option snapshot_argument(
+    std::string& path, std::string_view value = "SNAPSHOT",
+    std::string_view summary = "What mtrace run or tracemalloc wrote; - is standard input");
+
+// Reads with a progress bar. What cannot be read is answered with what may be meant: a file with
+// nearly that name, a snapshot in the folder.
+Snapshot read_with_progress(const std::string& path, ReadOptions options);
+SnapshotInfo read_info_of(const std::string& path);
+
+// Reads with a progress bar, then looks up in memory what is an address. What stays unresolved is
+// said in one line; and where looking up took long, how to keep the result.
+Snapshot read_resolved(const std::string& path, const ReadOptions& options);
 
 // Replaces addresses by lines, with a progress bar.
 SymbolizeResult symbolize_with_progress(Snapshot& snapshot, const std::string& path,
                                         SymbolizeOptions options);
 
-// Reads with a progress bar, then looks up in memory what is an address. What stays unresolved is
-// said in one line; and where looking up took long, how to keep the result.
-Snapshot read_resolved(const std::string& path, const ReadOptions& options);
+// One line for all modules; `mtrace symbolize` has one for each.
+void warn_in_one_line(const std::vector<std::string>& warnings);
 
 }  // namespace memtrace

@@ -4,7 +4,7 @@
 
 #include "cli/command.hpp"
 #include "cli/input.hpp"
-#include "cli/own_input.hpp"
+#include "cli/output_options.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/write.hpp"
 
@@ -32,14 +32,21 @@ void run_merge(const MergeOptions& options) {
 
 }  // namespace
 
-void add_merge(CLI::App& app) {
+Command merge_command() {
   const auto options = std::make_shared<MergeOptions>();
-  app.add_option("SNAPSHOT", options->inputs, "Snapshots of any kind; - is standard input")
-      ->required();
-  app.add_option("-o,--output", options->output, "The file to write; - is standard output")
-      ->type_name("FILE")
-      ->required();
-  app.callback([options] { run_merge(*options); });
+  return {.name = "merge",
+          .summary = "Add up the snapshots of many processes",
+          .groups = {{"",
+                      {{.value = "SNAPSHOT",
+                        .into = &options->inputs,
+                        .summary = "Snapshots of any kind; - is standard input",
+                        .completion = Completion::files,
+                        .is_required = true},
+                       snapshot_output(options->output)}}},
+          .run = [options] {
+            run_merge(*options);
+            return kExitDone;
+          }};
 }
 
 }  // namespace memtrace

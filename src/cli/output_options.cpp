@@ -1,23 +1,49 @@
 #include "cli/output_options.hpp"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
+#include <optional>
 
 #include "cli/arguments.hpp"
-#include "cli/choice.hpp"
-#include "cli/parsed_argument.hpp"
-#include "cli/selection_options.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
 
-constexpr const char* kGroup = "Output";
 constexpr std::uint64_t kRowsForPeople = 10;
+
+constexpr std::string_view kReplacesFile =
+    "The file is replaced when all is written: it is there whole or not at all. It cannot be one "
+    "that is read, under whatever name.";
+
+constexpr auto kFormats = std::to_array<Word>({
+    {"table", "for people"},
+    {"text", "lines as Python prints them for `str(stat)`, to the byte"},
+    {"json", "for programs"},
+    {"csv", "for spreadsheets"},
+    {"markdown", "for a comment on a pull request"},
+});
+
+// Those that it can be printed in, the default first.
+std::vector<Word> formats_of(ReportKind kind) {
+  constexpr std::array<std::string_view, 2> kForInfo = {"table", "json"};
+  std::vector<Word> formats;
+  for (const Renderer& renderer : renderers()) {
+    const bool is_for_info = std::ranges::find(kForInfo, renderer.name) != kForInfo.end();
+    if (kind == ReportKind::info && !is_for_info) continue;
+    const auto word = std::find_if(kFormats.begin(), kFormats.end(),
+                                   [&](const Word& known) { return known.name == renderer.name; });
+    formats.push_back({renderer.name, word == kFormats.end() ? "" : word->meaning});
+  }
+  return formats;
+}
 
 std::size_t terminal_width() {
   winsize size{};
@@ -40,65 +66,107 @@ bool color_is_refused() {
   return value != nullptr && *value != '\0';
 }
 
+// "-" is the descriptor that it stands for: "mtrace merge - -o app.zst < app.zst".
+std::optional<struct stat> regular_file(const std::string& path, int descriptor) {
+  struct stat status {};
+  const int result = path == "-" ? fstat(descriptor, &status) : stat(path.c_str(), &status);
+  if (result != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return status;
+}
+
 }  // namespace
 
-std::vector<std::string> report_formats() {
-  std::vector<std::string> names;
-  for (const Renderer& renderer : renderers()) names.emplace_back(renderer.name);
-  return names;
+OptionGroup format_options(OutputOptions& options, ReportKind kind) {
+  Option format{.letter = 'f',
+                .name = "format",
+                .value = "FORMAT",
+                .into = &options.format,
+                .summary = "How to print",
+                .words = formats_of(kind)};
+  options.format = format.words.front().name;
+  return {"Output",
+          {
+              std::move(format),
+              {.name = "color",
+               .value = "WHEN",
+               .into = &options.color,
+               .summary = "When to colour",
+               .words = {{"auto", "on a terminal, unless `$NO_COLOR` is set"},
+                         {"always", "also in files and pipes"},
+                         {"never", "not at all"}}},
+              {.letter = 'o',
+               .name = "output",
+               .value = "FILE",
+               .into = &options.output,
+               .summary = "Write to a file instead of standard output",
+               .details = kReplacesFile,
+               .completion = Completion::files},
+              {.name = "bytes",
+               .into = &options.plain_bytes,
+               .summary = "Print plain bytes instead of KiB, MiB and so on"},
+          }};
 }
 
-std::vector<std::string> info_formats() {
-  return {"table", "json"};
-}
-
-void add_format_options(CLI::App& app, OutputOptions& options,
-                        const std::vector<std::string>& formats) {
-  options.format = formats.front();
-  options.color = "auto";
-  add_choice(app, "-f,--format", options.format, formats, "How to print")
-      ->type_name("FORMAT")
-      ->group(kGroup);
-  add_choice(app, "--color", options.color, {"auto", "always", "never"},
-             "When to colour; auto is on a terminal, unless NO_COLOR is set")
-      ->type_name("WHEN")
-      ->group(kGroup);
-  app.add_option("-o,--output", options.output, "Write to a file; it is there whole or not at all")
-      ->type_name("FILE")
-      ->group(kGroup);
-  app.add_flag("--bytes", options.plain_bytes, "Plain bytes instead of KiB, MiB")->group(kGroup);
-}
-
-void add_ranking_options(CLI::App& app, OutputOptions& options,
-                         const std::vector<std::string>& sort_names) {
-  options.sort = sort_names.front();
-  app.add_option("-n,--limit", options.limit,
-                 "Groups to print; 0: all (default: 10 in table, text and markdown, else all)")
-      ->type_name("N")
-      ->group(kGroup);
-  add_choice(app, "-s,--sort", options.sort, sort_names, "What ranks the groups")
-      ->type_name("KEY")
-      ->group(kGroup);
-  app.add_flag("-r,--reverse", options.reverse, "The other way round")->group(kGroup);
-  app.add_option("--min-size", options.min_size,
-                 "Leave out smaller groups (of a diff: smaller changes): 50KiB, 5M, 1048576")
-      ->check(complaint_about<parse_size>)
-      ->type_name("SIZE")
-      ->group(kGroup);
-  add_repeatable(app, "--strip-prefix", options.strip_prefixes,
-                 "Shorten what is printed by this leading folder")
-      ->type_name("DIR")
-      ->group(kGroup);
-  add_repeatable(app, "--source-dir", options.source_folders,
-                 "Look here, too, for the source lines of a traceback's frames")
-      ->type_name("DIR")
-      ->group(kGroup);
-  app.add_flag("--full-names", options.full_names,
-               "Print whole names of functions, also long ones of C++, in table and markdown")
-      ->group(kGroup);
-  app.add_flag("--most-recent-first", options.most_recent_first,
-               "Print a traceback's most recent frame first")
-      ->group(kGroup);
+OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties) {
+  OptionGroup group = format_options(options, ReportKind::ranking);
+  options.sort = sorts.front().name;
+  group.options.insert(
+      group.options.end(),
+      {
+          {.letter = 'n',
+           .name = "limit",
+           .value = "N",
+           .into = &options.limit,
+           .summary = "How many groups to print; 0 is all",
+           .details = "The default is 10 in table, text and markdown, and all in JSON and CSV."},
+          {.letter = 's',
+           .name = "sort",
+           .value = "KEY",
+           .into = &options.sort,
+           .summary = "What ranks the groups",
+           .details = ties,
+           .words = std::move(sorts)},
+          {.letter = 'r',
+           .name = "reverse",
+           .into = &options.reverse,
+           .summary = "Rank the other way round"},
+          {.name = "min-size",
+           .value = "SIZE",
+           .into = &options.min_size,
+           .summary = "Leave out smaller groups; in a diff, smaller changes",
+           .details = R"(Changes count up and down.
+`SIZE` is a number of bytes, which may have a unit: `K`, `M`, `G` and `T`, also with `iB`, are
+powers of 1024; `kB`, `MB`, `GB` and `TB` are powers of 1000.)",
+           .check = checked_by<parse_size>},
+          {.name = "strip-prefix",
+           .value = "DIR",
+           .into = &options.strip_prefixes,
+           .summary = "Print file names without this leading folder",
+           .details = R"(Repeatable: the longest that fits is left out.
+JSON keeps whole names.)",
+           .completion = Completion::folders},
+          {.name = "source-dir",
+           .value = "DIR",
+           .into = &options.source_folders,
+           .summary = "Look for source files in this folder, too",
+           .details = R"(A traceback's frames show their source lines.
+Where a file is not at its own path, it is searched in this folder: all of its path, then what is
+left of that without its first folder, its first two, and so on.
+Repeatable.)",
+           .completion = Completion::folders},
+          {.name = "full-names",
+           .into = &options.full_names,
+           .summary = "Print whole names of functions, also long ones",
+           .details = R"(Otherwise a table and markdown have the names of C++ as they are written:
+`std::string`, without the default arguments of the standard library's templates, and, where they
+are long, without arguments within arguments, parameters, or the middle.
+Text, JSON and CSV always have whole names.)"},
+          {.name = "most-recent-first",
+           .into = &options.most_recent_first,
+           .summary = "Print the most recent frame of a traceback first",
+           .details = "Otherwise the oldest is first."},
+      });
+  return group;
 }
 
 const Renderer& OutputOptions::renderer() const {
@@ -150,6 +218,28 @@ Style OutputOptions::style(const Output& output_to) const {
   style.strip_prefixes = strip_prefixes;
   style.source_folders = source_folders;
   return style;
+}
+
+Option snapshot_output(std::string& path) {
+  return {.letter = 'o',
+          .name = "output",
+          .value = "FILE",
+          .into = &path,
+          .summary = "The file to write; - is standard output",
+          .details = kReplacesFile,
+          .completion = Completion::files,
+          .is_required = true};
+}
+
+void refuse_own_input(const std::string& output, std::span<const std::string> inputs) {
+  const auto target = regular_file(output, STDOUT_FILENO);
+  if (!target) return;
+  for (const std::string& input : inputs) {
+    const auto source = regular_file(input, STDIN_FILENO);
+    if (!source || source->st_dev != target->st_dev || source->st_ino != target->st_ino) continue;
+    throw Error("it is what is read here: --output must be another file")
+        .in(output == "-" ? "standard output" : output);
+  }
 }
 
 }  // namespace memtrace

@@ -1,12 +1,14 @@
-// The options that say how, the same on every command that prints a report.
+// Where a command writes and how: the options, and opening the file.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/output.hpp"
+#include "cli/command.hpp"
 #include "mtrace/report.hpp"
 #include "render/renderer.hpp"
 
@@ -14,7 +16,7 @@ namespace memtrace {
 
 // Holds what the parser fills in; must live until the command has run.
 struct OutputOptions {
-  std::string format, color, output = "-";
+  std::string format, color = "auto", output = "-";
   std::string limit, sort, min_size;
   bool reverse = false, most_recent_first = false, full_names = false, plain_bytes = false;
   std::vector<std::string> strip_prefixes, source_folders;
@@ -25,24 +27,21 @@ struct OutputOptions {
   [[nodiscard]] Style style(const Output& output_to) const;
 };
 
+// What a command prints: what a file is, or groups in an order.
+enum class ReportKind : std::uint8_t { info, ranking };
+
 // --format, --color, -o: for every command that prints.
-void add_format_options(CLI::App& app, OutputOptions& options,
-                        const std::vector<std::string>& formats);
-// --limit, --sort and what shapes the rows. The first sort name is the default.
-void add_ranking_options(CLI::App& app, OutputOptions& options,
-                         const std::vector<std::string>& sort_names);
+OptionGroup format_options(OutputOptions& options, ReportKind kind);
+// The same with --limit, --sort and what shapes the rows. The first of `sorts` is the default;
+// `ties` says how equals are ranked.
+OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties);
 
-// The names of sort keys (kTopSorts, kDiffSorts), for --sort.
-template <class Sorts>
-std::vector<std::string> names_of(const Sorts& sorts) {
-  std::vector<std::string> names;
-  for (const auto sort : sorts) names.emplace_back(name_of(sort));
-  return names;
-}
+// The option that names the snapshot to write.
+Option snapshot_output(std::string& path);
 
-// Names of the formats, and of those that info is offered in.
-std::vector<std::string> report_formats();
-std::vector<std::string> info_formats();
+// Throws Error where the output is one of the inputs: the same file, under whatever name. Standard
+// input and output count by what they are; pipes and devices are never the same.
+void refuse_own_input(const std::string& output, std::span<const std::string> inputs);
 
 // Opens the output, lets `write(style, sink)` write, and commits.
 template <class Write>

@@ -7,7 +7,7 @@
 #include <set>
 #include <string_view>
 
-#include "cli/complaint.hpp"
+#include "cli/standard_error.hpp"
 #include "render/escape.hpp"
 #include "render/quantity.hpp"
 

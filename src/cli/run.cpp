@@ -10,22 +10,16 @@
 
 #include "cli/arguments.hpp"
 #include "cli/child_process.hpp"
-#include "cli/choice.hpp"
 #include "cli/command.hpp"
-#include "cli/complaint.hpp"
-#include "cli/duration_argument.hpp"
 #include "cli/earlier_runs.hpp"
 #include "cli/kept_snapshots.hpp"
 #include "cli/nothing_seen.hpp"
 #include "cli/output_pattern.hpp"
-#include "cli/parsed_argument.hpp"
 #include "cli/run_advice.hpp"
 #include "cli/run_report.hpp"
 #include "cli/run_symbols.hpp"
 #include "cli/runtime_library.hpp"
-#include "cli/selection_options.hpp"
-#include "cli/signal_argument.hpp"
-#include "cli/traced_command.hpp"
+#include "cli/standard_error.hpp"
 #include "cli/untraceable.hpp"
 #include "mtrace/error.hpp"
 
@@ -35,7 +29,7 @@ namespace {
 constexpr std::uint32_t kDefaultFrames = 32, kMostFrames = 1024;
 
 struct RunOptions {
-  std::string command;
+  std::vector<std::string> command;
   std::string output = kDefaultPattern;
   std::uint32_t frames = kDefaultFrames;
   std::string interval, signal, sample;
@@ -53,9 +47,15 @@ std::int64_t parse_sampling(std::string_view text) {
 }
 
 // The tracer is told of them behind commas.
-std::string complaint_about_program(const std::string& glob) {
-  if (!glob.empty() && glob.find(',') == std::string::npos) return {};
-  return fmt::format("'{}' is no program's name", glob);
+void check_program(std::string_view glob) {
+  if (!glob.empty() && glob.find(',') == std::string_view::npos) return;
+  throw Error(fmt::format("'{}' is no program's name", glob));
+}
+
+void check_keep(std::string_view number) {
+  if (number.find_first_not_of('0') == std::string_view::npos) {
+    throw Error("none is no number to keep");
+  }
 }
 
 // The runtime's start_options.hpp says what it means.
@@ -186,89 +186,179 @@ void say_how_it_went(const RunOptions& options, const std::string& program, cons
   }
 }
 
-[[noreturn]] void run_traced(const RunOptions& options) {
-  int status = 0;
-  {
-    const RunReport report;
-    const std::string pattern = absolute_pattern(options.output);
-    // The next one of a series makes the newest an earlier one, also one that another run left.
-    const std::uint64_t numbers_before = number_of_last_snapshot(pattern);
-    const auto environment = traced_environment(
-        runtime_library(), start_value(options, report, pattern, numbers_before));
-    const std::vector<std::string> command = split_traced_command(options.command);
-    const ProgramEnd end = run_program(command, environment);
-    status = end.status();
-    if (end.error != 0) {
-      complain(fmt::format("{}: {}", command.front(), std::strerror(end.error)));
-    } else {
-      const RunReport::Content content = report.read();
-      remove_leftovers(content);
-      const auto kept = kept_snapshots(content, end.process, numbers_before);
-      if (!options.not_symbolized) symbolize_written(kept, status);
-      say_how_it_went(options, command.front(), end, content, kept);
-      // What the program says of itself comes first.
-      if (status == 0 && last_failed(content) != nullptr) status = kExitError;
-    }
+// The program's status, whatever it is: no status of ours.
+int run_traced(const RunOptions& options) {
+  const RunReport report;
+  const std::string pattern = absolute_pattern(options.output);
+  // The next one of a series makes the newest an earlier one, also one that another run left.
+  const std::uint64_t numbers_before = number_of_last_snapshot(pattern);
+  const auto environment =
+      traced_environment(runtime_library(), start_value(options, report, pattern, numbers_before));
+  const std::string& program = options.command.front();
+  const ProgramEnd end = run_program(options.command, environment);
+  const int status = end.status();
+  if (end.error != 0) {
+    complain(fmt::format("{}: {}", program, std::strerror(end.error)));
+    return status;
   }
-  // The program's, whatever it is: no status of ours.
-  std::exit(status);
+  const RunReport::Content content = report.read();
+  remove_leftovers(content);
+  const auto kept = kept_snapshots(content, end.process, numbers_before);
+  if (!options.not_symbolized) symbolize_written(kept, status);
+  say_how_it_went(options, program, end, content, kept);
+  // What the program says of itself comes first.
+  return status == 0 && last_failed(content) != nullptr ? kExitError : status;
 }
 
-// When snapshots are written, and how many stay.
-void add_times(CLI::App& app, const std::shared_ptr<RunOptions>& options) {
-  app.add_option("--interval", options->interval,
-                 "Write a snapshot every so often, such as 5m or 500ms")
-      ->check(complaint_about<parse_duration>)
-      ->type_name("DURATION");
-  app.add_option("--keep", options->keep, "Keep only the newest N snapshots of a process")
-      ->check([](const std::string& text) {
-        return text.find_first_not_of('0') == std::string::npos ? "none is no number to keep" : "";
-      })
-      ->type_name("N");
-  offer(app.add_option("--on-signal", options->signal,
-                       "Write a snapshot on this signal, such as USR2"),
-        {"USR1", "USR2", "HUP", "QUIT", "WINCH"})
-      ->type_name("SIGNAL");
-  app.add_flag("--on-exit", options->at_exit,
-               "Write a snapshot when the program ends, as is done unless told not to");
-  app.add_flag("--no-on-exit", options->not_at_exit, "Write none when the program ends")
-      ->excludes("--on-exit");
+// The words behind it are the program's, whatever they look like.
+Option traced_command(RunOptions& options) {
+  return {.value = "CMD",
+          .into = &options.command,
+          .summary = "The program and its arguments",
+          .completion = Completion::program,
+          .is_required = true};
+}
+
+Option output_pattern(RunOptions& options) {
+  return {.letter = 'o',
+          .name = "output",
+          .value = "PATTERN",
+          .into = &options.output,
+          .summary = "Where snapshots go: %e program, %p process, %n number",
+          .details = R"(In `PATTERN`, `%e` is the name of the program, `%p` its process id, `%n` the
+number of the snapshot, from 0001 on, so that names sort in their order, and `%%` a percent sign.
+Anything else behind a percent sign is refused.
+A folder stands for the default name in it.
+
+Without `%n`, the newest snapshot has the name, and earlier ones get their number before `.zst`,
+as in `app.7.zst`.
+Without `%p`, processes other than the first one get their process id there.
+
+No run replaces the snapshots of another one: where there is an `app.zst`, it becomes `app.1.zst`
+when this run writes its own, and numbers go on behind those that are there.
+`--keep` counts them all.
+
+Looking up source lines at the end leaves the files their times: `ls -t` has the newest snapshot
+first.
+
+A snapshot is there whole or not at all, also when the program is killed while it writes one.)",
+          .completion = Completion::files};
+}
+
+OptionGroup when_to_write(RunOptions& options) {
+  return {
+      "When to write",
+      {
+          {.name = "interval",
+           .value = "DURATION",
+           .into = &options.interval,
+           .summary = "Write a snapshot every so often: 500ms, 90s, 5m, 2h",
+           .details =
+               R"(The program's own allocations look at the clock: while it allocates nothing,
+no snapshot is written.)",
+           .check = checked_by<parse_duration>},
+          {.name = "keep",
+           .value = "N",
+           .into = &options.keep,
+           .summary = "Keep only the newest N snapshots of a process",
+           .details = "The ones before are removed.",
+           .check = check_keep},
+          {.name = "on-signal",
+           .value = "SIGNAL",
+           .into = &options.signal,
+           .summary = "Write a snapshot on this signal: USR2, or a number",
+           .details = R"(Where the program handles the signal itself, it goes on to do so, and no
+snapshot is written.)",
+           .examples = {{"USR1", {}}, {"USR2", {}}, {"HUP", {}}, {"QUIT", {}}, {"WINCH", {}}},
+           .check = checked_by<parse_signal>},
+          {.name = "on-exit",
+           .into = &options.at_exit,
+           .summary = "Write a snapshot when the program ends, as by default",
+           .details = R"(It ends by returning, by `exit(3)`, `_exit(2)` or `quick_exit(3)`, or by a
+signal that it does not handle.)"},
+          {.name = "no-on-exit",
+           .into = &options.not_at_exit,
+           .summary = "Write none when the program ends",
+           .excludes = "on-exit"},
+      }};
+}
+
+OptionGroup what_to_trace(RunOptions& options) {
+  return {
+      "What to trace",
+      {
+          {.name = "nframe",
+           .value = "N",
+           .into = &options.frames,
+           .summary = "Most frames to keep of a traceback, 1 to 1024",
+           .details = "Those nearest to the allocation are kept."},
+          {.name = "sample",
+           .value = "SIZE",
+           .into = &options.sample,
+           .summary = "Record a block about every SIZE bytes, estimate the rest",
+           .details = R"(`SIZE` is a number such as `512KiB`.
+Every figure is then shown with its standard error.
+This costs next to nothing and is meant for programs in production.)",
+           .check = checked_by<parse_sampling>},
+          {.name = "follow-fork",
+           .into = &options.follow_fork,
+           .summary = "Trace the processes that the program starts, too",
+           .details = "So are those that they start."},
+          {.name = "only",
+           .value = "GLOB",
+           .into = &options.only,
+           .summary = "Trace only programs whose name matches",
+           .details = R"(Of all programs that are started, the others only pass it on to those that
+they start.
+The name is the one that the program was executed by, without its folder, or that of its file.
+Implies `--follow-fork`.
+Repeatable: any may match.)",
+           .check = check_program},
+          {.name = "mmap",
+           .into = &options.mmap,
+           .summary = "Trace anonymous mappings, too, in the domain mmap",
+           .details = R"(These are mappings that the program makes itself.
+What can be touched counts: a reservation (`PROT_NONE`) does not, until `mprotect(2)` makes a part
+of it accessible, and that part belongs to whoever did.
+What `madvise(2)` gives back (`MADV_DONTNEED`, `MADV_FREE`) counts no more; that it is touched again
+without another call is not seen.)"},
+          {.name = "native",
+           .into = &options.native,
+           .summary = "In Python programs, keep the frames of C functions, too",
+           .details = R"(They stand between those of Python in their true order: what a C extension
+or a library does on behalf of which line, and which line it calls back.
+Otherwise a traceback in Python has Python's frames alone.
+They count as frames of `--nframe`, also those of the interpreter's own C functions, which
+`mtrace-top(1)` shows only with `--raw-frames`.
+Other programs are not affected: all of their frames are kept in any case.)"},
+          {.name = "no-symbolize",
+           .into = &options.not_symbolized,
+           .summary = "Leave addresses in the snapshots: look up no lines",
+           .details = R"(Otherwise all that were written get functions and source lines when the
+program has ended.
+That takes some time; a signal such as that of Ctrl-C skips it.
+What is not looked up then, `mtrace-symbolize(1)` and the other commands look up later.)"},
+          {.letter = 'v',
+           .name = "verbose",
+           .into = &options.verbose,
+           .summary = "Say what was written, also without a terminal",
+           .details = "Otherwise it is said where standard error is a terminal."},
+      }};
 }
 
 }  // namespace
 
-void add_run(CLI::App& app) {
+Command run_command() {
   const auto options = std::make_shared<RunOptions>();
-  app.add_option("CMD", options->command, "The program and its arguments")
-      ->required()
-      ->option_text("[--] CMD...");
-  app.add_option("-o,--output", options->output,
-                 "Where snapshots go: %e is the program, %p the process, %n the number; "
-                 "mtrace.%e.%p.zst unless given")
-      ->type_name("PATTERN");
-  app.add_option("--nframe", options->frames, "Most frames to keep of a traceback; 32 unless given")
-      ->type_name("N");
-  add_times(app, options);
-  app.add_option("--sample", options->sample,
-                 "Record one block about every SIZE bytes and estimate the rest")
-      ->check(complaint_about<parse_sampling>)
-      ->type_name("SIZE");
-  app.add_flag("--follow-fork", options->follow_fork, "Trace the processes that it starts, too");
-  add_repeatable(app, "--only", options->only,
-                 "Trace only programs with such a name, of all that are started")
-      ->check(complaint_about_program)
-      ->type_name("GLOB");
-  app.add_flag("--mmap", options->mmap, "Trace anonymous mappings, too, as the domain mmap");
-  app.add_flag("--native", options->native,
-               "In Python programs, keep the frames of C functions between Python's");
-  app.add_flag("--no-symbolize", options->not_symbolized,
-               "Leave addresses in the snapshots: do not look up their lines at the end");
-  app.add_flag("-v,--verbose", options->verbose,
-               "Say what was written even where standard error is no terminal");
-  app.callback([options] {
-    if (!options->only.empty()) options->follow_fork = true;
-    run_traced(*options);
-  });
+  return {.name = "run",
+          .summary = "Trace a program, unchanged",
+          .groups = {{"", {traced_command(*options), output_pattern(*options)}},
+                     when_to_write(*options),
+                     what_to_trace(*options)},
+          .run = [options] {
+            if (!options->only.empty()) options->follow_fork = true;
+            return run_traced(*options);
+          }};
 }
 
 }  // namespace memtrace

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/complaint.hpp"
 #include "cli/input.hpp"
 #include "cli/standard_error.hpp"
 #include "mtrace/read.hpp"

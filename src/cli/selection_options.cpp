@@ -2,20 +2,8 @@
 
 #include <algorithm>
 
-#include "cli/choice.hpp"
-
 namespace memtrace {
 namespace {
-
-constexpr const char* kGroup = "Selecting";
-
-template <class Table>
-std::vector<std::string> names_in(const Table& table) {
-  std::vector<std::string> names;
-  names.reserve(std::size(table));
-  for (const auto item : table) names.emplace_back(name_of(item));
-  return names;
-}
 
 // The parser has made sure that the name is there.
 template <class Table>
@@ -31,76 +19,124 @@ std::vector<T> compile(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-CLI::Option* add_repeatable(CLI::App& app, const std::string& names,
-                            std::vector<std::string>& values, const std::string& description) {
-  return app.add_option(names, values, description)->allow_extra_args(false);
-}
-
-// Which frames there are, and what they are called.
-static void add_frame_options(CLI::App& app, SelectionOptions& options) {
-  add_repeatable(app, "--hide", options.hide,
-                 "Hide matching frames: their blocks go to the nearest visible caller")
-      ->type_name("PATTERN")
-      ->group(kGroup);
-  add_repeatable(app, "--hide-function", options.hide_functions,
-                 "The same for the frames of matching functions")
-      ->type_name("GLOB")
-      ->group(kGroup);
-  add_repeatable(app, "--hide-module", options.hide_modules,
-                 "The same for the frames of matching shared objects or packages")
-      ->type_name("GLOB")
-      ->group(kGroup);
-  app.add_flag("--mine", options.mine,
-               "Hide the frames of system code, standard libraries and installed packages")
-      ->group(kGroup);
-  app.add_flag("--raw-frames", options.raw_frames,
-               "Show the allocation machinery's frames too (malloc, operator new)")
-      ->group(kGroup);
-  app.add_flag("--strip-template-args", options.strip_template_args,
-               "Call all instances of a template or generic function the same")
-      ->group(kGroup);
-  add_repeatable(app, "--map-prefix", options.map_prefixes,
-                 "Files in the folder FROM are in TO instead: grouped, matched and printed so")
-      ->type_name("FROM=TO")
-      ->group(kGroup);
-}
-
-void add_selection_options(CLI::App& app, SelectionOptions& options) {
-  options.group_by = name_of(GroupBy::lineno);
-  options.metric = name_of(Metric::live);
-  add_choice(app, "-g,--group-by", options.group_by, names_in(kGroupBys), "What a row is")
-      ->type_name("KEY")
-      ->group(kGroup);
-  app.add_flag("--cumulative", options.cumulative,
-               "Count a block for every group on its traceback, once each")
-      ->group(kGroup);
-  add_repeatable(app, "-i,--include", options.include,
-                 "Keep blocks whose file name matches: GLOB, GLOB:LINE, or a folder/")
-      ->type_name("PATTERN")
-      ->group(kGroup);
-  add_repeatable(app, "-x,--exclude", options.exclude,
-                 "Drop blocks whose file name matches: GLOB, GLOB:LINE, or a folder/")
-      ->type_name("PATTERN")
-      ->group(kGroup);
-  app.add_flag("--all-frames", options.all_frames,
-               "Patterns look at every frame, not only at the most recent one")
-      ->group(kGroup);
-  offer(app.add_option("--domain", options.domain, "Keep one address space: a number or a name"),
-        {"python", "native", "mmap"})
-      ->type_name("N")
-      ->group(kGroup);
-  add_repeatable(app, "--function", options.functions, "Keep blocks of matching functions")
-      ->type_name("GLOB")
-      ->group(kGroup);
-  add_repeatable(app, "--module", options.modules,
-                 "Keep blocks of matching shared objects or packages")
-      ->type_name("GLOB")
-      ->group(kGroup);
-  add_frame_options(app, options);
-  add_choice(app, "-m,--metric", options.metric, names_in(kMetrics),
-             "Blocks alive in the snapshot, alive at the peak, or ever allocated")
-      ->type_name("METRIC")
-      ->group(kGroup);
+OptionGroup selection_options(SelectionOptions& options) {
+  return {
+      "Selecting blocks and frames",
+      {
+          {.letter = 'g',
+           .name = "group-by",
+           .value = "KEY",
+           .into = &options.group_by,
+           .summary = "What a row is",
+           .details = "A tracemalloc dump names no functions and no shared objects.",
+           .words = {{name_of(GroupBy::lineno), "a line of a file"},
+                     {name_of(GroupBy::filename), "a file"},
+                     {name_of(GroupBy::traceback),
+                      "a traceback, with all frames that the snapshot has of it"},
+                     {name_of(GroupBy::function), "a function of a file"},
+                     {name_of(GroupBy::module),
+                      "a shared object, or a package of Python: installed, of the standard "
+                      "library, or frozen"},
+                     {name_of(GroupBy::domain), "an address space, as `--domain` has it"}}},
+          {.name = "cumulative",
+           .into = &options.cumulative,
+           .summary = "Count a block for every group on its traceback, once",
+           .details = R"(Otherwise it counts for the group of its most recent frame alone.
+The groups overlap: their sizes add up to more than the total.
+Refused with `-g traceback` and `-g domain`.)"},
+          {.letter = 'i',
+           .name = "include",
+           .value = "PATTERN",
+           .into = &options.include,
+           .summary = "Keep blocks of files that match: GLOB, GLOB:LINE, DIR/",
+           .details = R"(A block is of the file in its most recent frame.
+Repeatable: a block is kept if any of the patterns matches.
+`mtrace(1)` has the syntax of a `PATTERN`.)"},
+          {.letter = 'x',
+           .name = "exclude",
+           .value = "PATTERN",
+           .into = &options.exclude,
+           .summary = "Drop blocks of files that match: GLOB, GLOB:LINE, DIR/",
+           .details = "Repeatable."},
+          {.name = "all-frames",
+           .into = &options.all_frames,
+           .summary = "Patterns look at every frame of a traceback",
+           .details = R"(So do the globs of `--function` and `--module`.
+Otherwise they look at the most recent frame alone.)"},
+          {.name = "domain",
+           .value = "N",
+           .into = &options.domain,
+           .summary = "Keep one address space: a number or a name",
+           .details = "What tracemalloc traces by itself is in domain 0, called `python`.",
+           .examples = {{"python", {}}, {"native", {}}, {"mmap", {}}}},
+          {.name = "function",
+           .value = "GLOB",
+           .into = &options.functions,
+           .summary = "Keep blocks of matching functions",
+           .details = "The most recent frame decides. Repeatable: any may match."},
+          {.name = "module",
+           .value = "GLOB",
+           .into = &options.modules,
+           .summary = "Keep blocks of matching shared objects or packages",
+           .details = "The most recent frame decides. Repeatable: any may match."},
+          {.name = "hide",
+           .value = "PATTERN",
+           .into = &options.hide,
+           .summary = "Hide frames of files that match",
+           .details = R"(Repeatable.
+No block is dropped: the memory of a hidden frame counts for the nearest visible caller, or for
+`<hidden>:0` where there is none.
+Frames are hidden first: all other options see the visible ones only.)"},
+          {.name = "hide-function",
+           .value = "GLOB",
+           .into = &options.hide_functions,
+           .summary = "Hide frames of matching functions",
+           .details = "Repeatable."},
+          {.name = "hide-module",
+           .value = "GLOB",
+           .into = &options.hide_modules,
+           .summary = "Hide frames of matching shared objects or packages",
+           .details = "Repeatable."},
+          {.name = "mine",
+           .into = &options.mine,
+           .summary = "Hide frames of system code, libraries and packages",
+           .details = R"(These are frames of system headers and libraries, of a language's standard
+library, of installed packages, of where the C library begins a program, and of `<frozen ...>`.
+Goes together with `--hide`.)"},
+          {.name = "raw-frames",
+           .into = &options.raw_frames,
+           .summary = "Show the allocation machinery's frames, too",
+           .details =
+               R"(Otherwise these are hidden: `malloc()`, `operator new()`, allocator classes,
+functions that only pass a size on (`xmalloc()`, `g_malloc()`, `av_malloc()`, `PyMem_Malloc()` and
+others), and what containers and the rest of the C++ and Rust standard libraries do for the line
+that uses them.
+Where a snapshot of a Python program has the frames of C functions (`mtrace run --native`), those of
+the interpreter itself, of ctypes and of libffi are hidden, too.)"},
+          {.name = "strip-template-args",
+           .into = &options.strip_template_args,
+           .summary = "Name all instances of a template or generic alike",
+           .details = R"(Names of functions lose the arguments of templates and generics:
+`Table<int>::put(int)` and `Table<char>::put(char)` are `Table::put`.
+Other options see these names, too.)"},
+          {.name = "map-prefix",
+           .value = "FROM=TO",
+           .into = &options.map_prefixes,
+           .summary = "Take files in the folder FROM as files in TO",
+           .details = R"(As with `-ffile-prefix-map` of `gcc(1)`: they are grouped, matched and
+printed under their names in `TO`, and their source lines are read there.
+Comes before all other options.
+Repeatable; of several that fit, the last one counts.)"},
+          {.letter = 'm',
+           .name = "metric",
+           .value = "METRIC",
+           .into = &options.metric,
+           .summary = "Which blocks to count",
+           .details = "A tracemalloc dump has only the first.",
+           .words = {{name_of(Metric::live), "alive in the snapshot"},
+                     {name_of(Metric::peak), "alive when most memory was in use"},
+                     {name_of(Metric::total), "ever allocated"}}},
+      }};
 }
 
 ReadOptions read_options_for(const Selection& selection) {

@@ -1,11 +1,10 @@
 // The options that select, the same on every command that ranks.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/command.hpp"
 #include "mtrace/read.hpp"
 #include "mtrace/selection.hpp"
 
@@ -13,7 +12,7 @@ namespace memtrace {
 
 // Holds what the parser fills in; must live until the command has run.
 struct SelectionOptions {
-  std::string group_by, metric, domain;
+  std::string group_by{name_of(GroupBy::lineno)}, metric{name_of(Metric::live)}, domain;
   std::vector<std::string> include, exclude, hide, hide_functions, hide_modules;
   std::vector<std::string> functions, modules, map_prefixes;
   bool cumulative = false, all_frames = false, mine = false, raw_frames = false;
@@ -25,10 +24,6 @@ struct SelectionOptions {
 // What of a snapshot a selection looks at.
 ReadOptions read_options_for(const Selection& selection);
 
-void add_selection_options(CLI::App& app, SelectionOptions& options);
-
-// An option that may be given again and again, one value each time.
-CLI::Option* add_repeatable(CLI::App& app, const std::string& names,
-                            std::vector<std::string>& values, const std::string& description);
+OptionGroup selection_options(SelectionOptions& options);
 
 }  // namespace memtrace

@@ -5,9 +5,8 @@
 #include <system_error>
 
 #include "base/output.hpp"
+#include "cli/arguments.hpp"
 #include "cli/command.hpp"
-#include "cli/duration_argument.hpp"
-#include "cli/parsed_argument.hpp"
 #include "cli/snapshot_request.hpp"
 #include "mtrace/error.hpp"
 
@@ -31,19 +30,29 @@ pid_t parse_process(const std::string& text) {
 
 }  // namespace
 
-void add_snapshot(CLI::App& app) {
+Command snapshot_command() {
   const auto options = std::make_shared<SnapshotOptions>();
-  app.add_option("PID", options->process, "The id of a process that is traced")->required();
-  app.add_option("--timeout", options->timeout, "How long to wait for it, such as 10s")
-      ->check(complaint_about<parse_duration>)
-      ->type_name("DURATION");
-  app.callback([options] {
-    const std::string path =
-        request_snapshot(parse_process(options->process), parse_duration(options->timeout));
-    Output output("-");
-    output.write(path + "\n");
-    output.commit();
-  });
+  return {.name = "snapshot",
+          .summary = "Have a traced process write a snapshot now",
+          .groups = {{"",
+                      {{.value = "PID",
+                        .into = &options->process,
+                        .summary = "The id of a process that is traced",
+                        .completion = Completion::processes,
+                        .is_required = true},
+                       {.name = "timeout",
+                        .value = "DURATION",
+                        .into = &options->timeout,
+                        .summary = "How long to wait for the process: 30s, 5m",
+                        .check = checked_by<parse_duration>}}}},
+          .run = [options] {
+            const std::string path =
+                request_snapshot(parse_process(options->process), parse_duration(options->timeout));
+            Output output("-");
+            output.write(path + "\n");
+            output.commit();
+            return kExitDone;
+          }};
 }
 
 }  // namespace memtrace

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "cli/input_hint.hpp"
-#include "mtrace/error.hpp"
 #include "render/escape.hpp"
 
 namespace memtrace {
@@ -23,6 +21,11 @@ void draw_line(const std::string& text) {
 }
 
 }  // namespace
+
+void complain(std::string_view message) {
+  const std::string line = "mtrace: " + escaped(message) + "\n";
+  static_cast<void>(std::fputs(line.c_str(), stderr));
+}
 
 ProgressBar::ProgressBar(const std::string& title, const ProgressUnit& unit)
     : title_(escaped(title)),
@@ -53,16 +56,6 @@ void ProgressBar::draw(std::uint64_t done, std::uint64_t total) {
   draw_line(fmt::format("{} {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} {}", unit_.verb, title_, "",
                         filled, "", kWidth - filled, shown, static_cast<double>(total) / unit_.size,
                         unit_.name));
-}
-
-Snapshot read_with_progress(const std::string& path, ReadOptions options) {
-  ProgressBar bar(path);
-  options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
-  try {
-    return read_snapshot(path, options);
-  } catch (const Error& error) {
-    throw Error(error.what() + input_hint(path));
-  }
 }
 
 }  // namespace memtrace

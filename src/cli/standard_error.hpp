@@ -1,13 +1,16 @@
-// A progress bar on standard error.
+// Words and a progress bar on standard error.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
-
-#include "mtrace/read.hpp"
+#include <string_view>
 
 namespace memtrace {
+
+// One line that begins with "mtrace: ". Nothing in it moves a cursor or begins a line, and where
+// standard error cannot be written, it is lost without further ado.
+void complain(std::string_view message);
 
 // What goes on, and what it counts: "reading", bytes to a mebibyte, "MiB".
 struct ProgressUnit {
@@ -40,8 +43,5 @@ class ProgressBar {
   bool drawn_ = false;
   Clock::time_point next_draw_;
 };
-
-// Reads with a progress bar.
-Snapshot read_with_progress(const std::string& path, ReadOptions options);
 
 }  // namespace memtrace

@@ -3,9 +3,8 @@
 #include <memory>
 
 #include "cli/command.hpp"
-#include "cli/complaint.hpp"
 #include "cli/input.hpp"
-#include "cli/own_input.hpp"
+#include "cli/output_options.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/standard_error.hpp"
 #include "mtrace/write.hpp"
@@ -31,20 +30,30 @@ void run_symbolize(const SymbolizeCommandOptions& options) {
 
 }  // namespace
 
-void add_symbolize(CLI::App& app) {
+Command symbolize_command() {
   const auto options = std::make_shared<SymbolizeCommandOptions>();
-  app.add_option("SNAPSHOT", options->input,
-                 "What mtrace run or tracemalloc wrote; - is standard input")
-      ->required();
-  app.add_option("-o,--output", options->output, "The file to write; - is standard output")
-      ->type_name("FILE")
-      ->required();
-  add_repeatable(app, "--debug-dir", options->debug_folders,
-                 "Look for separate debug information in this folder, too")
-      ->type_name("DIR");
-  app.add_option("--sysroot", options->sysroot, "Where the root of the traced system is")
-      ->type_name("DIR");
-  app.callback([options] { run_symbolize(*options); });
+  return {.name = "symbolize",
+          .summary = "Write a snapshot with lines in place of addresses",
+          .groups = {{"",
+                      {snapshot_argument(options->input),
+                       snapshot_output(options->output),
+                       {.name = "debug-dir",
+                        .value = "DIR",
+                        .into = &options->debug_folders,
+                        .summary = "Look for debug information in this folder, too",
+                        .details = "It comes before `/usr/lib/debug`. Repeatable.",
+                        .completion = Completion::folders},
+                       {.name = "sysroot",
+                        .value = "DIR",
+                        .into = &options->sysroot,
+                        .summary = "Where the root of the traced system is",
+                        .details = R"(Programs, libraries and `/usr/lib/debug` are searched below
+this folder, which holds a copy of that system.)",
+                        .completion = Completion::folders}}}},
+          .run = [options] {
+            run_symbolize(*options);
+            return kExitDone;
+          }};
 }
 
 }  // namespace memtrace

@@ -3,7 +3,6 @@
 #include "cli/command.hpp"
 #include "cli/input.hpp"
 #include "cli/output_options.hpp"
-#include "cli/own_input.hpp"
 #include "cli/report_warnings.hpp"
 #include "cli/selection_options.hpp"
 #include "render/layout.hpp"
@@ -31,15 +30,23 @@ void run_top(const TopOptions& options) {
 
 }  // namespace
 
-void add_top(CLI::App& app) {
+Command top_command() {
   const auto options = std::make_shared<TopOptions>();
-  app.add_option("SNAPSHOT", options->snapshot,
-                 "What mtrace run or tracemalloc wrote; - is standard input")
-      ->required();
-  add_selection_options(app, options->selection);
-  add_format_options(app, options->output, report_formats());
-  add_ranking_options(app, options->output, names_of(kTopSorts));
-  app.callback([options] { run_top(*options); });
+  return {.name = "top",
+          .summary = "Where is the memory?",
+          .groups = {{"", {snapshot_argument(options->snapshot)}},
+                     selection_options(options->selection),
+                     report_options(options->output,
+                                    {{name_of(TopSort::size), "the biggest first"},
+                                     {name_of(TopSort::count), "the most blocks first"},
+                                     {name_of(TopSort::average), "the biggest blocks first"},
+                                     {name_of(TopSort::location), "by file name and line"}},
+                                    "Ties are decided by size, then count, then traceback, so that "
+                                    "two runs print the same.")},
+          .run = [options] {
+            run_top(*options);
+            return kExitDone;
+          }};
 }
 
 }  // namespace memtrace

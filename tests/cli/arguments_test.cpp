@@ -1,12 +1,12 @@
-// Sizes, durations and suggestions.
+// Sizes, durations, signals and suggestions.
 #include <doctest/doctest.h>
 
 #include <array>
+#include <csignal>
 #include <string>
 
 #include "base/suggestion.hpp"
 #include "cli/arguments.hpp"
-#include "cli/duration_argument.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace::test {
@@ -40,6 +40,15 @@ TEST_CASE("durations as people write them") {
   for (const char* const wrong : {"", "0", "0.0001s", "-1s", "ms", "5x", "1e3", "nan", "inf", "1 2",
                                   "999999999999999999999d"}) {
     CHECK_THROWS_AS_MESSAGE(parse_duration(wrong), Error, wrong);
+  }
+}
+
+TEST_CASE("signals as people write them") {
+  for (const char* const name : {"USR2", "SIGUSR2", "usr2", "12"}) {
+    CHECK_MESSAGE(parse_signal(name) == SIGUSR2, name);
+  }
+  for (const char* const wrong : {"", "0", "9", "KILL", "STOP", "1000", "USR3", "12x"}) {
+    CHECK_THROWS_AS_MESSAGE(parse_signal(wrong), Error, wrong);
   }
 }
 

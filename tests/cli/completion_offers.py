@@ -1,4 +1,4 @@
-"""What bash, zsh and fish offer behind every command and option, against what `mtrace --help` says.
+"""What bash, zsh and fish offer behind every command and option, against what `mtrace -h` says.
 
 offers_of(shell, ...) asks a shell for all lines at once: {line: {word: what is said of it}}.
 """

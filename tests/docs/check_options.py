@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Compares the manual pages with what the command says of itself.
+"""Compares the manual pages and the help with each other.
 
     tests/docs/check_options.py --mtrace PATH
 
-For each command: the manual page has the options that `mtrace COMMAND --help` has and no others, with
-the same names, arguments and choices; what two commands share is described in the same words. The
-README names every command, and its C++ is an excerpt of the example that the tests build. Where
-mandoc, groff and man are installed, they find no fault with the pages.
+The options in the manual pages, `-h` and `--help` are made of one description. So here each is read by
+itself: for each command they have the same options, with the same names, arguments and choices; and no
+option is described by hand. The README names every command, and its C++ is an excerpt of the example
+that the tests build. Where mandoc, groff and man are installed, they find no fault with the pages as
+they are installed.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -22,11 +24,14 @@ MAN = ROOT / "man"
 # Pages that are not about a command of mtrace.
 OTHER_PAGES = ("python",)
 
-COLUMNS = 80
+# A terminal is as wide at least, and a screen as high.
+COLUMNS, ROWS = 80, 50
 
-# "  -g,--group-by KEY (default: lineno)  What a row is: lineno, filename"; names only where there is no
-# argument. An option with a default takes one of the words behind the last colon.
-HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w,)?--[\w-]+)(?: (?P<argument>[A-Z=]+))?(?P<default> \(default: )?")
+# "  -g, --group-by KEY  What a row is: lineno, filename (default: lineno)"; names only where there is no
+# argument.
+HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w, )?--[\w-]+)(?: (?P<argument>[A-Z=]+))?(?=  |$)")
+# Words to choose from end the description, in front of the default.
+HELP_CHOICES = re.compile(r": ([a-z_]+(?:, [a-z_]+)*) \(default: [a-z_]+\)$")
 HELP_COMMAND = re.compile(r"^  (\w+)\s{2,}(.*)$")
 
 
@@ -44,9 +49,16 @@ class Option(NamedTuple):
 # --- what the command says ---
 
 
-def help_of(mtrace, *command):
+def help_of(mtrace, *command, option="-h"):
     return subprocess.run(
-        [mtrace, *command, "--help"], stdout=subprocess.PIPE, text=True, check=True, timeout=60
+        [mtrace, *command, option], stdout=subprocess.PIPE, text=True, check=True, timeout=60
+    ).stdout
+
+
+def page_of(mtrace, path):
+    """A manual page as it is installed."""
+    return subprocess.run(
+        [mtrace, "manual", path], stdout=subprocess.PIPE, text=True, check=True, timeout=60
     ).stdout
 
 
@@ -66,9 +78,10 @@ def options_in_help(text):
         end = index + 1
         while end < len(lines) and lines[end].startswith("   "):
             end += 1
-        names = tuple(match["names"].split(","))
+        names = tuple(match["names"].split(", "))
         description = " ".join(map(str.strip, lines[index:end]))
-        choices = frozenset(description.rsplit(": ", 1)[1].split(", ") if match["default"] else ())
+        words = HELP_CHOICES.search(description)
+        choices = frozenset(words[1].split(", ") if words else ())
         options[names] = Option(names, match["argument"] or "", choices, description)
     return options
 
@@ -105,7 +118,7 @@ def compare_options(command, helped, page):
     for names in helped.keys() & page.keys():
         if helped[names].shown() != page[names].shown():
             yield (
-                f"mtrace {command} --help has {helped[names].shown()}, "
+                f"mtrace {command} -h has {helped[names].shown()}, "
                 f"mtrace-{command}.1 has {page[names].shown()}"
             )
 
@@ -117,39 +130,35 @@ def compare_synopsis(command, helped, page):
             yield f"the synopsis in mtrace-{command}.1 lacks {name}"
 
 
-def compare_shared(helped, pages):
-    """Where two commands give an option the same help, their pages must too."""
-    first_with = {}
-    for command, options in helped.items():
-        for names, option in options.items():
-            if names not in pages[command]:
-                continue
-            other = first_with.setdefault((names, option.description), command)
-            if pages[other][names].description != pages[command][names].description:
-                yield f"mtrace-{other}.1 and mtrace-{command}.1 differ in {', '.join(names)}"
+def compare_whole_help(command, helped, text):
+    """--help has what -h has, each option with a text of its own below it."""
+    whole = {tuple(names.split(", ")) for names in re.findall(r"^  ((?:-\w, )?--[\w-]+)(?: [A-Z=]+)?\n {10}\S", text, re.MULTILINE)}
+    if whole != helped.keys():
+        yield f"mtrace {command} --help and -h differ in {sorted(whole ^ helped.keys())}"
 
 
 def check_pages(mtrace, commands):
-    helped, pages = {}, {}
     for command in commands:
         path = MAN / f"mtrace-{command}.1"
         if not path.exists():
             yield f"there is no man/{path.name}"
             continue
-        text, page = help_of(mtrace, command), path.read_text(encoding="utf-8")
-        helped[command], pages[command] = options_in_help(text), options_in_page(page)
-        if not helped[command]:
-            yield f"mtrace {command} --help shows no option that this test can read"
-        yield from compare_options(command, helped[command], pages[command])
+        text, page = help_of(mtrace, command), page_of(mtrace, path)
+        helped, paged = options_in_help(text), options_in_page(page)
+        if not helped:
+            yield f"mtrace {command} -h shows no option that this test can read"
+        if options_in_page(path.read_text(encoding="utf-8")):
+            yield f"man/{path.name} describes options by hand"
+        yield from compare_options(command, helped, paged)
+        yield from compare_whole_help(command, helped, help_of(mtrace, command, option="--help"))
         yield from compare_synopsis(command, text, page)
-    yield from compare_shared(helped, pages)
 
 
 # --- the overview and the README ---
 
 
 def check_overview(mtrace, commands):
-    page = (MAN / "mtrace.1").read_text(encoding="utf-8")
+    page = page_of(mtrace, MAN / "mtrace.1")
     listed = re.findall(r"^\.It Xr mtrace-(\w+) 1", page, re.MULTILINE)
     if sorted(listed) != sorted(commands):
         yield f"mtrace.1 lists {sorted(listed)}, mtrace --help has {sorted(commands)}"
@@ -164,14 +173,16 @@ def check_overview(mtrace, commands):
 
 def check_help(mtrace, commands):
     """Two ways to ask, one answer, which fits a terminal."""
-    texts = {(): help_of(mtrace)} | {(command,): help_of(mtrace, command) for command in commands}
-    for command, text in texts.items():
+    for command in [(), *((command,) for command in commands)]:
+        short, whole = help_of(mtrace, *command), help_of(mtrace, *command, option="--help")
         asked = subprocess.run([mtrace, "help", *command], stdout=subprocess.PIPE, text=True, timeout=60)
-        if asked.stdout != text or asked.returncode != 0:
+        if asked.stdout != whole or asked.returncode != 0:
             yield f"mtrace help {' '.join(command)} does not print what --help does"
-        for line in text.splitlines():
+        for line in [*short.splitlines(), *whole.splitlines()]:
             if len(line) > COLUMNS or line.endswith(" "):
                 yield f"the help of mtrace {' '.join(command)} is wide, or ends in a space: {line}"
+        if len(short.splitlines()) > ROWS:
+            yield f"mtrace {' '.join(command)} -h has more than {ROWS} lines"
 
 
 def check_readme(commands):
@@ -181,8 +192,11 @@ def check_readme(commands):
             yield f"README.md does not name the command {command}"
 
 
-def check_layout():
-    pages = sorted(str(path) for path in MAN.glob("*.[1-9]"))
+def check_layout(mtrace, folder):
+    pages = []
+    for path in sorted(MAN.glob("*.[1-9]")):
+        pages.append(str(folder / path.name))
+        (folder / path.name).write_text(page_of(mtrace, path), encoding="utf-8")
     tools = (
         ["mandoc", "-T", "lint", "-W", "warning"],
         ["groff", "-mdoc", "-Tutf8", "-ww", "-z"],
@@ -215,7 +229,8 @@ def main():
     problems += check_overview(mtrace, commands)
     problems += check_help(mtrace, commands)
     problems += check_readme(commands)
-    problems += check_layout()
+    with tempfile.TemporaryDirectory(prefix="mtrace-manual-") as folder:
+        problems += check_layout(mtrace, pathlib.Path(folder))
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(commands)} commands, {len(problems)} problems")
