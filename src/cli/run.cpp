@@ -9,17 +9,17 @@
 #include <memory>
 
 #include "cli/arguments.hpp"
-#include "cli/child_process.hpp"
 #include "cli/command.hpp"
 #include "cli/earlier_runs.hpp"
 #include "cli/kept_snapshots.hpp"
 #include "cli/nothing_seen.hpp"
-#include "cli/output_pattern.hpp"
-#include "cli/run_advice.hpp"
 #include "cli/run_report.hpp"
+#include "cli/run_snapshots.hpp"
+#include "cli/run_summary.hpp"
 #include "cli/run_symbols.hpp"
 #include "cli/runtime_library.hpp"
 #include "cli/standard_error.hpp"
+#include "cli/traced_program.hpp"
 #include "cli/untraceable.hpp"
 #include "mtrace/error.hpp"
 

@@ -1,4 +1,4 @@
-#include "cli/run_advice.hpp"
+#include "cli/run_summary.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/child_process.hpp"
+#include "cli/traced_program.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>

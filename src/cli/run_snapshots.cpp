@@ -1,4 +1,4 @@
-#include "cli/output_pattern.hpp"
+#include "cli/run_snapshots.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
