@@ -166,6 +166,26 @@ class Run(InFolder):
         numbered = [name for name in self.names() if name[0] == "n"]
         self.assertEqual(numbered, [f"n{number:04}.zst" for number in (1, 2, 3, 4)])
 
+    def test_no_run_replaces_the_snapshots_of_another_one(self):
+        self.write("app.py", PROGRAM)
+        (self.folder / "out.zst").write_bytes(b"old")
+        self.mtrace("run", "-o", "out.zst", "app.py")
+        self.assertEqual(self.names(), ["out.1.zst", "out.zst"])
+        self.assertEqual((self.folder / "out.1.zst").read_bytes(), b"old")
+        self.mtrace("run", "-o", "out.zst", "app.py")
+        self.assertEqual(self.names(), ["out.1.zst", "out.2.zst", "out.zst"])
+        self.assertEqual((self.folder / "out.1.zst").read_bytes(), b"old")
+        # Numbers go on behind those that are there, also where the newest was taken away.
+        (self.folder / "out.zst").unlink()
+        self.mtrace("run", "-o", "out.zst", "app.py")
+        self.assertEqual(self.names(), ["out.1.zst", "out.2.zst", "out.zst"])
+        self.mtrace("run", "-o", "out.zst", "--keep", "2", "app.py")
+        self.assertEqual(self.names(), ["out.1.zst", "out.3.zst", "out.zst"])
+        for number in (1, 2):
+            self.mtrace("run", "-o", "n%n.zst", "app.py")
+            numbered = [name for name in self.names() if name[0] == "n"]
+            self.assertEqual(numbered, [f"n{n:04}.zst" for n in range(1, number + 1)])
+
     def test_interval(self):
         self.write("app.py", "import time; time.sleep(2.5)")
         self.mtrace("run", "-o", "out.zst", "--interval", "1", "app.py")
