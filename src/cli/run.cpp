@@ -1,26 +1,17 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
-#include "cli/earlier_runs.hpp"
-#include "cli/kept_snapshots.hpp"
-#include "cli/nothing_seen.hpp"
 #include "cli/run_report.hpp"
 #include "cli/run_snapshots.hpp"
 #include "cli/run_summary.hpp"
-#include "cli/run_symbols.hpp"
-#include "cli/runtime_library.hpp"
 #include "cli/standard_error.hpp"
 #include "cli/traced_program.hpp"
-#include "cli/untraceable.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {
@@ -85,129 +76,31 @@ std::string start_value(const RunOptions& options, const RunReport& report,
   return value;
 }
 
-// Ours, and two variables behind all others: the tracer takes them away again.
-std::vector<std::string> traced_environment(const std::string& library, const std::string& start) {
-  std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    variables.emplace_back(*variable);
-  const char* const others = std::getenv("LD_PRELOAD");
-  const bool alone = others == nullptr || *others == '\0';
-  variables.push_back("LD_PRELOAD=" + library + (alone ? "" : std::string(":") + others));
-  variables.push_back("MTRACE=" + start);
-  return variables;
-}
-
-// "sh, gcc, as": each once, in the order of their first starts.
-std::string names_of(const std::vector<std::string>& programs) {
-  std::vector<std::string> names;
-  for (const std::string& program : programs) {
-    std::string name = program.substr(program.rfind('/') + 1);
-    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-  }
-  return fmt::format("{}", fmt::join(names, ", "));
-}
-
-std::string why_nothing(const RunOptions& options, const std::string& name, const ProgramEnd& end,
-                        const RunReport::Content& content) {
-  if (content.processes.empty() && !content.others.empty()) {
-    return fmt::format("no program that was started is one of --only {}: there were {}",
-                       fmt::join(options.only, ", "), names_of(content.others));
-  }
-  if (content.processes.empty()) {
-    const std::string why = why_untraceable(name);
-    return fmt::format("{} was not traced: {}", name,
-                       why.empty() ? "the tracer did not start in it" : why);
-  }
-  if (end.signal == 0 && is_go_program(name)) {
-    return fmt::format(
-        "{} wrote no snapshot: it is a Go program, which ends without telling the C "
-        "library; --interval and mtrace snapshot write them while it runs",
-        name);
-  }
-  std::string why = "it ended in a way that the tracer cannot see";
-  if (end.signal == SIGKILL) why = "it was killed";
-  if (end.signal != 0 && end.signal != SIGKILL)
-    why = "it crashed where none can be written, as when its stack is full";
-  if (end.signal == 0 && !options.follow_fork) {
-    why += ", or went on in another process (--follow-fork traces those too)";
-  }
-  return fmt::format("{} wrote no snapshot: {}", name, why);
-}
-
-std::size_t count_written(const RunReport::Content& content) {
-  const auto is_written = [](const auto& snapshot) { return snapshot.error == 0; };
-  return static_cast<std::size_t>(std::ranges::count_if(content.snapshots, is_written));
-}
-
-const RunReport::Snapshot* last_failed(const RunReport::Content& content) {
-  const auto& snapshots = content.snapshots;
-  const auto found = std::find_if(snapshots.rbegin(), snapshots.rend(),
-                                  [](const auto& snapshot) { return snapshot.error != 0; });
-  return found == snapshots.rend() ? nullptr : &*found;
-}
-
-// One line for each process whose memory did not suffice for being traced.
-void say_who_gave_up(const std::string& program, const RunReport::Content& content) {
-  for (const RunReport::Snapshot& end : content.given_up) {
-    const auto& traced = content.processes;
-    const bool began = std::find(traced.begin(), traced.end(), end.process) != traced.end();
-    complain(fmt::format("{} (process {}) {}: {}", program, end.process,
-                         began ? "was traced no more" : "was not traced", end.path));
-  }
-}
-
-// One line for each kind of them.
-void say_what_is_no_interpreter(const RunReport::Content& content) {
-  std::vector<std::string> said;
-  for (const std::string& why : content.interpreters) {
-    if (std::find(said.begin(), said.end(), why) != said.end()) continue;
-    said.push_back(why);
-    complain(why);
-  }
-}
-
-// One line, where there is somebody to read it or something went wrong.
-void say_how_it_went(const RunOptions& options, const std::string& program, const ProgramEnd& end,
-                     const RunReport::Content& content, const std::vector<KeptSnapshot>& kept) {
-  say_who_gave_up(program, content);
-  say_what_is_no_interpreter(content);
-  const RunReport::Snapshot* const failed = last_failed(content);
-  const std::size_t written = count_written(content);
-  if (failed != nullptr) {
-    complain(fmt::format("{}: {}", failed->path, std::strerror(failed->error)));
-  } else if (const std::string unseen = why_nothing_was_seen(program, content); !unseen.empty()) {
-    complain(unseen);
-  } else if (written > 0) {
-    if (!options.verbose && isatty(STDERR_FILENO) != 1) return;
-    const bool traces_all = options.follow_fork && options.only.empty();
-    complain(what_was_written(kept, written, traces_all));
-  } else if (content.given_up.empty() && (!options.not_at_exit || content.processes.empty())) {
-    complain(why_nothing(options, program, end, content));
-  }
-}
-
 // The program's status, whatever it is: no status of ours.
 int run_traced(const RunOptions& options) {
   const RunReport report;
   const std::string pattern = absolute_pattern(options.output);
   // The next one of a series makes the newest an earlier one, also one that another run left.
   const std::uint64_t numbers_before = number_of_last_snapshot(pattern);
-  const auto environment =
-      traced_environment(runtime_library(), start_value(options, report, pattern, numbers_before));
-  const std::string& program = options.command.front();
-  const ProgramEnd end = run_program(options.command, environment);
-  const int status = end.status();
-  if (end.error != 0) {
-    complain(fmt::format("{}: {}", program, std::strerror(end.error)));
+  EndedRun run{.program = options.command.front(),
+               .end = run_traced_program(options.command,
+                                         start_value(options, report, pattern, numbers_before)),
+               .only = options.only,
+               .follow_fork = options.follow_fork,
+               .writes_at_exit = !options.not_at_exit,
+               .verbose = options.verbose};
+  const int status = run.end.status();
+  if (run.end.error != 0) {
+    complain(fmt::format("{}: {}", run.program, std::strerror(run.end.error)));
     return status;
   }
-  const RunReport::Content content = report.read();
-  remove_leftovers(content);
-  const auto kept = kept_snapshots(content, end.process, numbers_before);
-  if (!options.not_symbolized) symbolize_written(kept, status);
-  say_how_it_went(options, program, end, content, kept);
+  run.content = report.read();
+  remove_leftovers(run.content);
+  run.kept = kept_snapshots(run.content, run.end.process, numbers_before);
+  if (!options.not_symbolized) symbolize_written(run.kept, status);
+  say_how_it_went(run);
   // What the program says of itself comes first.
-  return status == 0 && last_failed(content) != nullptr ? kExitError : status;
+  return status == 0 && run.content.last_failure() != nullptr ? kExitError : status;
 }
 
 // The words behind it are the program's, whatever they look like.

@@ -78,6 +78,17 @@ RunReport::Content RunReport::read() const {
   return content;
 }
 
+std::size_t RunReport::Content::written() const {
+  const auto is_written = [](const Snapshot& snapshot) { return snapshot.error == 0; };
+  return static_cast<std::size_t>(std::ranges::count_if(snapshots, is_written));
+}
+
+const RunReport::Snapshot* RunReport::Content::last_failure() const {
+  const auto found = std::find_if(snapshots.rbegin(), snapshots.rend(),
+                                  [](const Snapshot& snapshot) { return snapshot.error != 0; });
+  return found == snapshots.rend() ? nullptr : &*found;
+}
+
 void remove_leftovers(const RunReport::Content& content) {
   for (const auto& [process, path, error] : content.temporaries) {
     const bool is_gone = kill(process, 0) != 0 && errno == ESRCH;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class RunReport {
     std::vector<Snapshot> snapshots;        // oldest first
     std::vector<Snapshot> temporaries;      // names that may be left
     std::vector<Snapshot> given_up;         // whose tracing ended early; the path says why
+
+    [[nodiscard]] std::size_t written() const;           // snapshots
+    [[nodiscard]] const Snapshot* last_failure() const;  // null: none
   };
   [[nodiscard]] Content read() const;
 

@@ -1,22 +1,29 @@
-// What to look at when a traced program has ended.
+// What `mtrace run` says when the program has ended.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
-#include "cli/kept_snapshots.hpp"
+#include "cli/run_report.hpp"
+#include "cli/run_snapshots.hpp"
+#include "cli/traced_program.hpp"
 
 namespace memtrace {
 
-// As somebody would type it here.
-std::string shown_path(const std::string& path);
+// With what of its options the words depend on.
+struct EndedRun {
+  std::string program;  // as it was typed
+  ProgramEnd end;
+  RunReport::Content content = {};
+  std::vector<KeptSnapshot> kept = {};
+  std::vector<std::string> only = {};
+  bool follow_fork = false, writes_at_exit = true;
+  bool verbose = false;  // also where nobody seems to read it
+};
 
-// One line for what was written: "wrote app.zst; next: mtrace top app.zst". The command is the one
-// that answers: for the peak where little is alive at the end, for the first and the last of a
-// series, of the process that held most of several. `written` counts all, also those that are not
-// kept, of which there is one at least. `traces_all`: whichever programs were started.
-std::string what_was_written(const std::vector<KeptSnapshot>& kept, std::size_t written,
-                             bool traces_all);
+// One line, where there is somebody to read it or something went wrong: "wrote app.zst; next:
+// mtrace top app.zst", or why nothing was written or seen, with what to do about it. Before it, a
+// line for each process that could not be traced to its end.
+void say_how_it_went(const EndedRun& run);
 
 }  // namespace memtrace

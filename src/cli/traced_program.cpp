@@ -4,14 +4,66 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
+
+// --- the tracer ---
+
+// Its SONAME: a program that is linked with the runtime then has no second one.
+constexpr const char* kName = MTRACE_RUNTIME_NAME;
+
+// From the folder of the program: where it was built, where it is installed, and where other ways
+// of installing put it.
+constexpr std::array kFolders = {".", MTRACE_RUNTIME_FOLDER, "../lib", "../lib/x86_64-linux-gnu",
+                                 "../lib64"};
+
+std::string find_library() {
+  const char* const given = std::getenv("MTRACE_RUNTIME");
+  if (given != nullptr && *given != '\0') {
+    if (access(given, R_OK) != 0) throw Error("there is none").in(given);
+    return std::filesystem::absolute(given);
+  }
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  for (const char* const folder : kFolders) {
+    const auto path = (program.parent_path() / folder / kName).lexically_normal();
+    if (access(path.c_str(), R_OK) == 0) return path;
+  }
+  throw Error(std::string("there is no ") + kName + " beside " + program.string() +
+              ": set MTRACE_RUNTIME to its path");
+}
+
+// As LD_PRELOAD can name it.
+std::string runtime_library() {
+  std::string path = find_library();
+  if (path.find_first_of(": ") != std::string::npos) {
+    throw Error("LD_PRELOAD cannot hold a path with a space or a colon").in(path);
+  }
+  return path;
+}
+
+// Ours, and two variables behind all others: the tracer takes them away again.
+std::vector<std::string> traced_environment(const std::string& library, const std::string& start) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
+  const char* const others = std::getenv("LD_PRELOAD");
+  const bool alone = others == nullptr || *others == '\0';
+  variables.push_back("LD_PRELOAD=" + library + (alone ? "" : std::string(":") + others));
+  variables.push_back("MTRACE=" + start);
+  return variables;
+}
+
+// --- the process ---
 
 // Looked at before main(), which ignores the signal.
 const bool kPipeSignalWasIgnored = [] {
@@ -92,9 +144,10 @@ int ProgramEnd::status() const {
   return signal != 0 ? kFirstSignal + signal : exit_status;
 }
 
-ProgramEnd run_program(const std::vector<std::string>& arguments,
-                       const std::vector<std::string>& environment) {
-  const std::vector<char*> words = pointers_to(arguments), variables = pointers_to(environment);
+ProgramEnd run_traced_program(const std::vector<std::string>& command,
+                              const std::string& start_options) {
+  const auto environment = traced_environment(runtime_library(), start_options);
+  const std::vector<char*> words = pointers_to(command), variables = pointers_to(environment);
   int failure[2];
   if (pipe2(failure, O_CLOEXEC) != 0) throw Error(std::strerror(errno));
   const sigset_t signals = waited_signals();

@@ -22,11 +22,15 @@ struct ProgramEnd {
   [[nodiscard]] int status() const;
 };
 
-// Executes arguments[0], looked for in PATH, with the signals' actions and mask that this program
-// began with, and waits for its end. Signals that others send to us go on to it; those of the
-// terminal have reached it already. Where it stops, we stop too, so that a shell's job control
-// works. Throws Error where the system has no more processes.
-ProgramEnd run_program(const std::vector<std::string>& arguments,
-                       const std::vector<std::string>& environment);
+// Executes command[0], looked for in PATH, with the tracer loaded into it, with the signals'
+// actions and mask that this program began with, and waits for its end. Signals that others send to
+// us go on to it; those of the terminal have reached it already. Where it stops, we stop too, so
+// that a shell's job control works.
+//
+// The tracer is what MTRACE_RUNTIME names, or stands where it was built or installed beside this
+// program. Throws Error where there is none, where LD_PRELOAD cannot hold its path, and where the
+// system has no more processes.
+ProgramEnd run_traced_program(const std::vector<std::string>& command,
+                              const std::string& start_options);
 
 }  // namespace memtrace
