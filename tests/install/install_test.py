@@ -84,6 +84,8 @@ def check_files(source, prefix):
     for name in shells:
         text = (prefix / "share" / name).read_text()
         expect("most-recent-first" in text, f"share/{name} does not complete --most-recent-first")
+    page = (prefix / "share/man/man1/mtrace-top.1").read_text()
+    expect("Fl -most-recent-first" in page, "the installed mtrace-top.1 does not have --most-recent-first")
     library_links = {path.name for path in prefix.rglob("libmtrace.so*")}
     expect(len(library_links) == 3, f"libmtrace.so, .so.N and .so.N.N.N expected: {library_links}")
     for kind, folder, pattern in (
