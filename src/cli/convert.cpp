@@ -2,7 +2,7 @@
 
 #include "cli/command.hpp"
 #include "cli/input.hpp"
-#include "cli/output_options.hpp"
+#include "cli/output.hpp"
 #include "mtrace/write.hpp"
 
 namespace memtrace {

@@ -4,7 +4,7 @@
 
 #include "cli/command.hpp"
 #include "cli/input.hpp"
-#include "cli/output_options.hpp"
+#include "cli/output.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/write.hpp"
 

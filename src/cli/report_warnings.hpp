@@ -1,7 +1,7 @@
 // What may mislead in a report, said on standard error.
 #pragma once
 
-#include "cli/output_options.hpp"
+#include "cli/output.hpp"
 #include "mtrace/report.hpp"
 
 namespace memtrace {

@@ -4,7 +4,7 @@
 
 #include "cli/command.hpp"
 #include "cli/input.hpp"
-#include "cli/output_options.hpp"
+#include "cli/output.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/standard_error.hpp"
 #include "mtrace/write.hpp"
