@@ -53,6 +53,7 @@ std::string heading_of(const Option& option) {
 
 std::string names_of(const std::vector<Word>& words) {
   std::vector<std::string_view> names;
+  names.reserve(words.size());
   for (const Word& word : words) names.push_back(word.name);
   return fmt::format("{}", fmt::join(names, ", "));
 }

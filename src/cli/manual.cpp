@@ -47,8 +47,9 @@ std::string macro_of(const Option& option, std::string_view code) {
       return fmt::format("Xr {} {}", code.substr(0, code.size() - 3), code[code.size() - 2]);
     case Code::function: {
       const std::string_view name = code.substr(0, code.size() - 2);
-      return fmt::format(
-          "Fn {}", name.find(' ') == name.npos ? std::string(name) : fmt::format("\"{}\"", name));
+      return fmt::format("Fn {}", name.find(' ') == std::string_view::npos
+                                      ? std::string(name)
+                                      : fmt::format("\"{}\"", name));
     }
     case Code::variable:
       return fmt::format("Ev {}", code.substr(1));
@@ -108,7 +109,7 @@ class Lines {
     text.remove_prefix(code.size() + 1);
     std::string line = macro_of(option_, code);
     if (opens) line.insert(line.find(' ') + 1, "( ");
-    for (; !text.empty() && std::string_view(".,:;)?").find(text.front()) != text.npos;
+    for (; !text.empty() && std::string_view(".,:;)?").find(text.front()) != std::string_view::npos;
          text.remove_prefix(1)) {
       line += {' ', text.front()};
     }

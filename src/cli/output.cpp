@@ -107,6 +107,7 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind) {
           }};
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table.
 OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties) {
   OptionGroup group = format_options(options, ReportKind::ranking);
   options.sort = sorts.front().name;

@@ -176,6 +176,7 @@ signal that it does not handle.)"},
       }};
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table.
 OptionGroup what_to_trace(RunOptions& options) {
   return {
       "What to trace",

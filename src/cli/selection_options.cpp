@@ -19,6 +19,7 @@ std::vector<T> compile(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): a table.
 OptionGroup selection_options(SelectionOptions& options) {
   return {
       "Selecting blocks and frames",
