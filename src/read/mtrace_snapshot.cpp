@@ -217,6 +217,9 @@ void decode_item(SnapshotHeader& header, Key key, std::string_view value) {
     case Key::unknown_frees:
       metadata.losses.unknown_frees = number_in(value);
       break;
+    case Key::missing_threads:
+      metadata.losses.missing_threads = number_in(value);
+      break;
     case Key::strings:
       header.counts.strings = number_in(value);
       break;
