@@ -224,7 +224,11 @@ void accept_requests() {
   set_tracer_owner(kOwner);
   process_identity();
   if (!has_output.exchange(true)) make_output_pattern();
-  if (!is_service_running()) begin_service_or_do_without();
+  if (is_service_running()) return;
+  begin_service_or_do_without();
+  // It has said that the tracing began, before anything ends the program.
+  constexpr std::int64_t kPatience = 5 * kSecond;
+  ask_service_and_wait(Duty::nothing, kPatience);
 }
 
 namespace {
