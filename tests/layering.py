@@ -34,7 +34,7 @@ FOLDERS = {
     # The tracer's half of the package, over the runtime, and the files' half, over the library.
     "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model", "analysis"}, {"fmt", "python"}),
     "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc"}),
-    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt"}),
+    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
 RUNTIME = [
@@ -48,6 +48,7 @@ PUBLIC = (ALL | {"mtrace/mtrace.h"}, set(), set())
 
 # A header of another project, by how it is included; what is not here is the system's.
 LIBRARIES = {
+    "CLI/": "CLI",
     "fmt/": "fmt",
     "tsl/": "tsl",
     "zstd": "zstd",

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "base/suggestion.hpp"
@@ -30,20 +30,6 @@ const Command* command_called(const Commands& commands, std::string_view name) {
   return found == commands.end() ? nullptr : &*found;
 }
 
-const Option* option_named(const Command& command, std::string_view name) {
-  for (const Option* const option : options_of(command)) {
-    if (option->name == name) return option;
-  }
-  return nullptr;
-}
-
-const Option* option_lettered(const Command& command, char letter) {
-  for (const Option* const option : options_of(command)) {
-    if (option->letter == letter) return option;
-  }
-  return nullptr;
-}
-
 bool is_option(std::string_view word) {
   return word.size() > 1 && word.front() == '-';
 }
@@ -55,8 +41,10 @@ std::string without_value(const std::string& word) {
 
 // "--limit" or "-n", and nothing behind it.
 const Option* option_of(const Command& command, const std::string& word) {
-  if (word.starts_with("--")) return option_named(command, word.substr(2));
-  return word.size() == 2 ? option_lettered(command, word[1]) : nullptr;
+  for (const Option* const option : options_of(command)) {
+    if (word == shown_name(*option) || word == std::string{'-', option->letter}) return option;
+  }
+  return nullptr;
 }
 
 // --- what was perhaps meant ---
@@ -140,100 +128,101 @@ struct Given {
   std::string value;  // of a flag, how it was typed
 };
 
-class Scanner {
- public:
-  Scanner(const Commands& commands, const Command& command, std::vector<std::string> words)
-      : commands_(commands),
-        command_(command),
-        words_(std::move(words)),
-        arguments_(arguments_of(command)) {}
-
-  void scan() {
-    bool only_arguments = false;
-    while (next_word_ < words_.size()) {
-      const std::string& word = words_[next_word_++];
-      if (!only_arguments && word == "--") {
-        only_arguments = true;
-      } else if (!only_arguments && word.starts_with("--")) {
-        scan_name(word);
-      } else if (!only_arguments && is_option(word)) {
-        scan_letters(word);
-      } else {
-        scan_argument(word);
-      }
-    }
-  }
-
-  [[nodiscard]] const std::vector<Given>& given() const { return given_; }
-  // The first argument that the command has no use for.
-  [[nodiscard]] const std::optional<std::string>& unused() const { return unused_; }
-
- private:
-  void take_value(const Option& option, const std::string& name) {
-    if (next_word_ == words_.size()) {
-      refuse(command_, fmt::format("{} needs a value: {}", name, option.value));
-    }
-    given_.push_back({&option, words_[next_word_++]});
-  }
-
-  void scan_name(const std::string& word) {
-    const std::string name = without_value(word);
-    const Option* const option = option_of(command_, name);
-    if (option == nullptr) refuse_option(commands_, command_, name);
-    const bool has_value = name.size() < word.size();
-    if (is_flag(*option)) {
-      if (has_value) refuse(command_, name + " takes no value");
-      given_.push_back({option, name});
-    } else if (has_value) {
-      given_.push_back({option, word.substr(name.size() + 1)});
-    } else {
-      take_value(*option, name);
-    }
-  }
-
-  // "-r", "-n5", "-rn 5".
-  void scan_letters(const std::string& word) {
-    for (std::size_t i = 1; i < word.size(); ++i) {
-      const Option* const option = option_lettered(command_, word[i]);
-      if (option == nullptr && i == 1) refuse_option(commands_, command_, without_value(word));
-      if (option == nullptr) {
-        refuse(command_, fmt::format("unknown option '-{}' in '{}'", word[i], word));
-      }
-      if (is_flag(*option)) {
-        given_.push_back({option, {'-', word[i]}});
-        continue;
-      }
-      if (i + 1 < word.size()) {
-        given_.push_back({option, word.substr(i + 1)});
-      } else {
-        take_value(*option, shown_name(*option));
-      }
-      return;
-    }
-  }
-
-  void scan_argument(const std::string& word) {
-    if (next_argument_ == arguments_.size()) {
-      if (!unused_) unused_ = word;
-      return;
-    }
-    const Option& argument = *arguments_[next_argument_];
-    given_.push_back({&argument, word});
-    if (argument.completion == Completion::program) {
-      while (next_word_ < words_.size()) given_.push_back({&argument, words_[next_word_++]});
-    }
-    if (!is_repeatable(argument)) ++next_argument_;
-  }
-
-  const Commands& commands_;
-  const Command& command_;
-  std::vector<std::string> words_;
-  std::size_t next_word_ = 0;
-  std::vector<const Option*> arguments_;
-  std::size_t next_argument_ = 0;
-  std::vector<Given> given_;
-  std::optional<std::string> unused_;
+struct Words {
+  std::vector<Given> given;
+  std::vector<std::string> others;  // as they follow each other, with the first "--"
 };
+
+// CLI11 reads "--text=" as "--text". This is the empty value there: no word holds a NUL.
+constexpr char kNothing = '\0';
+
+std::string as_typed(std::string word) {
+  if (word.ends_with(kNothing)) word.pop_back();
+  return word;
+}
+
+void add_option(CLI::App& app, const Option& option) {
+  const std::string name = shown_name(option);
+  const std::string letter = option.letter == '\0' ? name : std::string{'-', option.letter};
+  // A flag's value, where none is typed, is the name that is.
+  CLI::Option* const added = is_flag(option)
+                                 ? app.add_flag(fmt::format("{0}{{{0}}},{1}{{{1}}}", letter, name))
+                                 : app.add_option(letter + "," + name);
+  added->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+bool takes_program(const Command& command) {
+  const std::vector<const Option*> arguments = arguments_of(command);
+  return !arguments.empty() && arguments.back()->completion == Completion::program;
+}
+
+// Tells options from other words. Arguments are no concern of CLI11's, which splits one like
+// "[a,b]". Behind the command and behind the program of `run`, no word is an option.
+Words split_words(const Command& command, const std::vector<std::string>& words) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  app.prefix_command(command.name.empty() || takes_program(command));
+  for (const Option* const option : options_of(command)) add_option(app, *option);
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  for (std::string& word : reversed) {
+    if (word.starts_with("--") && word.find('=') == word.size() - 1) word += kNothing;
+  }
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ArgumentMismatch&) {
+    const std::string& last = words.back();
+    const Option* const option =
+        option_of(command, last.starts_with("--") ? last : std::string{'-', last.back()});
+    refuse(command, fmt::format("{} needs a value: {}", shown_name(*option), option->value));
+  }
+  Words split;
+  for (const CLI::Option* const parsed : app.get_options()) {
+    const Option* const option = option_of(command, parsed->get_name());
+    for (const std::string& value : parsed->results()) {
+      if (is_flag(*option) && option_of(command, value) != option) {
+        refuse(command, shown_name(*option) + " takes no value");
+      }
+      split.given.push_back({option, as_typed(value)});
+    }
+  }
+  for (const std::string& word : app.remaining()) split.others.push_back(as_typed(word));
+  return split;
+}
+
+[[noreturn]] void refuse_unknown(const Commands& commands, const Command& command,
+                                 const std::vector<std::string>& words, const std::string& word) {
+  // CLI11 goes on behind the flag of "-f3" as if there was "-3".
+  for (const std::string& whole : words) {
+    if (whole == word) break;
+    if (!is_option(whole) || !whole.ends_with(word.substr(1))) continue;
+    refuse(command, fmt::format("unknown option '{}' in '{}'", word.substr(0, 2), whole));
+  }
+  refuse_option(commands, command, without_value(word));
+}
+
+// What is left over are arguments too many.
+Words read(const Commands& commands, const Command& command,
+           const std::vector<std::string>& words) {
+  Words split = split_words(command, words);
+  const std::vector<const Option*> arguments = arguments_of(command);
+  auto argument = arguments.begin();
+  bool only_arguments = false;
+  for (const std::string& word : std::exchange(split.others, {})) {
+    if (!only_arguments && word == "--") {
+      only_arguments = true;
+    } else if (!only_arguments && is_option(word)) {
+      refuse_unknown(commands, command, words, word);
+    } else if (argument == arguments.end()) {
+      split.others.push_back(word);
+    } else {
+      split.given.push_back({*argument, word});
+      only_arguments = only_arguments || takes_program(command);
+      if (!is_repeatable(**argument)) ++argument;
+    }
+  }
+  return split;
+}
 
 // --- values ---
 
@@ -303,43 +292,50 @@ void check_required(const Command& command, const std::vector<Given>& given) {
   }
 }
 
-void fill_in(const Command& command, const Scanner& scanner) {
-  if (scanner.unused()) {
+void fill_in(const Command& command, const Words& words) {
+  if (!words.others.empty()) {
     std::vector<std::string_view> names;
     for (const Option* const argument : arguments_of(command)) names.push_back(argument->value);
-    refuse(command, fmt::format("'{}' is one argument too many: {} takes {}{}", *scanner.unused(),
-                                shown_name(command), fmt::join(names, " "),
+    refuse(command, fmt::format("'{}' is one argument too many: {} takes {}{}",
+                                words.others.front(), shown_name(command), fmt::join(names, " "),
                                 command.name == "top" ? ", mtrace diff compares two" : ""));
   }
-  for (const auto& [option, value] : scanner.given()) {
+  for (const auto& [option, value] : words.given) {
     try {
       fill_in(*option, value);
     } catch (const Error& error) {
       refuse(command, fmt::format("{}: {}", shown_name(*option), error.what()));
     }
   }
-  check_together(command, scanner.given());
-  check_required(command, scanner.given());
+  check_together(command, words.given);
+  check_required(command, words.given);
 }
 
 // --- what stands before the command ---
 
-// An option of the program, or one that stands in the wrong place.
-CommandLine::Asks asked_by(const Commands& commands, const std::vector<std::string>& words,
-                           const std::string& word) {
-  using enum CommandLine::Asks;
-  const Option* const option = option_of(commands.front(), word);
-  if (option != nullptr && option->name == "version") return for_version;
-  if (option != nullptr) return word == "-h" ? for_help : for_whole_help;
-  const std::string name = without_value(word);
-  for (const std::string& other : words) {
-    const Command* const command = command_called(commands, other);
+// An option that stands in the wrong place, or none.
+[[noreturn]] void refuse_before_command(const Commands& commands,
+                                        const std::vector<std::string>& words,
+                                        const std::string& option) {
+  const std::string name = without_value(option);
+  for (const std::string& word : words) {
+    const Command* const command = command_called(commands, word);
     if (command == nullptr) continue;
     if (option_of(*command, name) == nullptr) refuse_option(commands, *command, name);
     refuse(*command, fmt::format("unknown option '{}': it stands behind the command, as in {} {}",
                                  name, shown_name(*command), name));
   }
   refuse_option(commands, commands.front(), name);
+}
+
+// The version comes before help, and of -h and --help the last counts.
+CommandLine::Asks asked_by(const std::vector<Given>& given, CommandLine::Asks before) {
+  using enum CommandLine::Asks;
+  for (const auto& [option, value] : given) {
+    if (option->name == "version") return for_version;
+    if (option->name == "help") before = value == "-h" ? for_help : for_whole_help;
+  }
+  return before;
 }
 
 // "help [COMMAND]" is "[COMMAND] --help", of which there is one for help itself, too.
@@ -357,28 +353,22 @@ void replace_help(std::vector<std::string>& words) {
 CommandLine parse_command_line(const Commands& commands, std::vector<std::string> words) {
   using enum CommandLine::Asks;
   replace_help(words);
-  CommandLine line{&commands.front(), to_run};
-  auto word = words.begin();
-  for (; word != words.end() && is_option(*word); ++word) {
-    line.asks = asked_by(commands, words, *word);
-    if (line.asks == for_version) return line;
+  const Command& program = commands.front();
+  const auto [options, others] = split_words(program, words);
+  CommandLine line{&program, asked_by(options, to_run)};
+  if (line.asks == for_version || (others.empty() && line.asks != to_run)) return line;
+  if (others.empty()) {
+    refuse(program, "which command? run traces a program, top shows a snapshot, diff compares two");
   }
-  if (word == words.end() && line.asks != to_run) return line;
-  if (word == words.end()) {
-    refuse(commands.front(),
-           "which command? run traces a program, top shows a snapshot, diff compares two");
-  }
-  line.command = command_called(commands, *word);
+  const std::string& name = others.front();
+  if (is_option(name)) refuse_before_command(commands, others, name);
+  line.command = command_called(commands, name);
   if (line.command == nullptr) {
-    refuse(commands.front(),
-           fmt::format("unknown command '{}'{}", *word, command_hint(commands, *word)));
+    refuse(program, fmt::format("unknown command '{}'{}", name, command_hint(commands, name)));
   }
-  Scanner scanner(commands, *line.command, {word + 1, words.end()});
-  scanner.scan();
-  for (const Given& one : scanner.given()) {
-    if (one.option->name == "help") line.asks = one.value == "-h" ? for_help : for_whole_help;
-  }
-  if (line.asks == to_run) fill_in(*line.command, scanner);
+  const Words rest = read(commands, *line.command, {others.begin() + 1, others.end()});
+  line.asks = asked_by(rest.given, line.asks);
+  if (line.asks == to_run) fill_in(*line.command, rest);
   return line;
 }
 
