@@ -25,7 +25,7 @@ constexpr std::array kCommands = {
 
 Option help_option() {
   return {
-      .letter = 'h', .name = "help", .summary = "Print a line for each option; --help says more"};
+      .letter = 'h', .name = "help", .summary = "Print one line per option; --help prints more"};
 }
 
 Command program() {

@@ -367,8 +367,10 @@ void print_script(const std::string& name) {
 
 Command completion_command() {
   const auto shell = std::make_shared<std::string>();
-  Option argument{
-      .value = "SHELL", .into = shell.get(), .summary = "The shell to teach", .is_required = true};
+  Option argument{.value = "SHELL",
+                  .into = shell.get(),
+                  .summary = "The name of the shell",
+                  .is_required = true};
   for (const Shell& one : kShells) argument.words.push_back({one.name, {}});
   return {.name = "completion",
           .summary = "Print a completion script for bash, zsh or fish",

@@ -50,12 +50,12 @@ Command diff_command() {
            selection_options(options->selection),
            report_options(
                options->output,
-               {{name_of(DiffSort::size_diff), "the biggest change in size first, grown or shrunk"},
-                {name_of(DiffSort::growth), "what grew most first, what shrank most last"},
+               {{name_of(DiffSort::size_diff), "the biggest change in size first, up or down"},
+                {name_of(DiffSort::growth), "the biggest growth first, the biggest loss last"},
                 {name_of(DiffSort::count_diff), "the biggest change in the number of blocks first"},
-                {name_of(DiffSort::size), "the biggest afterwards first"},
+                {name_of(DiffSort::size), "the biggest size afterwards first"},
                 {name_of(DiffSort::location), "by file name and line"}},
-               "Ties are decided by the change in size, the size, the change in count, "
+               "Ties are broken by the change in size, the size, the change in count, "
                "the count and the traceback, so that two runs print the same.")},
       .run = [options] {
         run_diff(*options);

@@ -40,8 +40,8 @@ Command info_command() {
                        {.name = "dump",
                         .into = &options->dump,
                         .summary = "Print the whole content as text",
-                        .details = R"(First what is known of the snapshot, one `key value` a line;
-then the domains; then the rows, each with the frames of its traceback, oldest first.
+                        .details = R"(Prints the metadata, one `key value` per line; then the
+domains; then the rows, each with the frames of its traceback, oldest first.
 Equal content gives equal text.)",
                         .excludes = "format"}}},
                      format_options(options->output, ReportKind::info)},

@@ -20,15 +20,15 @@ namespace {
 constexpr std::uint64_t kRowsForPeople = 10;
 
 constexpr std::string_view kReplacesFile =
-    "The file is replaced when all is written: it is there whole or not at all. It cannot be one "
-    "that is read, under whatever name.";
+    "The file appears, or is replaced, only when it is complete. It must differ from every file "
+    "that is read.";
 
 constexpr auto kFormats = std::to_array<Word>({
     {"table", "for people"},
-    {"text", "lines as Python prints them for `str(stat)`, to the byte"},
+    {"text", "the lines that Python prints for `str(stat)`, byte for byte"},
     {"json", "for programs"},
     {"csv", "for spreadsheets"},
-    {"markdown", "for a comment on a pull request"},
+    {"markdown", "for comments on pull requests"},
 });
 
 // Those that it can be printed in, the default first.
@@ -81,7 +81,7 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind) {
                 .name = "format",
                 .value = "FORMAT",
                 .into = &options.format,
-                .summary = "How to print",
+                .summary = "Output format",
                 .words = formats_of(kind)};
   options.format = format.words.front().name;
   return {"Output",
@@ -92,7 +92,7 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind) {
                .into = &options.color,
                .summary = "When to colour",
                .words = {{"auto", "on a terminal, unless `$NO_COLOR` is set"},
-                         {"always", "also in files and pipes"},
+                         {"always", "even in files and pipes"},
                          {"never", "not at all"}}},
               {.letter = 'o',
                .name = "output",
@@ -118,32 +118,32 @@ OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std:
            .name = "limit",
            .value = "N",
            .into = &options.limit,
-           .summary = "How many groups to print; 0 is all",
+           .summary = "Number of groups to print; 0 prints all",
            .details = "The default is 10 in table, text and markdown, and all in JSON and CSV."},
           {.letter = 's',
            .name = "sort",
            .value = "KEY",
            .into = &options.sort,
-           .summary = "What ranks the groups",
+           .summary = "How to rank the groups",
            .details = ties,
            .words = std::move(sorts)},
           {.letter = 'r',
            .name = "reverse",
            .into = &options.reverse,
-           .summary = "Rank the other way round"},
+           .summary = "Reverse the order"},
           {.name = "min-size",
            .value = "SIZE",
            .into = &options.min_size,
            .summary = "Leave out smaller groups; in a diff, smaller changes",
-           .details = R"(Changes count up and down.
-`SIZE` is a number of bytes, which may have a unit: `K`, `M`, `G` and `T`, also with `iB`, are
+           .details = R"(A change counts by its magnitude.
+`SIZE` is a number of bytes with an optional unit: `K`, `M`, `G` and `T`, also with `iB`, are
 powers of 1024; `kB`, `MB`, `GB` and `TB` are powers of 1000.)",
            .check = checked_by<parse_size>},
           {.name = "strip-prefix",
            .value = "DIR",
            .into = &options.strip_prefixes,
            .summary = "Print file names without this leading folder",
-           .details = R"(Repeatable: the longest that fits is left out.
+           .details = R"(Repeatable: the longest matching folder is removed.
 JSON keeps whole names.)",
            .completion = Completion::folders},
           {.name = "source-dir",
@@ -151,21 +151,21 @@ JSON keeps whole names.)",
            .into = &options.source_folders,
            .summary = "Look for source files in this folder, too",
            .details = R"(A traceback's frames show their source lines.
-Where a file is not at its own path, it is searched in this folder: all of its path, then what is
-left of that without its first folder, its first two, and so on.
+A file that is missing at its own path is searched in this folder: under its whole path, then
+without its first folder, without its first two, and so on.
 Repeatable.)",
            .completion = Completion::folders},
           {.name = "full-names",
            .into = &options.full_names,
-           .summary = "Print whole names of functions, also long ones",
-           .details = R"(Otherwise a table and markdown have the names of C++ as they are written:
-`std::string`, without the default arguments of the standard library's templates, and, where they
-are long, without arguments within arguments, parameters, or the middle.
-Text, JSON and CSV always have whole names.)"},
+           .summary = "Print function names in full, even long ones",
+           .details = R"(By default, tables and markdown show C++ names as a programmer writes them:
+`std::string`, without the default arguments of standard library templates.
+Long names lose nested arguments, parameters, or their middle.
+Text, JSON and CSV always have the full names.)"},
           {.name = "most-recent-first",
            .into = &options.most_recent_first,
            .summary = "Print the most recent frame of a traceback first",
-           .details = "Otherwise the oldest is first."},
+           .details = "By default, the oldest frame comes first."},
       });
   return group;
 }

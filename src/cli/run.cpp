@@ -120,21 +120,22 @@ Option output_pattern(RunOptions& options) {
           .summary = "Where snapshots go: %e program, %p process, %n number",
           .details = R"(In `PATTERN`, `%e` is the name of the program, `%p` its process id, `%n` the
 number of the snapshot, from 0001 on, so that names sort in their order, and `%%` a percent sign.
-Anything else behind a percent sign is refused.
-A folder stands for the default name in it.
+Any other use of a percent sign is an error.
+A folder stands for the default name in that folder.
 
-Without `%n`, the newest snapshot has the name, and earlier ones get their number before `.zst`,
-as in `app.7.zst`.
-Without `%p`, processes other than the first one get their process id there.
+Without `%n`, the newest snapshot gets the plain name, and earlier ones get their number before
+`.zst`, as in `app.7.zst`.
+Without `%p`, processes other than the first get their process id there.
 
-No run replaces the snapshots of another one: where there is an `app.zst`, it becomes `app.1.zst`
-when this run writes its own, and numbers go on behind those that are there.
+A run keeps the snapshots of earlier runs: an existing `app.zst` becomes `app.1.zst` when this run
+writes its own, and numbering continues after the existing files.
 `--keep` counts them all.
 
-Looking up source lines at the end leaves the files their times: `ls -t` has the newest snapshot
+Looking up source lines at the end preserves the files' times: `ls -t` lists the newest snapshot
 first.
 
-A snapshot is there whole or not at all, also when the program is killed while it writes one.)",
+A snapshot file appears only when it is complete, even if the program is killed while it writes
+one.)",
           .completion = Completion::files};
 }
 
@@ -145,33 +146,34 @@ OptionGroup when_to_write(RunOptions& options) {
           {.name = "interval",
            .value = "DURATION",
            .into = &options.interval,
-           .summary = "Write a snapshot every so often: 500ms, 90s, 5m, 2h",
+           .summary = "Write a snapshot at this interval: 500ms, 90s, 5m, 2h",
            .details =
-               R"(The program's own allocations look at the clock: while it allocates nothing,
-no snapshot is written.)",
+               R"(A thread of the tracer's own takes them, even if the program rarely allocates.)",
            .check = checked_by<parse_duration>},
           {.name = "keep",
            .value = "N",
            .into = &options.keep,
            .summary = "Keep only the newest N snapshots of a process",
-           .details = "The ones before are removed.",
+           .details = "Older ones are removed.",
            .check = check_keep},
           {.name = "on-signal",
            .value = "SIGNAL",
            .into = &options.signal,
            .summary = "Write a snapshot on this signal: USR2, or a number",
-           .details = R"(Where the program handles the signal itself, it goes on to do so, and no
-snapshot is written.)",
+           .details =
+               R"(If the program handles the signal itself, only its handler runs: no snapshot is
+written.)",
            .examples = {{"USR1", {}}, {"USR2", {}}, {"HUP", {}}, {"QUIT", {}}, {"WINCH", {}}},
            .check = checked_by<parse_signal>},
           {.name = "on-exit",
            .into = &options.at_exit,
-           .summary = "Write a snapshot when the program ends, as by default",
-           .details = R"(It ends by returning, by `exit(3)`, `_exit(2)` or `quick_exit(3)`, or by a
-signal that it does not handle.)"},
+           .summary = "Write a snapshot when the program ends (the default)",
+           .details =
+               R"(The program may end by returning, by `exit(3)`, `_exit(2)` or `quick_exit(3)`,
+or by a signal that it does not handle.)"},
           {.name = "no-on-exit",
            .into = &options.not_at_exit,
-           .summary = "Write none when the program ends",
+           .summary = "Write no snapshot when the program ends",
            .excludes = "on-exit"},
       }};
 }
@@ -184,59 +186,61 @@ OptionGroup what_to_trace(RunOptions& options) {
           {.name = "nframe",
            .value = "N",
            .into = &options.frames,
-           .summary = "Most frames to keep of a traceback, 1 to 1024",
-           .details = "Those nearest to the allocation are kept."},
+           .summary = "Maximum number of frames per traceback, 1 to 1024",
+           .details = "The frames nearest to the allocation are kept."},
           {.name = "sample",
            .value = "SIZE",
            .into = &options.sample,
-           .summary = "Record a block about every SIZE bytes, estimate the rest",
-           .details = R"(`SIZE` is a number such as `512KiB`.
-Every figure is then shown with its standard error.
-This costs next to nothing and is meant for programs in production.)",
+           .summary = "Record one block per SIZE bytes, estimate the rest",
+           .details = R"(`SIZE` is the average distance between two samples, such as `512KiB`.
+Every figure then comes with its standard error.
+Sampling costs next to nothing and is meant for programs in production.)",
            .check = checked_by<parse_sampling>},
           {.name = "follow-fork",
            .into = &options.follow_fork,
-           .summary = "Trace the processes that the program starts, too",
-           .details = "So are those that they start."},
+           .summary = "Also trace the processes that the program starts",
+           .details = "The processes that those start are traced as well."},
           {.name = "only",
            .value = "GLOB",
            .into = &options.only,
            .summary = "Trace only programs whose name matches",
-           .details = R"(Of all programs that are started, the others only pass it on to those that
-they start.
+           .details =
+               R"(Other programs are not traced, but the programs that they start are, if their
+name matches.
 The name is the one that the program was executed by, without its folder, or that of its file.
 Implies `--follow-fork`.
-Repeatable: any may match.)",
+Repeatable: a program is traced if any glob matches.)",
            .check = check_program},
           {.name = "mmap",
            .into = &options.mmap,
-           .summary = "Trace anonymous mappings, too, in the domain mmap",
-           .details = R"(These are mappings that the program makes itself.
-What can be touched counts: a reservation (`PROT_NONE`) does not, until `mprotect(2)` makes a part
-of it accessible, and that part belongs to whoever did.
-What `madvise(2)` gives back (`MADV_DONTNEED`, `MADV_FREE`) counts no more; that it is touched again
-without another call is not seen.)"},
+           .summary = "Also trace anonymous mappings, in the domain mmap",
+           .details = R"(Traces the mappings that the program makes itself.
+Only accessible memory counts: a reservation (`PROT_NONE`) counts from when `mprotect(2)` makes a
+part of it accessible, for that part, which belongs to the caller of `mprotect(2)`.
+Memory that `madvise(2)` gives back (`MADV_DONTNEED`, `MADV_FREE`) no longer counts; the tracer
+misses it if the program touches that memory again without another call.)"},
           {.name = "native",
            .into = &options.native,
-           .summary = "In Python programs, keep the frames of C functions, too",
-           .details = R"(They stand between those of Python in their true order: what a C extension
-or a library does on behalf of which line, and which line it calls back.
-Otherwise a traceback in Python has Python's frames alone.
-They count as frames of `--nframe`, also those of the interpreter's own C functions, which
-`mtrace-top(1)` shows only with `--raw-frames`.
-Other programs are not affected: all of their frames are kept in any case.)"},
+           .summary = "In Python programs, also keep the frames of C functions",
+           .details = R"(They stand between Python's frames in their true order and show what a C
+extension or a library does on behalf of which line, and which line it calls back.
+By default, a traceback in Python has only Python's frames.
+C functions count as frames of `--nframe`, including the interpreter's own, which `mtrace-top(1)`
+shows only with `--raw-frames`.
+Other programs always keep all their frames.)"},
           {.name = "no-symbolize",
            .into = &options.not_symbolized,
-           .summary = "Leave addresses in the snapshots: look up no lines",
-           .details = R"(Otherwise all that were written get functions and source lines when the
-program has ended.
-That takes some time; a signal such as that of Ctrl-C skips it.
-What is not looked up then, `mtrace-symbolize(1)` and the other commands look up later.)"},
+           .summary = "Leave the addresses in the snapshots unresolved",
+           .details =
+               R"(By default, all snapshots that were written get functions and source lines when
+the program has ended.
+This takes some time; a signal such as that of Ctrl-C skips it.
+`mtrace-symbolize(1)` and the other commands look up the remaining addresses later.)"},
           {.letter = 'v',
            .name = "verbose",
            .into = &options.verbose,
-           .summary = "Say what was written, also without a terminal",
-           .details = "Otherwise it is said where standard error is a terminal."},
+           .summary = "Print what was written, even without a terminal",
+           .details = "By default, this is printed only if standard error is a terminal."},
       }};
 }
 

@@ -28,66 +28,67 @@ OptionGroup selection_options(SelectionOptions& options) {
            .name = "group-by",
            .value = "KEY",
            .into = &options.group_by,
-           .summary = "What a row is",
-           .details = "A tracemalloc dump names no functions and no shared objects.",
+           .summary = "What to group by",
+           .details = "A tracemalloc dump lacks functions and shared objects.",
            .words = {{name_of(GroupBy::lineno), "a line of a file"},
                      {name_of(GroupBy::filename), "a file"},
-                     {name_of(GroupBy::traceback),
-                      "a traceback, with all frames that the snapshot has of it"},
+                     {name_of(GroupBy::traceback), "a traceback, with all frames that were kept"},
                      {name_of(GroupBy::function), "a function of a file"},
                      {name_of(GroupBy::module),
-                      "a shared object, or a package of Python: installed, of the standard "
+                      "a shared object, or a Python package: installed, in the standard "
                       "library, or frozen"},
-                     {name_of(GroupBy::domain), "an address space, as `--domain` has it"}}},
+                     {name_of(GroupBy::domain), "an address space; see `--domain`"}}},
           {.name = "cumulative",
            .into = &options.cumulative,
-           .summary = "Count a block for every group on its traceback, once",
-           .details = R"(Otherwise it counts for the group of its most recent frame alone.
+           .summary = "Count a block once for each group on its traceback",
+           .details = R"(By default, a block counts only for the group of its most recent frame.
 The groups overlap: their sizes add up to more than the total.
-Refused with `-g traceback` and `-g domain`.)"},
+Cannot be combined with `-g traceback` or `-g domain`.)"},
           {.letter = 'i',
            .name = "include",
            .value = "PATTERN",
            .into = &options.include,
-           .summary = "Keep blocks of files that match: GLOB, GLOB:LINE, DIR/",
-           .details = R"(A block is of the file in its most recent frame.
-Repeatable: a block is kept if any of the patterns matches.
-`mtrace(1)` has the syntax of a `PATTERN`.)"},
+           .summary = "Keep blocks of matching files: GLOB, GLOB:LINE, DIR/",
+           .details = R"(Matches the file of a block's most recent frame.
+Repeatable: a block is kept if any pattern matches.
+`mtrace(1)` describes the syntax of a `PATTERN`.)"},
           {.letter = 'x',
            .name = "exclude",
            .value = "PATTERN",
            .into = &options.exclude,
-           .summary = "Drop blocks of files that match: GLOB, GLOB:LINE, DIR/",
+           .summary = "Drop blocks of matching files: GLOB, GLOB:LINE, DIR/",
            .details = "Repeatable."},
           {.name = "all-frames",
            .into = &options.all_frames,
-           .summary = "Patterns look at every frame of a traceback",
-           .details = R"(So do the globs of `--function` and `--module`.
-Otherwise they look at the most recent frame alone.)"},
+           .summary = "Match patterns with every frame of a traceback",
+           .details = R"(The globs of `--function` and `--module` match every frame, too.
+By default, all of these match only the most recent frame.)"},
           {.name = "domain",
            .value = "N",
            .into = &options.domain,
            .summary = "Keep one address space: a number or a name",
-           .details = "What tracemalloc traces by itself is in domain 0, called `python`.",
+           .details = "Domain 0, called `python`, holds what tracemalloc itself traces.",
            .examples = {{"python", {}}, {"native", {}}, {"mmap", {}}}},
           {.name = "function",
            .value = "GLOB",
            .into = &options.functions,
            .summary = "Keep blocks of matching functions",
-           .details = "The most recent frame decides. Repeatable: any may match."},
+           .details = "Matches the function of a block's most recent frame. Repeatable: a block is "
+                      "kept if any glob matches."},
           {.name = "module",
            .value = "GLOB",
            .into = &options.modules,
            .summary = "Keep blocks of matching shared objects or packages",
-           .details = "The most recent frame decides. Repeatable: any may match."},
+           .details = "Matches the shared object or package of a block's most recent frame. "
+                      "Repeatable: a block is kept if any glob matches."},
           {.name = "hide",
            .value = "PATTERN",
            .into = &options.hide,
-           .summary = "Hide frames of files that match",
+           .summary = "Hide frames of matching files",
            .details = R"(Repeatable.
-No block is dropped: the memory of a hidden frame counts for the nearest visible caller, or for
-`<hidden>:0` where there is none.
-Frames are hidden first: all other options see the visible ones only.)"},
+All blocks are kept: the memory of a hidden frame counts for its nearest visible caller, or for
+`<hidden>:0` if every frame is hidden.
+Frames are hidden first: all other options see only the visible ones.)"},
           {.name = "hide-function",
            .value = "GLOB",
            .into = &options.hide_functions,
@@ -101,39 +102,41 @@ Frames are hidden first: all other options see the visible ones only.)"},
           {.name = "mine",
            .into = &options.mine,
            .summary = "Hide frames of system code, libraries and packages",
-           .details = R"(These are frames of system headers and libraries, of a language's standard
-library, of installed packages, of where the C library begins a program, and of `<frozen ...>`.
-Goes together with `--hide`.)"},
+           .details =
+               R"(Hides frames of system headers and libraries, of a language's standard library,
+of installed packages, of the C library's code that starts a program, and of `<frozen ...>`.
+Can be combined with `--hide`.)"},
           {.name = "raw-frames",
            .into = &options.raw_frames,
-           .summary = "Show the allocation machinery's frames, too",
+           .summary = "Also show the frames of the allocation machinery",
            .details =
-               R"(Otherwise these are hidden: `malloc()`, `operator new()`, allocator classes,
+               R"(By default these are hidden: `malloc()`, `operator new()`, allocator classes,
 functions that only pass a size on (`xmalloc()`, `g_malloc()`, `av_malloc()`, `PyMem_Malloc()` and
-others), and what containers and the rest of the C++ and Rust standard libraries do for the line
-that uses them.
-Where a snapshot of a Python program has the frames of C functions (`mtrace run --native`), those of
-the interpreter itself, of ctypes and of libffi are hidden, too.)"},
+others), and the frames of C++ and Rust standard libraries, such as containers, below the line that
+uses them.
+If a snapshot of a Python program has the frames of C functions (`mtrace run --native`), those of
+the interpreter, of ctypes and of libffi are hidden, too.)"},
           {.name = "strip-template-args",
            .into = &options.strip_template_args,
-           .summary = "Name all instances of a template or generic alike",
-           .details = R"(Names of functions lose the arguments of templates and generics:
-`Table<int>::put(int)` and `Table<char>::put(char)` are `Table::put`.
+           .summary = "Treat all instances of a template or generic as one",
+           .details = R"(Function names lose the arguments of templates and generics:
+`Table<int>::put(int)` and `Table<char>::put(char)` become `Table::put`.
 Other options see these names, too.)"},
           {.name = "map-prefix",
            .value = "FROM=TO",
            .into = &options.map_prefixes,
-           .summary = "Take files in the folder FROM as files in TO",
-           .details = R"(As with `-ffile-prefix-map` of `gcc(1)`: they are grouped, matched and
+           .summary = "Treat files in the folder FROM as files in TO",
+           .details =
+               R"(Works like `-ffile-prefix-map` of `gcc(1)`: the files are grouped, matched and
 printed under their names in `TO`, and their source lines are read there.
-Comes before all other options.
-Repeatable; of several that fit, the last one counts.)"},
+Applies before all other options.
+Repeatable: if several match, the last one applies.)"},
           {.letter = 'm',
            .name = "metric",
            .value = "METRIC",
            .into = &options.metric,
            .summary = "Which blocks to count",
-           .details = "A tracemalloc dump has only the first.",
+           .details = "A tracemalloc dump has `live` only.",
            .words = {{name_of(Metric::live), "alive in the snapshot"},
                      {name_of(Metric::peak), "alive when most memory was in use"},
                      {name_of(Metric::total), "ever allocated"}}},

@@ -216,7 +216,7 @@ Command snapshot_command() {
           .groups = {{"",
                       {{.value = "PID",
                         .into = &options->process,
-                        .summary = "The id of a process that is traced",
+                        .summary = "The id of a traced process",
                         .completion = Completion::processes,
                         .is_required = true},
                        {.name = "timeout",

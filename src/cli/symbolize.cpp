@@ -41,14 +41,14 @@ Command symbolize_command() {
                         .value = "DIR",
                         .into = &options->debug_folders,
                         .summary = "Look for debug information in this folder, too",
-                        .details = "It comes before `/usr/lib/debug`. Repeatable.",
+                        .details = "It is searched before `/usr/lib/debug`. Repeatable.",
                         .completion = Completion::folders},
                        {.name = "sysroot",
                         .value = "DIR",
                         .into = &options->sysroot,
-                        .summary = "Where the root of the traced system is",
+                        .summary = "Root folder of the traced system",
                         .details = R"(Programs, libraries and `/usr/lib/debug` are searched below
-this folder, which holds a copy of that system.)",
+this folder, which holds a copy of the traced system.)",
                         .completion = Completion::folders}}}},
           .run = [options] {
             run_symbolize(*options);

@@ -37,11 +37,11 @@ Command top_command() {
           .groups = {{"", {snapshot_argument(options->snapshot)}},
                      selection_options(options->selection),
                      report_options(options->output,
-                                    {{name_of(TopSort::size), "the biggest first"},
+                                    {{name_of(TopSort::size), "the most memory first"},
                                      {name_of(TopSort::count), "the most blocks first"},
-                                     {name_of(TopSort::average), "the biggest blocks first"},
+                                     {name_of(TopSort::average), "the biggest average block first"},
                                      {name_of(TopSort::location), "by file name and line"}},
-                                    "Ties are decided by size, then count, then traceback, so that "
+                                    "Ties are broken by size, then count, then traceback, so that "
                                     "two runs print the same.")},
           .run = [options] {
             run_top(*options);

@@ -27,7 +27,7 @@ OTHER_PAGES = ("python",)
 # A terminal is as wide at least, and a screen as high.
 COLUMNS, ROWS = 80, 50
 
-# "  -g, --group-by KEY  What a row is: lineno, filename (default: lineno)"; names only where there is no
+# "  -g, --group-by KEY  What to group by: lineno, filename (default: lineno)"; names only where there is no
 # argument.
 HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w, )?--[\w-]+)(?: (?P<argument>[A-Z=]+))?(?=  |$)")
 # Words to choose from end the description, in front of the default.
