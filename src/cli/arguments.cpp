@@ -135,7 +135,7 @@ std::int64_t parse_size(std::string_view text) {
   if (text.find('.') != std::string_view::npos) {
     if (const auto bytes = parse_fraction(text)) return *bytes;
   }
-  throw Error("'" + std::string(text) + "' is no size: write 50KiB, 5M or 1048576");
+  throw Error("'" + std::string(text) + "' is an invalid size: write 50KiB, 5M or 1048576");
 }
 
 std::chrono::milliseconds parse_duration(std::string_view text) {
@@ -145,7 +145,7 @@ std::chrono::milliseconds parse_duration(std::string_view text) {
   const std::int64_t unit = milliseconds_in({rest, static_cast<std::size_t>(end - rest)});
   const double milliseconds = std::round(number * static_cast<double>(unit));
   if (error != std::errc() || !(milliseconds >= 1 && milliseconds <= kLongest)) {
-    throw Error("'" + std::string(text) + "' is no duration: write 500ms, 90s, 5m or 2h");
+    throw Error("'" + std::string(text) + "' is an invalid duration: write 500ms, 90s, 5m or 2h");
   }
   return std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds));
 }

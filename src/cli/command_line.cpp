@@ -242,7 +242,7 @@ std::uint32_t parse_number(const std::string& text) {
   const char* const end = text.data() + text.size();
   const auto [behind, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc() || behind != end) {
-    throw Error(fmt::format("'{}' is no number that it can be", text));
+    throw Error(fmt::format("'{}' is an invalid number", text));
   }
   return number;
 }

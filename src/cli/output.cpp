@@ -55,7 +55,7 @@ std::uint64_t parse_limit(const std::string& text) {
   const char* const end = text.data() + text.size();
   const auto [parsed_to, error] = std::from_chars(text.data(), end, limit);
   if (error != std::errc() || parsed_to != end) {
-    throw Error("--limit: '" + text + "' is no number of groups");
+    throw Error("--limit: invalid number of groups: '" + text + "'");
   }
   return limit;
 }

@@ -33,19 +33,19 @@ struct RunOptions {
 std::int64_t parse_sampling(std::string_view text) {
   const std::int64_t size = parse_size(text);
   if (size < 1)
-    throw Error("'" + std::string(text) + "' is no distance between samples: write 512KiB");
+    throw Error("'" + std::string(text) + "' is an invalid distance between samples: write 512KiB");
   return size;
 }
 
 // The tracer is told of them behind commas.
 void check_program(std::string_view glob) {
   if (!glob.empty() && glob.find(',') == std::string_view::npos) return;
-  throw Error(fmt::format("'{}' is no program's name", glob));
+  throw Error(fmt::format("invalid program name: '{}'", glob));
 }
 
 void check_keep(std::string_view number) {
   if (number.find_first_not_of('0') == std::string_view::npos) {
-    throw Error("none is no number to keep");
+    throw Error(fmt::format("invalid number of snapshots: '{}'", number));
   }
 }
 

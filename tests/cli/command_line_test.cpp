@@ -144,10 +144,9 @@ TEST_CASE("what is wrong is said of the word that is wrong") {
   CHECK(refusal("paint a b") ==
         "'b' is one argument too many: mtrace paint takes PATH (see mtrace paint --help)");
   CHECK(refusal("paint a -n") == "--number needs a value: N (see mtrace paint --help)");
-  CHECK(refusal("paint a -n x") ==
-        "--number: 'x' is no number that it can be (see mtrace paint --help)");
+  CHECK(refusal("paint a -n x") == "--number: 'x' is an invalid number (see mtrace paint --help)");
   CHECK(refusal("paint a --number=-1") ==
-        "--number: '-1' is no number that it can be (see mtrace paint --help)");
+        "--number: '-1' is an invalid number (see mtrace paint --help)");
   CHECK(refusal("paint a --word blue") ==
         "--word: 'blue' is none of red, green (see mtrace paint --help)");
   CHECK(refusal("paint a --word gren") ==

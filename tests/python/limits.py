@@ -186,7 +186,7 @@ class Pytest(unittest.TestCase):
         line = TESTS[: TESTS.index("# at the peak")].count("\n") + 1
         for words in (
             "memory peak 20", "memory growth", "the lines that grew most:", "# never let go",
-            "assert [[b", "max_grwth", "'1 lot' is no size",
+            "assert [[b", "max_grwth", "'1 lot' is an invalid size",
             f"test_memory.py:{line}: size=2048 KiB",
         ):  # fmt: skip
             self.assertIn(words, done.stdout)

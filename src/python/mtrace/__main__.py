@@ -27,7 +27,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def _duration(text: str) -> int:
     number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
     if not number.isdigit() or int(number) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no duration: write 90s, 5m or 2h")
+        raise argparse.ArgumentTypeError(f"'{text}' is an invalid duration: write 90s, 5m or 2h")
     return int(number) * _UNITS[unit]
 
 

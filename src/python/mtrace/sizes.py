@@ -37,13 +37,13 @@ def parse_size(size: Union[int, str]) -> int:
     """The bytes that *size* stands for: ``"5 MiB"``, ``"50K"``, ``"1.5 GB"``, ``1048576``.
 
     ``K``, ``M``, ``G`` and ``T`` are powers of 1024, as are ``KiB`` and so on; ``kB``, ``MB`` and
-    so on are powers of 1000. Raises ValueError for what is no size.
+    so on are powers of 1000. Raises ValueError for an invalid size.
     """
     if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
         return size
     match = _SIZE.match(size) if isinstance(size, str) else None
     factor = _FACTORS.get(match[2].lower()) if match else None
     if match is None or factor is None:
-        raise ValueError(f"{size!r} is no size: write '50 KiB', '5M' or 1048576")
+        raise ValueError(f"{size!r} is an invalid size: write '50 KiB', '5M' or 1048576")
     number = match[1]
     return int(float(number) * factor) if "." in number else int(number) * factor
