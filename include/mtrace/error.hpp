@@ -10,11 +10,11 @@
 
 namespace memtrace {
 
-// Something that the caller asked for cannot be done: a damaged input, an output that cannot be
-// written, a wrong request. The message is one line in lower case that says what is wrong, where
-// (byte offset or section), what was expected, and the remedy where there is one.
+// A request failed: the input is damaged, the output cannot be written, or the request is invalid.
+// The message is one line in lower case that says what is wrong, where (byte offset or section),
+// what was expected, and the remedy, if any.
 //
-// Deep code does not know which file it reads, so the source is added on the way up, once.
+// The code that finds an error often reads bytes without a name; a caller adds the file, once.
 class MTRACE_API Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}
