@@ -1,13 +1,13 @@
-// Which symbols libmtrace exports: only what is declared MTRACE_API. And what differs between the
-// versions of C++ that the headers compile in, C++17 and later.
+// Marks the symbols that libmtrace exports (MTRACE_API), and hides the differences between C++17
+// and later versions, in all of which the headers compile.
 //
-// The C++ namespace is `memtrace`, not `mtrace`: glibc's <mcheck.h> declares a function `mtrace()`,
-// and a program may include both.
+// The C++ namespace is `memtrace`, because glibc's <mcheck.h> declares a function `mtrace()` and a
+// program may include both.
 #pragma once
 
 #define MTRACE_API __attribute__((visibility("default")))
 
-// Comparing member by member is beyond C++17; a program in C++17 does without it.
+// C++17 cannot compare member by member: types are comparable from C++20 on.
 #if defined(__cpp_impl_three_way_comparison)
 #define MTRACE_COMPARABLE(Type) friend bool operator==(const Type&, const Type&) = default
 #else
