@@ -1,4 +1,4 @@
-// Adding up snapshots: of many processes, or of many runs.
+// Adds up snapshots of many processes or of many runs.
 #pragma once
 
 #include <memory>
@@ -8,10 +8,10 @@
 
 namespace memtrace {
 
-// Adds snapshots one by one, so that only one of them need be in memory beside the sum. Sizes and
-// counts of equal tracebacks in equal domains add up. A metric that one of them lacks is lost;
-// peaks add up although the processes did not reach them at the same moment, so the sum is an upper
-// bound.
+// Adds snapshots one by one, so that only one of them needs to be in memory beside the sum. Sizes
+// and counts of equal tracebacks in equal domains add up. The sum lacks a metric that any of them
+// lacks. The sum of the peaks is an upper bound, because the processes may have reached them at
+// different moments.
 class MTRACE_API Merger {
  public:
   Merger();
@@ -19,9 +19,9 @@ class MTRACE_API Merger {
   Merger(const Merger&) = delete;
   Merger& operator=(const Merger&) = delete;
 
-  // Throws Error where sums pass 2^63.
+  // Throws Error if a sum exceeds 2^63.
   void add(const Snapshot& snapshot);
-  // The sum. Leaves the merger empty. An Error if nothing was added.
+  // Returns the sum and leaves the merger empty. Throws Error if nothing was added.
   Snapshot finish();
 
  private:
