@@ -1,5 +1,5 @@
-// Tracing one's own memory: libmtrace_rt, for C++17. See mtrace/mtrace.h, of which this is a thin
-// cover; the namespace is not `mtrace`, because <mcheck.h> declares a function of that name.
+// Lets a program trace its own memory, in C++17: a thin wrapper of mtrace/mtrace.h, which documents
+// the functions. The namespace is `memtrace`, because <mcheck.h> declares a function `mtrace`.
 #pragma once
 
 #include <cerrno>
@@ -24,10 +24,10 @@ inline bool is_tracing() {
   return mtrace_is_tracing() != 0;
 }
 
-// What came of take_snapshot(): true where the file is written.
+// The result of take_snapshot(): true if the file was written.
 struct SnapshotResult {
-  int error = 0;        // the errno that says why not
-  std::string message;  // "PATH: why not"; empty where the file is written
+  int error = 0;        // errno; 0 if the file was written
+  std::string message;  // "PATH: REASON"; empty if the file was written
   explicit operator bool() const { return error == 0; }
 };
 inline SnapshotResult take_snapshot(const std::string& path) {
@@ -59,7 +59,7 @@ inline std::uint64_t get_tracer_memory() {
   return mtrace_get_tracer_memory();
 }
 
-// Return addresses, most recent first; none where the block is not traced.
+// Return addresses, most recent first; empty for an untraced block.
 inline std::vector<std::uintptr_t> get_block_traceback(const void* pointer) {
   std::vector<std::uintptr_t> frames(mtrace_get_block_traceback(pointer, nullptr, 0));
   frames.resize(mtrace_get_block_traceback(pointer, frames.data(), frames.size()));
