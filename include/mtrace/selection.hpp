@@ -1,4 +1,4 @@
-// What to look at: which frames are visible, which blocks count, how they are grouped.
+// Selects which frames are visible, which blocks count and how they are grouped.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ inline constexpr std::array kGroupBys = {GroupBy::lineno,   GroupBy::filename, G
                                          GroupBy::function, GroupBy::module,   GroupBy::domain};
 MTRACE_API std::string_view name_of(GroupBy group_by);
 
-// A glob of Python's fnmatch over code points: `*` matches anything, also `/`; `?` one code point;
+// A glob of Python's fnmatch over code points: `*` matches anything, even `/`; `?` one code point;
 // `[seq]`, `[!seq]`; no escapes; case matters. Compiled once, then matched without allocating.
 class MTRACE_API Glob {
  public:
@@ -45,9 +45,9 @@ class MTRACE_API Glob {
   std::vector<Range> ranges_;
 };
 
-// `GLOB` or `GLOB:LINE`, on file names. A trailing ".pyc" reads as ".py", in both. A folder, which
-// ends in "/" and has no "*", stands for everything below it, wherever it is unless it begins with
-// "/": "proj/" is "proj/*" or "*/proj/*".
+// `GLOB` or `GLOB:LINE`, for file names. A trailing ".pyc" matches as ".py", in pattern and name. A
+// folder, which ends in "/" and has no "*", stands for everything below it: "proj/" is "proj/*" or
+// "*/proj/*", and "/proj/" is "/proj/*".
 class MTRACE_API Pattern {
  public:
   explicit Pattern(std::string_view text);
@@ -66,11 +66,11 @@ class MTRACE_API Pattern {
   std::vector<Glob> below_;  // of a folder
 };
 
-// "FROM=TO": files in the folder FROM are in TO instead.
+// "FROM=TO": treats files in the folder FROM as files in TO.
 struct MTRACE_API PrefixMap {
   std::string from, to;
 
-  // Throws Error where there is no FROM or no "=". FROM ends at the first one.
+  // Throws Error if FROM or "=" is missing. FROM ends at the first "=".
   explicit PrefixMap(std::string_view text);
   [[nodiscard]] std::string text() const { return from + '=' + to; }
 };
@@ -79,31 +79,31 @@ struct MTRACE_API PrefixMap {
 struct Selection {
   GroupBy group_by = GroupBy::lineno;
   Metric metric = Metric::live;
-  bool cumulative = false;  // count a block for every group on its traceback, once each
+  bool cumulative = false;  // count a block once for every group on its traceback
 
-  // What frames are called. Comes before all else; of several rules that fit, the last one counts.
+  // Names of frames. Applied before all else; if several rules match, the last one applies.
   std::vector<PrefixMap> map_prefixes{};
-  // Functions are called the same in all instances of a template (or generic); their frames are
+  // Functions have the same name in all instances of a template (or generic); their frames are
   // grouped and matched by that name.
   bool strip_template_args = false;
 
-  // Which frames are visible. Hidden frames drop no block: it belongs to its next visible caller.
+  // Which frames are visible. A block with a hidden frame belongs to its nearest visible caller.
   std::vector<Pattern> hide{};
   std::vector<Glob> hide_function{};
   std::vector<Glob> hide_module{};
-  bool mine = false;        // hide what is nobody's own code: system, standard library, packages
+  bool mine = false;        // hide system code, standard libraries and installed packages
   bool raw_frames = false;  // show the allocation machinery's frames (malloc, operator new)
 
-  // Which blocks count. They look at the visible frames: the most recent one, or any.
-  std::vector<Pattern> include{};  // some must match, unless there is none
+  // Which blocks count. Patterns match visible frames: the most recent one, or any.
+  std::vector<Pattern> include{};  // one must match; empty: every block does
   std::vector<Pattern> exclude{};  // none may match
-  std::vector<Glob> function{};    // some must match, unless there is none
+  std::vector<Glob> function{};    // one must match; empty: every block does
   std::vector<Glob> module{};      // the same
   bool all_frames = false;
   std::optional<std::string> domain{};  // a number or a name
 };
 
-// Throws Error for combinations that have no meaning (cumulative by traceback or domain).
+// Throws Error for meaningless combinations (cumulative by traceback or domain).
 MTRACE_API void validate(const Selection& selection);
 
 }  // namespace memtrace
