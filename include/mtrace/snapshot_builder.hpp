@@ -1,4 +1,4 @@
-// Building a snapshot: for readers of formats that mtrace does not know.
+// Builds snapshots, for example for a reader of another format.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,14 @@
 namespace memtrace {
 
 // Fills the tables of tracebacks. Interns strings, modules, frames and nodes: equal things get
-// equal ids. Each call is a hash look-up; the indexes cost 8 to 16 bytes an entry and go away with
-// the builder.
+// equal ids. Each call is a hash look-up; the indexes cost 8 to 16 bytes per entry while the
+// builder lives.
 //
-// Throws Error where a table would outgrow its 32-bit ids.
+// Throws Error if a table would outgrow its 32-bit ids.
 class MTRACE_API TracebackBuilder {
  public:
   TracebackBuilder();
-  // Goes on from existing tables, which must be free of duplicates themselves.
+  // Continues existing tables, which must be free of duplicates.
   explicit TracebackBuilder(Tracebacks tables);
   ~TracebackBuilder();
   TracebackBuilder(const TracebackBuilder&) = delete;
@@ -30,10 +30,10 @@ class MTRACE_API TracebackBuilder {
   FrameId frame(const Frame& frame);
   NodeId child(NodeId parent, FrameId frame);
 
-  // Adds everything that `other` holds. Returns other's node -> this builder's node.
+  // Adds everything in `other`. Returns a map from other's nodes to this builder's nodes.
   IdVector<NodeId, NodeId> absorb(const Tracebacks& other);
 
-  // The node of a traceback without any frame: one frame, "<unknown>", line 0.
+  // The node that stands for an unknown traceback: one frame, "<unknown>", line 0.
   NodeId unknown_node();
 
   [[nodiscard]] const Tracebacks& tables() const { return tables_; }
@@ -47,7 +47,7 @@ class MTRACE_API TracebackBuilder {
   std::unique_ptr<Indexes> indexes_;
 };
 
-// Adds up blocks, one by one or many at once, and makes a snapshot of them:
+// Adds up blocks, one by one or many at once, and builds a snapshot of them:
 //
 //   SnapshotBuilder builder;
 //   const FrameId main = builder.frame("main.c", 12, "main");
@@ -55,7 +55,7 @@ class MTRACE_API TracebackBuilder {
 //   builder.add(builder.traceback({main, load}), builder.domain(0), Metric::live, {4096, 1});
 //   write_snapshot(builder.finish(), "a.zst");
 //
-// Text is UTF-8. Throws Error where a table would outgrow its 32-bit ids.
+// Text is UTF-8. Throws Error if a table would outgrow its 32-bit ids.
 class MTRACE_API SnapshotBuilder {
  public:
   // The snapshot has these metrics, each for all its rows.
@@ -64,19 +64,19 @@ class MTRACE_API SnapshotBuilder {
   SnapshotBuilder(const SnapshotBuilder&) = delete;
   SnapshotBuilder& operator=(const SnapshotBuilder&) = delete;
 
-  // What is known of the process and the moment.
+  // The process and the moment, as far as they are known.
   Metadata& metadata();
   // For frames that are addresses in modules, and for tracebacks that grow frame by frame.
   TracebackBuilder& tracebacks();
 
   // A frame of source code.
   FrameId frame(std::string_view filename, std::uint32_t lineno, std::string_view function = {});
-  // The oldest frame first. No frame at all stands for a traceback that is not known.
+  // The oldest frame comes first. Without frames, the traceback is unknown.
   NodeId traceback(const std::vector<FrameId>& frames);
   DomainId domain(std::uint32_t number, std::string_view name = {});
 
   // Blocks of the same traceback and domain become one row. Throws Error for a negative amount, for
-  // sums past 2^63, and for a metric that the snapshot does not have.
+  // sums past 2^63, and for a metric that the snapshot lacks.
   void add(NodeId traceback, DomainId domain, Metric metric, Amount amount);
 
   // A valid snapshot (see validate()). Leaves the builder empty.
