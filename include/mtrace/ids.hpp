@@ -11,8 +11,8 @@
 
 namespace memtrace {
 
-// Each id is an index into the table of its name. 32 bits: a snapshot with more than four billion
-// distinct tracebacks is refused when it is read.
+// Each id is an index into the table of its name. Ids have 32 bits: readers refuse a snapshot with
+// more than four billion distinct tracebacks.
 enum class StringId : std::uint32_t {};
 enum class ModuleId : std::uint32_t {};
 enum class FrameId : std::uint32_t {};
@@ -20,7 +20,7 @@ enum class NodeId : std::uint32_t {};
 enum class DomainId : std::uint32_t {};
 enum class GroupId : std::uint32_t {};
 
-// "There is none": an unknown name, a dropped node. Never a valid index.
+// Stands for no id: an unknown name, a dropped node. Never a valid index.
 template <class Id>
 inline constexpr Id kNone = Id{std::numeric_limits<std::uint32_t>::max()};
 
@@ -32,7 +32,7 @@ constexpr std::size_t index_of(Id id) {
   return static_cast<std::size_t>(id);
 }
 
-// A std::vector whose index is an Id. Costs nothing over the vector.
+// A std::vector whose index is an Id. As fast as the vector.
 template <class Id, class T>
 class IdVector {
  public:
