@@ -1,4 +1,4 @@
-// The model: what a snapshot holds once it is in memory.
+// The model: a snapshot in memory.
 //
 // Tracebacks share most of their frames, so they are kept as a tree. A node is (parent, frame), a
 // parent always has a smaller id than its children, and a traceback is one node's path to the root:
@@ -22,8 +22,8 @@ namespace memtrace {
 enum class FrameKind : std::uint8_t {
   source,          // a call in a source file (or with a function name only)
   inlined,         // the same, inlined into the next older frame by the compiler
-  return_address,  // not resolved yet: `offset` into `module` is where the call returns to
-  exact_address,   // not resolved yet: `offset` is the instruction itself (a signal's frame)
+  return_address,  // unresolved: `offset` into `module` is where the call returns to
+  exact_address,   // unresolved: `offset` is the instruction itself (a signal's frame)
 };
 
 struct Frame {
@@ -43,7 +43,7 @@ struct Frame {
 // A shared object (name: its path) or a Python package.
 struct Module {
   StringId name = kNone<StringId>;
-  std::string build_id;  // raw bytes of the ELF note; empty where there is none
+  std::string build_id;  // raw bytes of the ELF note; empty: unknown
   MTRACE_COMPARABLE(Module);
 };
 
@@ -52,7 +52,7 @@ struct Node {
   FrameId frame = kNone<FrameId>;  // kNone for the root alone
 };
 
-// What the ids in rows mean. Every table holds each thing once.
+// The tables that the ids in rows refer to. Each table holds equal things once.
 struct Tracebacks {
   StringTable strings;
   IdVector<ModuleId, Module> modules;
@@ -63,7 +63,7 @@ struct Tracebacks {
 // An address space of allocators: tracemalloc's domain. Rows hold its id, not its number.
 struct Domain {
   std::uint32_t number = 0;
-  std::string name;  // empty: known by its number only
+  std::string name;  // empty: the domain has only a number
   MTRACE_COMPARABLE(Domain);
 };
 
@@ -76,7 +76,7 @@ inline constexpr std::array kMetrics = {Metric::live, Metric::peak, Metric::tota
 MTRACE_API std::string_view name_of(Metric metric);
 
 // Bytes and blocks. Never negative, and the sum of a column fits 63 bits: validate() and every
-// reader refuse what does not, so that no sum over rows can overflow.
+// reader refuse anything else, so that sums over rows never overflow.
 struct Amount {
   std::int64_t size = 0;   // bytes
   std::int64_t count = 0;  // blocks
@@ -95,7 +95,7 @@ struct Column {
 };
 
 // Columns, not objects: all vectors have the same length. Several rows may have the same
-// (node, domain); they add up. A metric that was not recorded, or not asked for, has no column.
+// (node, domain); they add up. A metric has a column only if it was recorded and requested.
 struct Rows {
   std::vector<NodeId> node;  // never the root
   std::vector<DomainId> domain;
@@ -110,19 +110,19 @@ struct Rows {
   }
 };
 
-// Everything that was lost on the way, so that every view can say it.
+// What the tracer could not record, for every view to report.
 struct Losses {
   std::uint64_t truncated_tracebacks = 0;  // blocks whose traceback has fewer frames than the stack
   std::uint64_t dropped_blocks = 0;        // allocations that could not be recorded
-  std::uint64_t unknown_frees = 0;         // frees of blocks that were never seen
-  std::uint64_t missing_threads = 0;       // whose blocks are not counted
+  std::uint64_t unknown_frees = 0;         // frees of blocks that the tracer never saw
+  std::uint64_t missing_threads = 0;       // threads whose blocks are not counted
   MTRACE_COMPARABLE(Losses);
 };
 
 enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc };
 MTRACE_API std::string_view name_of(SnapshotKind kind);
 
-// What is known of the process and the moment; nullopt or empty where the source does not say.
+// The process and the moment; nullopt or empty: unknown.
 struct Metadata {
   SnapshotKind kind = SnapshotKind::mtrace;
   std::string program;
@@ -131,12 +131,12 @@ struct Metadata {
   std::string host;
   std::optional<std::int64_t> started;           // nanoseconds since the Unix epoch
   std::optional<std::int64_t> created;           // the moment of the snapshot; the same unit
-  std::optional<std::uint64_t> traceback_limit;  // most frames kept of a traceback
+  std::optional<std::uint64_t> traceback_limit;  // maximum number of frames per traceback
   std::optional<std::uint64_t> current;          // traced bytes at the moment of the snapshot
   std::optional<std::uint64_t> peak;             // highest traced bytes since the start
   std::optional<std::uint64_t> tracer_memory;    // bytes that the tracer itself uses
   std::optional<std::uint64_t> sampling_rate;    // bytes between samples on average; none: exact
-  std::uint64_t merged = 1;                      // snapshots that were added up into this one
+  std::uint64_t merged = 1;                      // snapshots that were merged into this one
   Losses losses;
   MTRACE_COMPARABLE(Metadata);
 };
@@ -155,10 +155,10 @@ struct Snapshot {
   std::vector<TimelinePoint> timeline;
 };
 
-// The filename of the frame that stands for "no frame is known"; its lineno is 0.
+// The filename of the frame that stands for an unknown traceback; its lineno is 0.
 inline constexpr std::string_view kUnknownFilename = "<unknown>";
 
-// Checks every id, order and sum that the analysis relies on; linear. Throws Error.
+// Checks every id, order and sum that the analysis relies on, in linear time. Throws Error.
 MTRACE_API void validate(const Snapshot& snapshot);
 
 // Sum of a column. The column must exist and be valid.
