@@ -1,4 +1,4 @@
-// What a snapshot file says of itself.
+// The summary of a snapshot file.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace memtrace {
 
-// What can be told without reading the rows.
+// What is known without reading the rows.
 struct SnapshotInfo {
   SnapshotKind kind = SnapshotKind::mtrace;
   std::string encoding;                    // "zstd", "gzip", "plain"
@@ -20,7 +20,7 @@ struct SnapshotInfo {
   struct Counts {
     std::uint64_t strings = 0, modules = 0, frames = 0, nodes = 0, domains = 0, rows = 0;
   };
-  std::optional<Counts> counts;  // as the header declares them
+  std::optional<Counts> counts;  // as declared by the file's header
   std::array<std::optional<Amount>, kMetrics.size()> totals;
 };
 
