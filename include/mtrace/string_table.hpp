@@ -11,10 +11,10 @@
 namespace memtrace {
 
 // Strings are UTF-8 in which lone surrogates are allowed (as CPython's "surrogatepass" encodes
-// them), because Python's file names may hold them. Comparing bytes therefore compares code points.
+// them), because Python's file names may contain them. Comparing bytes compares code points.
 class StringTable {
  public:
-  // Appends without looking for an equal string; TracebackBuilder interns.
+  // Appends without looking for an equal string; TracebackBuilder interns strings.
   StringId add(std::string_view text) {
     bytes_.append(text);
     ends_.push_back(bytes_.size());
