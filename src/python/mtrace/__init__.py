@@ -1,13 +1,13 @@
 """Which lines of a Python program hold its memory, what grew, and what made the peak.
 
-The names here are those of the standard library's tracemalloc, and mean the same:
+The module has the names and the behaviour of the standard library's tracemalloc. A program only has
+to change its import:
 
     import mtrace as tracemalloc
 
-is all that a program has to change. Beyond them there are `write_snapshot`, which writes a small
-file for the command ``mtrace`` in milliseconds, `budget`, which holds a block of code to its
-limits, function names in tracebacks, and the metrics ``peak`` and ``total`` in
-`Snapshot.statistics`.
+The module adds `write_snapshot`, which writes a small file for the command ``mtrace`` in
+milliseconds, `budget`, which holds a block of code to its limits, function names in tracebacks, and
+the metrics ``peak`` and ``total`` in `Snapshot.statistics`.
 
     import mtrace
 
@@ -16,13 +16,13 @@ limits, function names in tracebacks, and the metrics ``peak`` and ``total`` in
     for statistic in mtrace.take_snapshot().statistics("lineno")[:10]:
         print(statistic)
 
-``MTRACE=25 python3 app.py`` and ``python3 -m mtrace run app.py`` trace a program as it is, and
-write a snapshot when it ends.
+``MTRACE=25 python3 app.py`` and ``python3 -m mtrace run app.py`` trace a program without changing
+it, and write a snapshot when it ends.
 """
 
 from . import _mtrace
 
-# What is loaded for it is no memory of the program's.
+# The memory of the modules loaded here is not the program's.
 _was_untraced = _mtrace._set_untraced(True)
 try:
     import linecache  # noqa: F401  also a name of tracemalloc
@@ -36,7 +36,7 @@ try:
     from .statistics import Statistic, StatisticDiff
     from .traces import Trace, _Traces  # noqa: F401
     from . import tracing
-    from .tracing import *  # noqa: F403  what it says in __all__
+    from .tracing import *  # noqa: F403  the names in its __all__
     from .tracing import _get_traces  # noqa: F401  also a name of tracemalloc
 finally:
     _mtrace._set_untraced(_was_untraced)
