@@ -1,4 +1,4 @@
-"""``python3 -m mtrace``: runs a Python program and traces it, or is the command mtrace itself."""
+"""``python3 -m mtrace``: runs a Python program and traces it, or runs the command mtrace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .sessions import Session
 from .start_options import DEFAULT_FRAMES, DEFAULT_OUTPUT, MOST_FRAMES, StartOptions
 
 _EPILOG = """\
-Every other command is that of the program mtrace, such as
+All other commands are passed on to the program mtrace, such as
   python3 -m mtrace top app.zst
 See mtrace-python(1).
 """
@@ -46,7 +46,7 @@ def _signal(text: str) -> int:
 
 
 def _fail(text: str) -> NoReturn:
-    """One line, as the command mtrace says what is wrong."""
+    """Prints one line, as the command mtrace reports errors, and exits."""
     print(f"mtrace: {text}", file=sys.stderr)
     sys.exit(2)
 
@@ -66,22 +66,22 @@ def _run_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-o", "--output", metavar="PATTERN", default=DEFAULT_OUTPUT, help="where snapshots go")
     add("--nframe", metavar="N", type=_frames, default=DEFAULT_FRAMES, help="frames to keep")
-    add("--interval", metavar="DURATION", type=_duration, default=0, help="write one so often")
+    add("--interval", metavar="DURATION", type=_duration, default=0, help="write one this often")
     add("--keep", metavar="N", type=int, default=0, help="keep only the newest N snapshots")
-    add("--on-signal", metavar="SIGNAL", type=_signal, default=0, help="write one at this signal")
-    add("--no-on-exit", action="store_true", help="write none when the program ends")
-    add("--follow-fork", action="store_true", help="trace the Python programs that it starts, too")
-    add("--native", action="store_true", help="keep the frames of C functions, too")
-    add("-v", "--verbose", action="store_true", help="say what was written")
+    add("--on-signal", metavar="SIGNAL", type=_signal, default=0, help="write one on this signal")
+    add("--no-on-exit", action="store_true", help="write no snapshot when the program ends")
+    add("--follow-fork", action="store_true", help="also trace the Python programs that it starts")
+    add("--native", action="store_true", help="also keep the frames of C functions")
+    add("-v", "--verbose", action="store_true", help="print what was written")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-m", dest="module", metavar="MODULE", help="run a module")
-    what.add_argument("-c", dest="code", metavar="CODE", help="run this text")
+    what.add_argument("-c", dest="code", metavar="CODE", help="run this code")
     add("program", nargs=argparse.REMAINDER, help="a script and its arguments")
     return parser
 
 
 def _split(arguments: List[str]) -> int:
-    """How many of *arguments* are ours: the rest belongs to the module or to the code."""
+    """The number of *arguments* that are ours: the rest belongs to the module or to the code."""
     takes_a_value = {"-o", "--output", "--nframe", "--interval", "--keep", "--on-signal"}
     index = 0
     while index < len(arguments) and arguments[index].startswith("-"):
@@ -95,7 +95,7 @@ def _split(arguments: List[str]) -> int:
 
 
 def _check(output: str, script: Optional[str]) -> None:
-    """Before anything runs: a snapshot that could not be written would be missed at the end."""
+    """Finds errors before anything runs: at the end, a snapshot would be lost."""
     if script is not None and not os.path.exists(script):
         _fail(f"{script}: {os.strerror(errno.ENOENT)}")
     folder = os.path.dirname(output)
@@ -159,7 +159,7 @@ def _pass_on(arguments: List[str]) -> None:
 
 
 def main() -> None:
-    """What ``python3 -m mtrace`` does."""
+    """Runs ``python3 -m mtrace``."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"]:
         _run(arguments[1:])
