@@ -1,4 +1,4 @@
-"""Snapshots that are in files, read and written by mtrace's library."""
+"""Reads and writes snapshot files with mtrace's library."""
 
 import os
 from typing import Any, Dict, List, Sequence, Tuple, Union
@@ -11,17 +11,17 @@ _Row = Tuple[int, int, int, int, int, int, int, int]
 def read_snapshot(
     path: _Path, /
 ) -> Tuple[List[_Row], List[Tuple[_Frames, int]], List[Tuple[str, ...]], Dict[str, Any]]:
-    """What a snapshot file holds: (metrics, tracebacks, functions, metadata).
+    """Reads a snapshot file and returns (metrics, tracebacks, functions, metadata).
 
-    A row has 0 for the metrics that the file does not have: metadata["metrics"] names those that
-    there are. Its last number is an index into tracebacks, which are (frames, total_nframe) with
-    the most recent frame first, and into functions, "" for those that are not known. An address
-    that is not resolved is a frame of file MODULE+0xOFFSET, line 0. metadata has what is known of
-    "kind", "program", "command", "pid", "host", "started_ns", "created_ns", "traceback_limit",
-    "current", "peak", "tracer_memory", "sampling_rate", "merged", "truncated_tracebacks",
-    "dropped_blocks", "unknown_frees" and "missing_threads".
+    A row has 0 for a metric that the file lacks: metadata["metrics"] names the metrics of the file.
+    Its last number is an index into tracebacks, which are (frames, total_nframe) with the most
+    recent frame first, and into functions, "" for an unknown one. An unresolved address is a frame
+    of file MODULE+0xOFFSET, line 0. metadata has the known values of "kind", "program", "command",
+    "pid", "host", "started_ns", "created_ns", "traceback_limit", "current", "peak",
+    "tracer_memory", "sampling_rate", "merged", "truncated_tracebacks", "dropped_blocks",
+    "unknown_frees" and "missing_threads".
 
-    ValueError where the file cannot be read or is no snapshot.
+    Raises ValueError if the file cannot be read or is not a snapshot.
     """
 
 def write_rows(
@@ -32,7 +32,7 @@ def write_rows(
     metadata: Dict[str, Any],
     /,
 ) -> None:
-    """Writes as a snapshot file what read_snapshot() returns.
+    """Writes a snapshot file from what read_snapshot() returns.
 
-    OSError where it cannot be written.
+    Raises OSError if the file cannot be written.
     """
