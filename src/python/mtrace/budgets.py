@@ -1,4 +1,4 @@
-"""Limits for the memory of a piece of code, and what to say where they are exceeded."""
+"""Limits for the memory of a piece of code, and the report when it exceeds them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _FOLDER = os.path.dirname(__file__)
 
 
 class BudgetExceeded(AssertionError):
-    """Some code took more memory than it may. The message has the lines that took most of it."""
+    """The code exceeded its memory limits. The message lists the lines that took most."""
 
 
 class Usage:
-    """What a piece of code took: known when the `budget` around it has ended.
+    """The memory that a piece of code took, known when the `budget` around it has ended.
 
-    *peak* is by how many bytes the traced memory was higher at its highest than before; *growth*,
-    by how many it was higher afterwards.
+    *peak* is the rise of traced memory from the beginning to its highest point, in bytes; *growth*
+    is the rise from the beginning to the end.
     """
 
     __slots__ = ("peak", "growth")
@@ -57,16 +57,15 @@ def _limit(size: Optional[Size]) -> Optional[int]:
 
 
 class budget:
-    """A context that holds the code in it to limits: beyond them it raises `BudgetExceeded`.
+    """A context that limits the memory of its code: it raises `BudgetExceeded` beyond the limits.
 
         with mtrace.budget(max_peak="5 MiB", max_growth="100 KiB"):
             handle(request)
 
-    *max_peak* limits how much more memory there is at any moment than at the beginning,
-    *max_growth* how much more there is at the end. Sizes are bytes, or texts such as ``"5 MiB"``.
-    What the garbage collector can free counts for the peak only. The code is traced with
-    *nframe* frames, unless tracing is on already. Where the code raises, its exception is not
-    replaced.
+    *max_peak* limits the rise of memory from the beginning to any moment, *max_growth* the rise to
+    the end. Sizes are bytes, or texts such as ``"5 MiB"``. Memory that the garbage collector can
+    free counts for the peak only. The code is traced with *nframe* frames, unless tracing is
+    already on. If the code raises an exception, the exception passes through.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class budget:
         if self._started:
             start(self._nframe)
         self._before = take_snapshot()
-        # Behind everything that allocates here: it empties the free lists of the interpreter, too.
+        # After everything that allocates here: this also empties the interpreter's free lists.
         gc.collect()
         reset_peak()
         self._begin = get_traced_memory()[0]
@@ -134,12 +133,12 @@ def _exceeded(what: str, size: int, limit: int) -> str:
 
 
 def _theirs(snapshot: Snapshot) -> Snapshot:
-    """Without what mtrace itself allocated."""
+    """The snapshot without mtrace's own allocations."""
     return snapshot.filter_traces([Filter(False, os.path.join(escape(_FOLDER), "*"))])
 
 
 def _grown(now: Snapshot, metric: str, before: Snapshot, key_type: str) -> List[StatisticDiff]:
-    """The groups that have more in *now* than was alive *before*, the biggest difference first."""
+    """The groups that have more memory *now* than was alive *before*, the biggest rise first."""
     then = _theirs(before)._group_by(key_type, False)
     changes = grouping.compare(_theirs(now)._group_by(key_type, False, metric), then)
     return [change for change in changes if change.size_diff > 0][:_SHOWN_LINES]
