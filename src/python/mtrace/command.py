@@ -1,4 +1,4 @@
-"""The command mtrace: where it is."""
+"""Finds the command mtrace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["find_command", "is_program"]
 
 
 def is_program(path: Optional[str]) -> bool:
-    """Not a script: Debian's libc-devtools has one that is called mtrace, too."""
+    """Whether it is a program, not a script: Debian's libc-devtools has a script called mtrace."""
     try:
         with open(path or "", "rb") as file:
             return file.read(4) == b"\x7fELF" and os.access(path or "", os.X_OK)
@@ -19,7 +19,7 @@ def is_program(path: Optional[str]) -> bool:
 
 
 def find_command() -> Optional[str]:
-    """The command that belongs to this package, or else the one on PATH."""
+    """The command that was installed with this package, or else the one on PATH."""
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     places = [sysconfig.get_path("scripts")]
     # PREFIX/bin beside PREFIX/lib/python3.11/site-packages, or the build's own folder.
