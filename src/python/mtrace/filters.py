@@ -1,4 +1,4 @@
-"""Which blocks to look at."""
+"""Filters: which blocks to keep."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ _OWN_FOLDER = os.path.dirname(_OWN_FILE)
 
 
 def _normalized(filename: str) -> str:
-    """As file names are compared: a compiled file is its source."""
+    """The name as it is compared: a compiled file counts as its source."""
     filename = os.path.normcase(filename)
     return filename[:-1] if filename.endswith(".pyc") else filename
 
 
 class BaseFilter:
-    """What all filters have: *inclusive* filters keep what matches, the others what does not.
+    """The base of all filters: *inclusive* filters keep matching blocks, the others drop them.
 
-    A class derived from it defines ``_match(trace)``, which gets ``(domain, size, frames,
-    total_nframe)`` and says whether an inclusive filter keeps the block, or an exclusive one does
-    not drop it.
+    A derived class defines ``_match(trace)``, which gets ``(domain, size, frames, total_nframe)``
+    and returns whether the filter keeps the block.
     """
 
     def __init__(self, inclusive: bool) -> None:
@@ -39,11 +38,11 @@ class BaseFilter:
 
 
 class Filter(BaseFilter):
-    """A filter by file name, and perhaps line number and domain.
+    """A filter by file name and, optionally, by line number and domain.
 
-    *filename_pattern* is a glob, as in `fnmatch`; *lineno* None means every line. Only a
-    traceback's most recent frame is looked at, unless *all_frames* is true. With *domain*, the
-    filter is about the blocks of that address space alone.
+    *filename_pattern* is a glob, as in `fnmatch`; *lineno* None means every line. The filter looks
+    at a traceback's most recent frame, or at all frames if *all_frames* is true. With *domain*, it
+    applies only to the blocks of that address space.
     """
 
     def __init__(
@@ -62,11 +61,11 @@ class Filter(BaseFilter):
 
     @property
     def filename_pattern(self) -> str:
-        """The glob; ``.py`` at its end where it was given with ``.pyc``."""
+        """The glob; a ``.pyc`` at its end has become ``.py``."""
         return self._filename_pattern
 
     def _match_filename(self, filename: str) -> bool:
-        # ``tracemalloc.__file__``, by which a program leaves the tracer out, means the package.
+        # Programs filter out the tracer by ``tracemalloc.__file__``: it stands for the package.
         if self._filename_pattern == _OWN_FILE and os.path.dirname(filename) == _OWN_FOLDER:
             return True
         return fnmatch(_normalized(filename), self._filename_pattern)
@@ -83,7 +82,7 @@ class Filter(BaseFilter):
         return matches == bool(self.inclusive)
 
     def _match_domain(self, domain: int, kept: bool) -> bool:
-        """What becomes of a block that is *kept* by its traceback."""
+        """Whether a block is kept, given whether its traceback is *kept*."""
         if self.domain is None:
             return kept
         if self.inclusive:
@@ -111,7 +110,7 @@ class DomainFilter(BaseFilter):
 
 
 class _FilterOnce(Filter):
-    """A filter's twin for one pass: asks the glob once for each file name, not for each block."""
+    """A filter's twin for one pass: matches the glob once per file name, not once per block."""
 
     def __init__(self, twin: Filter) -> None:
         super().__init__(
@@ -127,8 +126,8 @@ class _FilterOnce(Filter):
         return matches
 
     def _match_traceback(self, traceback: RawTraceback) -> bool:
-        # By identity: hashing a traceback would cost more than it saves. What is kept here is not
-        # freed, so that no other traceback gets its id.
+        # By identity: hashing a traceback would cost more than it saves. The tracebacks kept here
+        # stay alive, so that their ids stay unique.
         known = self._tracebacks.get(id(traceback))
         if known is None:
             known = (traceback, super()._match_traceback(traceback))
@@ -137,9 +136,9 @@ class _FilterOnce(Filter):
 
 
 def keeper(filters: Iterable[BaseFilter]) -> Callable[[Sequence[Any]], bool]:
-    """A function that says of a raw trace whether *filters* together keep it.
+    """A function that returns whether *filters* together keep a raw trace.
 
-    It is kept when some inclusive filter matches it, or there is none, and no exclusive one does.
+    They keep it if an inclusive filter matches it, or all are exclusive, and no exclusive one does.
     """
     inclusive: List[Callable[[Sequence[Any]], bool]] = []
     exclusive: List[Callable[[Sequence[Any]], bool]] = []
