@@ -12,11 +12,11 @@ from .own import own_memory
 
 __all__ = ["Frame", "Traceback"]
 
-# (file name, line number), as the tracer has it.
+# (file name, line number), as the tracer returns it.
 RawFrame = Tuple[str, int]
 # The most recent frame first.
 RawTraceback = Tuple[RawFrame, ...]
-# One name for each frame of a traceback, in its order; None where it is not known.
+# One name for each frame of a traceback, in its order; None: unknown.
 Functions = Sequence[Optional[str]]
 
 UNKNOWN: RawFrame = ("<unknown>", 0)
@@ -26,22 +26,22 @@ _ADDRESS = re.compile(r"\+0x[0-9a-f]+$")
 
 
 def is_native(filename: str, function: Optional[str]) -> bool:
-    """Whether a frame's file name stands for code of which no source is known."""
+    """Whether a frame's file name stands for code without a known source."""
     if function:
         return filename.endswith(f":{function}")
     return is_address(filename)
 
 
 def is_address(filename: str) -> bool:
-    """Whether it stands for an instruction that has not been looked up."""
+    """Whether a file name stands for an unresolved address."""
     return _ADDRESS.search(filename) is not None
 
 
 @total_ordering
 class Frame:
-    """A line of a program, as one step of a traceback.
+    """One step of a traceback: a line of a program.
 
-    Frames are equal, and are ordered, by file name and line number.
+    Frames compare by file name and line number.
     """
 
     __slots__ = ("_frame", "_function")
@@ -52,17 +52,17 @@ class Frame:
 
     @property
     def filename(self) -> str:
-        """Name of the file, as the interpreter knows it; ``<unknown>`` where it does not."""
+        """Name of the file, as the interpreter knows it; ``<unknown>`` if it is unknown."""
         return self._frame[0]
 
     @property
     def lineno(self) -> int:
-        """Number of the line; 0 where it is not known, or where a whole file is meant."""
+        """Number of the line; 0 if it is unknown, or if the frame stands for a whole file."""
         return self._frame[1]
 
     @property
     def function(self) -> Optional[str]:
-        """Name of the function that the line is in; None where it is not known."""
+        """Name of the function that contains the line; None if it is unknown."""
         return self._function
 
     def __eq__(self, other: object) -> bool:
@@ -79,7 +79,7 @@ class Frame:
         return hash(self._frame)
 
     def __str__(self) -> str:
-        # Of native code without a source: MODULE:FUNCTION or MODULE+0xOFFSET.
+        # Native code without a source: MODULE:FUNCTION or MODULE+0xOFFSET.
         if self.lineno == 0 and is_native(self.filename, self.function):
             return self.filename
         return f"{self.filename}:{self.lineno}"
@@ -89,10 +89,10 @@ class Frame:
 
 
 def _source_line(frame: Frame) -> str:
-    """The line itself, without the spaces around it; "" where its file is not at hand."""
+    """The line itself, without the spaces around it; "" if its file is not available."""
     try:
         return linecache.getline(frame.filename, frame.lineno).strip()
-    except ValueError:  # of names that no file has, with NUL or lone surrogates
+    except ValueError:  # a name that no file can have, with NUL or lone surrogates
         return ""
 
 
@@ -100,9 +100,9 @@ def _source_line(frame: Frame) -> str:
 class Traceback(Sequence[Any]):
     """The calls that led to an allocation: a sequence of `Frame`, the oldest call first.
 
-    *frames* are tuples of file name and line number, the most recent one first. *total_nframe* says
-    how many there were before they were cut to the traceback limit. *functions* names the function
-    of each frame; it plays no part in comparisons.
+    *frames* are tuples of file name and line number, the most recent one first. *total_nframe* is
+    their number before they were cut to the traceback limit. *functions* names the function of each
+    frame; comparisons ignore it.
     """
 
     __slots__ = ("_frames", "_total_nframe", "_functions")
@@ -119,7 +119,7 @@ class Traceback(Sequence[Any]):
 
     @property
     def total_nframe(self) -> Optional[int]:
-        """How many frames there were before the limit; None where that is not known."""
+        """The number of frames before they were cut to the limit; None if it is unknown."""
         return self._total_nframe
 
     def _frame_at(self, index: int) -> Frame:
@@ -163,7 +163,7 @@ class Traceback(Sequence[Any]):
 
     @own_memory
     def format(self, limit: Optional[int] = None, most_recent_first: bool = False) -> List[str]:
-        """The traceback as lines of text, with the source lines where the files are at hand.
+        """The traceback as lines of text, with the source lines of available files.
 
         A positive *limit* keeps that many of the most recent frames, a negative one leaves that
         many of them out. The oldest frame comes first, unless *most_recent_first* is true.
