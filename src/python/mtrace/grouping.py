@@ -1,4 +1,4 @@
-"""Adding up blocks by line, by file or by traceback."""
+"""Adds up blocks by line, by file or by traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["KEY_TYPES", "compare", "group"]
 
 KEY_TYPES = ("lineno", "filename", "traceback")
 
-# (frames, functions of the frames or None, bytes, blocks): everything that one traceback allocated.
+# (frames, functions of the frames or None, bytes, blocks): the sum of one traceback.
 Sum = Tuple[RawTraceback, Optional[Functions], int, int]
 
 
@@ -37,8 +37,8 @@ def _sums_of_rows(traces: RowTraces, metric: str) -> Iterable[Sum]:
 def _sums_of_tuples(traces: Iterable[Sequence[Any]], metric: str) -> Iterable[Sum]:
     if metric != "live":
         raise ValueError(f"this snapshot has no {metric} metric: it records only what is alive")
-    # By identity first, for tracemalloc makes equal tracebacks one object and comparing them is
-    # most of the work. They are kept here, so that no other one gets the same id.
+    # By identity first: tracemalloc makes equal tracebacks one object, and comparing them is most
+    # of the work. The tracebacks kept here stay alive, so that their ids stay unique.
     sums: Dict[int, List[Any]] = {}
     for trace in traces:
         frames = trace[2]
@@ -53,7 +53,7 @@ def _sums_of_tuples(traces: Iterable[Sequence[Any]], metric: str) -> Iterable[Su
 
 
 def sums_by_traceback(traces: Any, metric: str) -> Iterable[Sum]:
-    """The bytes and blocks of each traceback; one that comes as several objects comes again."""
+    """The bytes and blocks of each traceback; one in several objects may come repeatedly."""
     if isinstance(traces, RowTraces):
         return _sums_of_rows(traces, metric)
     return _sums_of_tuples(traces, metric)
@@ -71,8 +71,8 @@ def _check(key_type: str, cumulative: bool, metric: str) -> None:
 def group(traces: Any, key_type: str, cumulative: bool, metric: str) -> Dict[Traceback, Statistic]:
     """The statistic of each group, by the traceback that stands for it.
 
-    *cumulative* counts a block for every frame of its traceback: for a recursive function as often
-    as it is there.
+    *cumulative* counts a block for every frame of its traceback, including repeated frames of a
+    recursive function.
     """
     _check(key_type, cumulative, metric)
     whole_files, whole_tracebacks = key_type == "filename", key_type == "traceback"
@@ -105,7 +105,7 @@ def group(traces: Any, key_type: str, cumulative: bool, metric: str) -> Dict[Tra
 def compare(
     new: Dict[Traceback, Statistic], old: Dict[Traceback, Statistic]
 ) -> List[StatisticDiff]:
-    """What changed between two groupings, the biggest change first."""
+    """The changes between two groupings, the biggest change first."""
     changes = []
     for traceback, now in new.items():
         then = old.get(traceback)
