@@ -1,4 +1,4 @@
-"""What the package does itself: the memory for it is not the program's."""
+"""Keeps the package's own memory apart from the program's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def own_memory(function: Function) -> Function:
-    """Has *function* run with what the calling thread allocates known to the tracer, but not traced."""
+    """Has the tracer know, but not trace, what the calling thread allocates in *function*."""
 
     @functools.wraps(function)
     def within(*arguments: Any, **named: Any) -> Any:
