@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def own_memory(function: Function) -> Function:
-    """Has the tracer know, but not trace, what the calling thread allocates in *function*."""
+    """Makes the tracer know, but not trace, what the calling thread allocates in *function*."""
 
     @functools.wraps(function)
     def within(*arguments: Any, **named: Any) -> Any:
