@@ -1,7 +1,7 @@
-"""Blocks without an object for each: columns of numbers, one row for all blocks that are alike.
+"""Blocks as columns of numbers: one row for all equal blocks, not an object for each.
 
-This is how a snapshot keeps what the tracer hands over. Memory and time of everything here follow
-the number of rows and of distinct tracebacks, not the number of blocks.
+A snapshot keeps the tracer's data in this form. The memory and time of everything here depend on
+the number of rows and of distinct tracebacks, not on the number of blocks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KINDS = "IIQQ"
 
 
 class Rows(NamedTuple):
-    """One metric: for each row a traceback, a domain, the bytes of its blocks and their number."""
+    """One metric: each row has a traceback, a domain, and the bytes and number of its blocks."""
 
     tracebacks: array[int]
     domains: array[int]
@@ -53,8 +53,8 @@ class Rows(NamedTuple):
 class Tracebacks:
     """The distinct tracebacks of a snapshot.
 
-    *tracebacks* are pairs of frames and total_nframe, *functions* the names of each one's
-    functions, "" for those that are not known.
+    *tracebacks* are pairs of frames and total_nframe, *functions* the function names of each
+    traceback, "" for unknown ones.
     """
 
     def __init__(
@@ -76,15 +76,15 @@ class Tracebacks:
         return self.tracebacks[index][1]
 
     def functions(self, index: int) -> Functions:
-        """The function of each frame, None where it is not known."""
+        """The function of each frame; None: unknown."""
         return tuple([name or None for name in self.function_names[index]]) or (None,)
 
 
 class RowTraces(Sequence[Any]):
     """A sequence of raw traces over the rows of the metric ``live``.
 
-    A raw trace is made when it is asked for. A row of the tracer's stands for blocks of one size;
-    where only the sum is known, as in a file, its blocks are of nearly equal size and add up to it.
+    Raw traces are made on demand. A row from the tracer stands for blocks of one size. A row from a
+    file has only the sum: its blocks are of nearly equal size and add up to the sum.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class RowTraces(Sequence[Any]):
 
     @own_memory
     def _block_ends(self) -> array[int]:
-        """For each row the number of the block behind its last one."""
+        """For each row, the index one past its last block."""
         if self._ends is None:
             self._ends = array("Q", accumulate(self.live.counts))
         return self._ends
@@ -154,7 +154,7 @@ class RowTraces(Sequence[Any]):
         return self._raw(*self._find(index))
 
     def runs(self) -> Iterator[Tuple[Tuple[int, int, RawTraceback, int], int]]:
-        """The raw traces in order, each with how many times it comes in a row."""
+        """The raw traces in order, each with its number of repetitions."""
         for row, (size, count) in enumerate(zip(self.live.sizes, self.live.counts)):
             odd = size % count if count else 0
             if odd:
@@ -180,13 +180,13 @@ class RowTraces(Sequence[Any]):
     __hash__ = None  # type: ignore[assignment]
 
     def copy(self) -> RowTraces:
-        """Another sequence over the same columns, which nobody changes."""
+        """Another sequence over the same columns, which are never changed."""
         return RowTraces(self.tracebacks, dict(self.metrics), self.metadata)
 
     # --- row by row ---
 
     def filtered(self, keeps: Callable[[Sequence[Any]], bool]) -> RowTraces:
-        """The rows that *keeps* says true of, for every metric."""
+        """The rows for which *keeps* is true, for every metric."""
         frames, total = self.tracebacks.frames, self.tracebacks.total_nframe
         metrics = {}
         for name, rows in self.metrics.items():
@@ -203,7 +203,7 @@ class RowTraces(Sequence[Any]):
 
 
 def fold(traces: Iterable[Sequence[Any]]) -> RowTraces:
-    """Rows for raw traces, those that are equal in one, in the order in which they first come."""
+    """Rows for raw traces: one for all equal traces, in the order of first occurrence."""
     tracebacks: Dict[Tuple[RawTraceback, int], int] = {}
     counts: Dict[Tuple[int, int, int], int] = {}
     for trace in traces:
@@ -224,7 +224,7 @@ MetricRow = Tuple[int, int, int, int, int, int, int, int]
 
 
 def _metric(metrics: Iterable[MetricRow], name: str) -> Rows:
-    """The two columns of one metric, without the rows that have nothing."""
+    """The two columns of one metric, without empty rows."""
     column = 1 + 2 * METRICS.index(name)
     return Rows.of(
         (row[7], row[0], row[column], row[column + 1]) for row in metrics if row[column + 1]
@@ -232,7 +232,7 @@ def _metric(metrics: Iterable[MetricRow], name: str) -> Rows:
 
 
 def rows_of_tracer(snapshot: Sequence[Any], metadata: Mapping[str, Any]) -> RowTraces:
-    """What ``_get_snapshot()`` says, for `Snapshot.traces`."""
+    """The result of ``_get_snapshot()``, for `Snapshot.traces`."""
     rows, tracebacks, functions, metrics = snapshot
     live = Rows.of((index, domain, size * count, count) for domain, size, count, index in rows)
     others = {name: _metric(metrics, name) for name in ("peak", "total")}
@@ -240,7 +240,7 @@ def rows_of_tracer(snapshot: Sequence[Any], metadata: Mapping[str, Any]) -> RowT
 
 
 def rows_of_file(snapshot: Sequence[Any]) -> RowTraces:
-    """What ``read_snapshot()`` says, for `Snapshot.traces`."""
+    """The result of ``read_snapshot()``, for `Snapshot.traces`."""
     metrics, tracebacks, functions, metadata = snapshot
     names = [name for name in METRICS if name in metadata["metrics"]]
     rows = {name: _metric(metrics, name) for name in names}
@@ -250,7 +250,7 @@ def rows_of_file(snapshot: Sequence[Any]) -> RowTraces:
 
 
 def metric_rows(traces: RowTraces) -> List[MetricRow]:
-    """Rows of all metrics together, one for each traceback and domain, for ``_write_rows()``."""
+    """Rows of all metrics together, one for each traceback and domain, for ``write_rows()``."""
     sums: Dict[Tuple[int, int], List[int]] = {}
     for name, rows in traces.metrics.items():
         column = 2 * METRICS.index(name)
