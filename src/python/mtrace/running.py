@@ -1,4 +1,4 @@
-"""Running a program in this interpreter as if it had been started by itself."""
+"""Runs a program in this interpreter as if it had been started directly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["run_code", "run_module", "run_script"]
 def _main_module(attributes: Dict[str, Any]) -> ModuleType:
     module = ModuleType("__main__")
     module.__dict__.update({"__builtins__": builtins, **attributes})
-    # Stays there: what the program leaves for its exit looks itself up in it.
+    # Stays there: the program's exit handlers look names up in it.
     sys.modules["__main__"] = module
     return module
 
@@ -37,7 +37,7 @@ def _execute(make_code: Callable[[], CodeType], attributes: Dict[str, Any]) -> N
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
-        # Without the frames that are not the program's.
+        # Leaves out our own frame.
         own = error.__traceback__
         error.__traceback__ = own and own.tb_next
         sys.excepthook(type(error), error, error.__traceback__)
@@ -60,7 +60,7 @@ def run_script(path: str, arguments: List[str]) -> None:
 
 
 def _is_source(path: str) -> bool:
-    """Not a folder or an archive with a ``__main__.py`` in it."""
+    """Whether it is source, not a folder or an archive with a ``__main__.py`` in it."""
     return not os.path.isdir(path) and not zipfile.is_zipfile(path)
 
 
@@ -93,7 +93,7 @@ def _run_spec(spec: Optional[importlib.machinery.ModuleSpec], name: str) -> None
 
 
 def _spec_of(name: str) -> Optional[importlib.machinery.ModuleSpec]:
-    """What ``-m`` runs: the module, or a package's ``__main__``."""
+    """The spec that ``-m`` runs: the module's, or that of a package's ``__main__``."""
     try:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations is not None:
