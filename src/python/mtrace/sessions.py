@@ -1,4 +1,4 @@
-"""Tracing a whole program: from its start to its end, with snapshots on the way."""
+"""Traces a whole program from its start to its end, and writes snapshots."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def _with_number(path: str, number: object) -> str:
 
 
 def number_of_last_snapshot(pattern: str) -> int:
-    """How many snapshots a process counts as its own earlier ones, so that it replaces none of those
-    that runs before it left: the highest number among them, and one more where the newest has the
-    plain name. 0 where names differ by process. *pattern* is an absolute path."""
+    """The number of snapshots of earlier runs, which this process keeps and counts as its own: the
+    highest number among them, plus one if the newest has the plain name. 0 if names differ by
+    process. *pattern* is an absolute path."""
     folder, name = os.path.split(pattern)
     if "%" in folder or "%p" in re.findall("%.", name):
         return 0
@@ -52,8 +52,8 @@ def number_of_last_snapshot(pattern: str) -> int:
 
 
 def _expression(pattern: str) -> Pattern[str]:
-    """What matches a pattern's names; its group is their number. More than nine digits are somebody
-    else's number, and any program's name is one."""
+    """An expression for a pattern's names; its group is their number. A number of more than nine
+    digits is not ours. Any program's name matches."""
     words = {"%e": ".+", "%n": "([0-9]{1,9})", "%%": "%"}
     parts = re.split("(%.)", pattern)
     return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
@@ -62,17 +62,17 @@ def _expression(pattern: str) -> Pattern[str]:
 class Series:
     """Writes snapshots under names that are made from *pattern*.
 
-    In it ``%e`` is the interpreter's name, ``%p`` the process id and ``%n`` the number of the
-    snapshot, in four digits or more. Without ``%n`` the newest snapshot has the name and earlier ones get their number;
-    without ``%p``, processes but the first one get their process id. A folder means the usual name
-    in it. With *keep*, only so many are kept. *number* is that of the last one that there is; None: as
-    the folder says.
+    ``%e`` is the interpreter's name, ``%p`` the process id and ``%n`` the number of the snapshot,
+    in four digits or more. Without ``%n``, the newest snapshot gets the plain name and earlier ones
+    get their number; without ``%p``, processes other than the first get their process id. A folder
+    stands for the default name in that folder. *keep* is the number of snapshots to keep. *number*
+    is that of the last existing snapshot; None: that of the files in the folder.
     """
 
     def __init__(self, pattern: str, keep: int, is_first_process: bool, number: Optional[int] = 0) -> None:
         if os.path.isdir(pattern):
             pattern = os.path.join(pattern, DEFAULT_OUTPUT)
-        # The program may go to another folder.
+        # The program may change its folder.
         self.pattern = os.path.abspath(pattern)
         self.number = number_of_last_snapshot(self.pattern) if number is None else number
         self._keep = keep
@@ -82,7 +82,7 @@ class Series:
         return conversion in re.findall("%.", self.pattern)
 
     def forked(self) -> None:
-        """This process is a child of the one that the series was made for."""
+        """Tells the series that this process is a child of the process that made it."""
         self._is_first_process = False
         self.number = 0
 
@@ -98,7 +98,7 @@ class Series:
         return name if self._has("%n") else _with_number(name, number)
 
     def write(self, write_snapshot: Callable[[str], None]) -> str:
-        """Has *write_snapshot* write the next one and returns its path. OSError where it cannot."""
+        """Has *write_snapshot* write the next snapshot and returns its path. Raises OSError."""
         number = self.number + 1
         path = self._name(number)
         if number > 1 and not self._has("%n") and self._keep != 1:
@@ -114,7 +114,7 @@ class Series:
     def _keep_earlier(newest: str, earlier: str) -> None:
         if not os.path.lexists(newest):
             return
-        # A second name, so that the first one is never without a snapshot.
+        # A second name: the first one always has a snapshot.
         with contextlib.suppress(OSError):
             os.unlink(earlier)
         with contextlib.suppress(OSError):
@@ -124,27 +124,27 @@ class Series:
 class Session:
     """Starts tracing and writes the snapshots that *options* ask for.
 
-    Processes that the program forks go on with it and write their own. Nothing is said but where
-    *options* want it: the program's output is its own.
+    Processes that the program forks continue tracing and write their own snapshots. Messages are
+    printed only if *options* ask for them: the program's output is its own.
     """
 
     def __init__(self, options: StartOptions) -> None:
         self._options = options
         is_first = options.first_process in (None, os.getpid())
         so_far: Optional[int] = options.snapshots_so_far if is_first else 0
-        # Whoever began the first process has looked for what earlier runs left, or it does so itself.
+        # The first process looks for snapshots of earlier runs, unless its starter has done so.
         if options.first_process is None:
             so_far = None
         self._series = Series(options.output, options.keep, is_first, so_far)
         options.output = self._series.pattern
         options.snapshots_so_far = self._series.number
-        # One snapshot at a time: the exit waits for the interval's.
+        # One snapshot at a time: the exit waits for one at an interval.
         self._writing = threading.RLock()
         self._wake = threading.Event()
         self._has_ended = False
 
     def begin(self) -> None:
-        """Starts; the end comes by itself."""
+        """Starts tracing; the end is handled automatically."""
         options = self._options
         tracing.start(options.frames, native=options.native)
         if options.at_exit:
@@ -157,12 +157,12 @@ class Session:
         self._begin_intervals()
 
     def export(self) -> None:
-        """Has the Python programs that this one starts traced, too."""
+        """Also traces the Python programs that this one starts."""
         os.environ["MTRACE"] = start_value(self._options)
 
     @own_memory
     def write(self) -> Optional[str]:
-        """Writes a snapshot now; None where tracing is off or the file cannot be written."""
+        """Writes a snapshot now; None if tracing is off or the file cannot be written."""
         with self._writing:
             if not tracing.is_tracing():
                 return None
@@ -196,7 +196,7 @@ class Session:
             print(f"mtrace: {text}", file=sys.stderr)
 
     def _watch_os_exit(self) -> None:
-        """Processes that fork, as multiprocessing does, end by os._exit(), which tells nobody."""
+        """Forked processes, such as multiprocessing's, end by os._exit(), without any handler."""
         leave = os._exit
 
         @functools.wraps(leave)
@@ -207,7 +207,7 @@ class Session:
         os._exit = _exit
 
     def _watch_deadly_signals(self) -> None:
-        """Those that ask a program to end, where it has not said what else they do."""
+        """Handles the signals that ask a program to end, unless the program handles them."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in (signals.SIGTERM, signals.SIGHUP):
