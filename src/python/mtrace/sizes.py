@@ -1,4 +1,4 @@
-"""Sizes in bytes, written for people and read from what people write."""
+"""Formats sizes in bytes for people, and parses the sizes that people write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["format_size", "parse_size"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIBI, _KILO = 1024, 1000
-# What may follow a number, in lower case. A single letter means powers of 1024, as in `ls -h`.
+# The units after a number, in lower case. A single letter means powers of 1024, as in `ls -h`.
 _FACTORS = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgt", 1):
     _FACTORS[_letter] = _FACTORS[f"{_letter}ib"] = _KIBI**_power
@@ -34,7 +34,7 @@ def format_size(size: float, sign: bool = False) -> str:
 
 
 def parse_size(size: Union[int, str]) -> int:
-    """The bytes that *size* stands for: ``"5 MiB"``, ``"50K"``, ``"1.5 GB"``, ``1048576``.
+    """Converts *size* to bytes: ``"5 MiB"``, ``"50K"``, ``"1.5 GB"``, ``1048576``.
 
     ``K``, ``M``, ``G`` and ``T`` are powers of 1024, as are ``KiB`` and so on; ``kB``, ``MB`` and
     so on are powers of 1000. Raises ValueError for an invalid size.
