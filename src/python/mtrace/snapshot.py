@@ -1,4 +1,4 @@
-"""The memory of a program at one moment: what to ask of it, and how it is kept in files."""
+"""The memory of a program at one moment: statistics, comparisons and files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Snapshot:
     """The blocks that were alive at one moment, and where each was allocated.
 
     `take_snapshot` makes one, `Snapshot.load` reads one from a file. *traces* is a list of tuples
-    ``(domain, size, frames, total_nframe)``, the most recent frame first, or what the tracer made;
-    *traceback_limit* says how many frames were kept at most.
+    ``(domain, size, frames, total_nframe)``, the most recent frame first, or the tracer's own rows;
+    *traceback_limit* is the maximum number of frames per traceback.
     """
 
     def __init__(self, traces: Sequence[RawTrace], traceback_limit: int) -> None:
@@ -38,8 +38,8 @@ class Snapshot:
     def dump(self, filename: Path) -> None:
         """Write the snapshot as a pickle, as tracemalloc does.
 
-        tracemalloc's ``Snapshot.load`` reads it, and so does the command ``mtrace``. It has the
-        blocks that are alive, without functions and other metrics: see `write` for a file with all.
+        tracemalloc's ``Snapshot.load`` reads it, and so does the command ``mtrace``. It has only
+        the live blocks, without functions and other metrics: `write` writes everything.
         """
         from .snapshot_files import write_dump
 
@@ -50,7 +50,8 @@ class Snapshot:
         """Write the snapshot in mtrace's own format, small and quick to read, for the command
         ``mtrace`` and for `Snapshot.load`.
 
-        The file is there whole or not at all. It has sums for each traceback, not single blocks.
+        The file appears only when it is complete. It has the sum of each traceback, not single
+        blocks.
         """
         traces = self.traces._traces
         if not isinstance(traces, RowTraces):
@@ -67,8 +68,8 @@ class Snapshot:
     def load(filename: Path) -> Snapshot:
         """Read a snapshot from a file: a dump of mtrace or of tracemalloc, or mtrace's own format.
 
-        Files are recognised by content, not by name. A dump is a pickle; of its classes only those
-        of snapshots are accepted, so that a file cannot run code.
+        Files are recognized by content, not by name. A dump is a pickle; only the classes of
+        snapshots are accepted in it, so that a file cannot run code.
         """
         from .snapshot_files import load_snapshot
 
@@ -78,13 +79,13 @@ class Snapshot:
 
     @property
     def metrics(self) -> Tuple[str, ...]:
-        """What the snapshot can be asked for: ``live``, and perhaps ``peak`` and ``total``."""
+        """The metrics in the snapshot: ``live``, and possibly ``peak`` and ``total``."""
         traces = self.traces._traces
         return tuple(traces.metrics) if isinstance(traces, RowTraces) else ("live",)
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What is known of the program and the moment, such as ``pid``, ``current``, ``peak``."""
+        """Data about the program and the moment, such as ``pid``, ``current`` and ``peak``."""
         traces = self.traces._traces
         return MappingProxyType(traces.metadata if isinstance(traces, RowTraces) else {})
 
@@ -92,8 +93,8 @@ class Snapshot:
     def filter_traces(self, filters: Iterable[BaseFilter]) -> Snapshot:
         """A new snapshot of the blocks that *filters* keep.
 
-        A block is kept when an inclusive filter matches it, or there is none, and no exclusive
-        filter matches it. Without filters it is a copy.
+        A block is kept if an inclusive filter matches it, or all are exclusive, and no exclusive
+        filter matches it. Without filters, the result is a copy.
         """
         if not isinstance(filters, Iterable):
             raise TypeError(f"filters must be a list of filters, not {type(filters).__name__}")
@@ -119,9 +120,9 @@ class Snapshot:
         group first.
 
         With *cumulative*, a block counts for every frame of its traceback, not only for the line
-        that allocated it. *metric* says which blocks: ``"live"``, those that are alive;
-        ``"peak"``, those that were at the moment of the highest traced memory; ``"total"``, all
-        that were ever allocated.
+        that allocated it. *metric* selects the blocks: ``"live"``, those alive now; ``"peak"``,
+        those alive at the moment of the highest traced memory; ``"total"``, all blocks ever
+        allocated.
         """
         grouped = self._group_by(key_type, cumulative, metric)
         return sorted(grouped.values(), key=Statistic._sort_key, reverse=True)
@@ -135,7 +136,7 @@ class Snapshot:
         *,
         metric: str = "live",
     ) -> List[StatisticDiff]:
-        """What changed since *old_snapshot*, the biggest change first: grown or shrunk.
+        """The changes since *old_snapshot*, the biggest first, up or down.
 
         The other arguments are those of `statistics`.
         """
