@@ -1,6 +1,6 @@
 """Snapshots in files: the pickles that tracemalloc writes and reads, and mtrace's own format.
 
-A file may be somebody else's: of a pickle's classes only those of snapshots are accepted.
+A file may come from anyone: only the classes of snapshots are accepted in a pickle.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["load_rows", "load_snapshot", "write_dump"]
 
 # --- written ---
 
-# A pickle names the class of each object, and these name tracemalloc's: so the two objects are put
-# together here, and not by the pickle module, which would name the classes that wrote them.
+# A pickle names the class of each object, and a dump names tracemalloc's classes. So the functions
+# here build the two objects: the pickle module would name this package's classes.
 _PROTOCOL = 4
-# Of this protocol, a value's bytes have neither frames around them nor numbers in them that depend
-# on what stands before.
+# In this protocol, a value's bytes have no frames around them, and no numbers that depend on the
+# bytes before.
 _VALUE_PROTOCOL = 3
 
 
@@ -42,7 +42,7 @@ def _text(value: str) -> bytes:
 def _value(value: Any) -> bytes:
     """Any value, without the beginning and the end of a pickle.
 
-    It may overwrite what the reader remembers: nothing that follows it may ask for that.
+    It may overwrite the reader's memo, which the bytes after it must not use.
     """
     return pickle.dumps(value, _VALUE_PROTOCOL)[2:-1]
 
@@ -58,7 +58,7 @@ def write_dump(snapshot: Snapshot, filename: Union[str, os.PathLike[str]]) -> No
     attributes = dict(vars(snapshot))
     traces = attributes.pop("traces")._traces
     if isinstance(traces, RowTraces):
-        # Blocks that are alike are one object, which a pickle has once.
+        # Equal blocks share one object, which the pickle holds once.
         traces = list(chain.from_iterable(repeat(trace, count) for trace, count in traces.runs()))
     with open(filename, "wb") as file:
         file.write(pickle.PROTO + bytes([_PROTOCOL]))
@@ -74,8 +74,8 @@ def write_dump(snapshot: Snapshot, filename: Union[str, os.PathLike[str]]) -> No
 # --- read ---
 
 _GZIP = b"\x1f\x8b"
-# Everything that a pickle of a snapshot may name: what tracemalloc writes and what pickle.dump()
-# writes of a mtrace.Snapshot.
+# The classes that a pickle of a snapshot may name: those that tracemalloc writes, and those that
+# pickle.dump() writes for a mtrace.Snapshot.
 _CLASSES = {
     ("tracemalloc", "Snapshot"): Snapshot,
     ("tracemalloc", "_Traces"): _Traces,
@@ -86,7 +86,7 @@ _CLASSES = {
 
 
 class _SnapshotUnpickler(pickle.Unpickler):
-    """Makes snapshots and what they consist of, and refuses every other class and function."""
+    """Makes snapshots and their parts, and refuses every other class and function."""
 
     def find_class(self, module: str, name: str) -> Any:
         found = _CLASSES.get((module, name))
@@ -96,7 +96,7 @@ class _SnapshotUnpickler(pickle.Unpickler):
 
 
 def _checked(content: Any) -> Snapshot:
-    """*content* if it is one, with blocks as Python has them since 3.9."""
+    """*content* if it is a snapshot, with blocks in the form of Python 3.9 and later."""
     snapshot = cast(Snapshot, content)
     attributes = vars(snapshot) if isinstance(content, Snapshot) else {}
     traces = getattr(attributes.get("traces"), "_traces", None)
