@@ -1,6 +1,6 @@
 """The environment variable MTRACE: how many frames to keep, and when and where to write snapshots.
 
-It is what the native tracer takes: the number of frames, and options behind commas, the last of
+The native tracer takes the same value: the number of frames, and options after commas, the last of
 which may be ``output=PATTERN``.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["StartOptions", "parse_start_options"]
 DEFAULT_FRAMES = 25
 MOST_FRAMES = 65535
 DEFAULT_OUTPUT = "mtrace.%e.%p.zst"
-# What only makes a difference under `mtrace run`. Processes are followed in any case.
+# Options that matter only under `mtrace run`. Forked processes are always traced.
 _FOR_THE_NATIVE_TRACER = ("follow-fork", "mmap", "report")
 
 
@@ -31,10 +31,10 @@ class StartOptions:
     keep: int = 0  # snapshots of a process; 0: all
     signal: int = 0  # 0: none
     native: bool = False  # with the frames of C functions
-    # The process that the others come from, and the snapshots that it has written.
+    # The first process, from which the others were forked, and the number of its snapshots.
     first_process: Optional[int] = None
     snapshots_so_far: int = 0
-    says_failures: bool = False  # of snapshots that could not be written
+    says_failures: bool = False  # reports snapshots that could not be written
     verbose: bool = False
 
 
@@ -76,7 +76,7 @@ def _set(options: StartOptions, name: str, value: str) -> None:
 
 
 def parse_start_options(value: str) -> StartOptions:
-    """Reads the value of MTRACE; ValueError says what is wrong with it."""
+    """Parses the value of MTRACE. Raises ValueError, which says what is wrong."""
     options = StartOptions()
     rest, is_first = value, True
     while rest:
