@@ -1,4 +1,4 @@
-"""What a group of blocks adds up to, and how it changed."""
+"""The sum of a group of blocks, and its change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _average(size: int, count: int) -> str:
 
 
 class Statistic:
-    """The blocks of one group: where, how many bytes together, and how many blocks."""
+    """The blocks of one group: their traceback, total size and number."""
 
     __slots__ = ("traceback", "size", "count")
 
@@ -47,9 +47,9 @@ class Statistic:
 
 
 class StatisticDiff:
-    """The blocks of one group in a new snapshot, and the difference to an old one.
+    """The blocks of one group in a new snapshot, and the difference from an old one.
 
-    *size* and *count* are the new snapshot's, 0 where it has no such blocks.
+    *size* and *count* are the new snapshot's, 0 if it has no such blocks.
     """
 
     __slots__ = ("traceback", "size", "size_diff", "count", "count_diff")
