@@ -1,4 +1,4 @@
-"""Single blocks: one by one, as tracemalloc shows them."""
+"""Single blocks, as tracemalloc shows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RawTrace = Tuple[int, int, RawTraceback, int]
 
 
 class Trace:
-    """One block of memory: its domain, its size and where it was allocated."""
+    """One block of memory: its domain, its size and its traceback."""
 
     __slots__ = ("_trace", "_functions")
 
@@ -27,7 +27,7 @@ class Trace:
 
     @property
     def domain(self) -> int:
-        """Number of the address space that the block is in: 0 is Python's own."""
+        """Number of the block's address space; 0 is Python's own."""
         return self._trace[0]
 
     @property
@@ -37,7 +37,7 @@ class Trace:
 
     @property
     def traceback(self) -> Traceback:
-        """The calls that led to the block."""
+        """The calls that allocated the block."""
         total_nframe = self._trace[3] if len(self._trace) > 3 else None
         return Traceback(self._trace[2], total_nframe, self._functions)
 
@@ -58,7 +58,7 @@ class Trace:
 
 
 class _Traces(Sequence[Any]):
-    """The blocks of a snapshot; each `Trace` is made when it is asked for.
+    """The blocks of a snapshot; each `Trace` is made on demand.
 
     *traces* is a sequence of raw traces: a list of tuples, or the tracer's own compact rows.
     """
