@@ -1,6 +1,6 @@
-"""Tracing: switching it on and off, and asking what it has seen.
+"""Starts and stops tracing, and takes snapshots.
 
-What the tracer itself answers is made available here under tracemalloc's names.
+The tracer's own functions are available here under tracemalloc's names.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def _get_traces() -> RowTraces:
-    """The blocks that are alive: a sequence of raw traces, made when they are asked for."""
+    """The live blocks: a sequence of raw traces, made on demand."""
     if _mtrace._has_native_frames():
         return _resolved_traces()
     return rows_of_tracer(_mtrace._get_snapshot(), _metadata())
@@ -60,7 +60,7 @@ def _resolved_traces() -> RowTraces:
 
 
 def _metadata() -> Dict[str, Any]:
-    """What a snapshot says of this process and this moment."""
+    """A snapshot's data about this process and this moment."""
     current, peak = get_traced_memory()
     return {
         "program": sys.executable,
@@ -77,7 +77,7 @@ def _metadata() -> Dict[str, Any]:
 def get_object_traceback(obj: Any) -> Optional[Traceback]:
     """Where the Python object *obj* was allocated.
 
-    None where tracing is off or was off then.
+    None if tracing is off, or was off at that moment.
     """
     found = _mtrace._get_object_traceback(obj)
     return None if found is None else Traceback(*found)
@@ -85,14 +85,14 @@ def get_object_traceback(obj: Any) -> Optional[Traceback]:
 
 @own_memory
 def take_snapshot() -> Snapshot:
-    """A snapshot of the blocks that are alive and were allocated while tracing was on.
+    """Take a snapshot of the live blocks that were allocated while tracing was on.
 
-    Its cost follows the number of different tracebacks and sizes, not the number of blocks. For a
-    file alone, `write_snapshot` does without any Python object.
+    Its cost depends on the number of different tracebacks and sizes, not on the number of blocks.
+    To write a file only, `write_snapshot` is cheaper: it makes no Python objects.
 
-    Raises RuntimeError where tracing is off.
+    Raises RuntimeError if tracing is off.
     """
-    # As the package has them: a test may have put its own in their place.
+    # The package's functions: a test may have replaced them.
     package = sys.modules[__package__]
     if not package.is_tracing():
         raise RuntimeError(
@@ -105,10 +105,10 @@ def take_snapshot() -> Snapshot:
 def write_snapshot(path: Union[str, os.PathLike[str]]) -> None:
     """Write a snapshot of this moment to the file *path*, in mtrace's own format.
 
-    It costs milliseconds and next to no memory, however many blocks there are. The file is there
-    whole or not at all. The command ``mtrace`` and `Snapshot.load` read it.
+    This takes milliseconds and next to no memory, however many blocks are alive. The file appears
+    only when it is complete. The command ``mtrace`` and `Snapshot.load` read it.
 
-    Raises RuntimeError where tracing is off, OSError where the file cannot be written.
+    Raises RuntimeError if tracing is off, OSError if the file cannot be written.
     """
     if not is_tracing():
         raise RuntimeError("mtrace must be tracing memory allocations to write a snapshot")
