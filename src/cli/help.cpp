@@ -151,11 +151,12 @@ std::string help_of(const Command& command, const std::vector<Command>& commands
   std::string text = fmt::format("Usage: {}\n{}\n", usage_of(command), command.summary) +
                      lists_of(command, is_whole);
   if (command.name.empty()) {
-    return text + list_of_commands(commands) + "\nmtrace help COMMAND and man mtrace tell more.\n";
+    return text + list_of_commands(commands) +
+           "\nSee mtrace help COMMAND and man mtrace for more.\n";
   }
   const std::string more =
-      is_whole ? "" : fmt::format("mtrace {} --help says more, and ", command.name);
-  return text + fmt::format("\n{}man mtrace-{} has examples.\n", more, command.name);
+      is_whole ? "" : fmt::format("mtrace {} --help for more, and ", command.name);
+  return text + fmt::format("\nSee {}man mtrace-{} for examples.\n", more, command.name);
 }
 
 }  // namespace
