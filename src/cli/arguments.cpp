@@ -153,7 +153,8 @@ std::chrono::milliseconds parse_duration(std::string_view text) {
 int parse_signal(std::string_view text) {
   const int signal = signal_called(text);
   if (signal == 0 || signal == SIGKILL || signal == SIGSTOP) {
-    throw Error("'" + std::string(text) + "' is no signal that a program can handle: write USR2");
+    throw Error("'" + std::string(text) +
+                "' is not a signal that a program can handle: write USR2");
   }
   return signal;
 }

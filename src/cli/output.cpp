@@ -31,7 +31,7 @@ constexpr auto kFormats = std::to_array<Word>({
     {"markdown", "for comments on pull requests"},
 });
 
-// Those that it can be printed in, the default first.
+// The formats for this kind of report, the default first.
 std::vector<Word> formats_of(ReportKind kind) {
   constexpr std::array<std::string_view, 2> kForInfo = {"table", "json"};
   std::vector<Word> formats;
@@ -66,7 +66,7 @@ bool color_is_refused() {
   return value != nullptr && *value != '\0';
 }
 
-// "-" is the descriptor that it stands for: "mtrace merge - -o app.zst < app.zst".
+// "-" stands for `descriptor`: "mtrace merge - -o app.zst < app.zst".
 std::optional<struct stat> regular_file(const std::string& path, int descriptor) {
   struct stat status {};
   const int result = path == "-" ? fstat(descriptor, &status) : stat(path.c_str(), &status);

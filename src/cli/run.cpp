@@ -37,7 +37,7 @@ std::int64_t parse_sampling(std::string_view text) {
   return size;
 }
 
-// The tracer is told of them behind commas.
+// The tracer gets them in a list that is separated by commas.
 void check_program(std::string_view glob) {
   if (!glob.empty() && glob.find(',') == std::string_view::npos) return;
   throw Error(fmt::format("invalid program name: '{}'", glob));
@@ -49,7 +49,7 @@ void check_keep(std::string_view number) {
   }
 }
 
-// The runtime's start_options.hpp says what it means.
+// The runtime's start_options.hpp describes it.
 std::string start_value(const RunOptions& options, const RunReport& report,
                         const std::string& pattern, std::uint64_t numbers_before) {
   if (options.frames < 1 || options.frames > kMostFrames) {
@@ -80,7 +80,7 @@ std::string start_value(const RunOptions& options, const RunReport& report,
 int run_traced(const RunOptions& options) {
   const RunReport report;
   const std::string pattern = absolute_pattern(options.output);
-  // The next one of a series makes the newest an earlier one, also one that another run left.
+  // The next snapshot of a series renames the newest one, even one of an earlier run.
   const std::uint64_t numbers_before = number_of_last_snapshot(pattern);
   EndedRun run{.program = options.command.front(),
                .end = run_traced_program(options.command,
@@ -99,11 +99,11 @@ int run_traced(const RunOptions& options) {
   run.kept = kept_snapshots(run.content, run.end.process, numbers_before);
   if (!options.not_symbolized) symbolize_written(run.kept, status);
   say_how_it_went(run);
-  // What the program says of itself comes first.
+  // The program's own failure takes precedence.
   return status == 0 && run.content.last_failure() != nullptr ? kExitError : status;
 }
 
-// The words behind it are the program's, whatever they look like.
+// All words after it belong to the program.
 Option traced_command(RunOptions& options) {
   return {.value = "CMD",
           .into = &options.command,

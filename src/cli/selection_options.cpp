@@ -5,7 +5,7 @@
 namespace memtrace {
 namespace {
 
-// The parser has made sure that the name is there.
+// The parser has checked that the name exists.
 template <class Table>
 auto by_name(const Table& table, const std::string& name) {
   return *std::find_if(table.begin(), table.end(),

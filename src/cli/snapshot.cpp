@@ -48,21 +48,20 @@ class Descriptor {
   int number_;
 };
 
-// What a process tells those who may look at it: where it listens, and the password that it wants.
+// Where a process listens, and the password that it asks for; readable by its owner and root.
 struct Door {
   std::string name;
   std::string password;
 };
 
-// Has a process write a snapshot now, waits until it is there, and returns its path. Throws Error
-// where there is no such process, it is not traced, we may not ask it, or it does not answer in
-// time.
+// Has a process write a snapshot now, waits until it is written, and returns its path. Throws Error
+// if the process does not exist, is not traced, may not be asked, or does not answer in time.
 class Request {
  public:
   Request(pid_t process, std::chrono::milliseconds timeout)
       : process_(process), timeout_(timeout), end_(Clock::now() + timeout) {}
 
-  // While a program looks at its own threads there is nobody to ask, for a moment.
+  // While a program looks at its own threads, it takes no requests for a moment.
   std::string run() {
     constexpr std::chrono::milliseconds kAway(2000), kBetween(5);
     const Clock::time_point give_up = std::min(end_, Clock::now() + kAway);
@@ -75,7 +74,7 @@ class Request {
   }
 
  private:
-  // nullopt: nobody is there now.
+  // nullopt: the process takes no requests now.
   std::optional<std::string> ask() {
     const Door door = find_door();
     const Descriptor channel(socket_in_its_network());
@@ -114,7 +113,7 @@ class Request {
     fail("it is not traced: start it with mtrace run");
   }
 
-  // Names like the tracer's are of a network, and a container has its own.
+  // Socket names such as the tracer's belong to a network namespace, and a container has its own.
   [[nodiscard]] int socket_in_its_network() const {
     const auto network_of = [](const std::string& process) {
       return fmt::format("/proc/{}/ns/net", process);
@@ -173,7 +172,7 @@ class Request {
     if (ready <= 0) fail(no_answer());
     std::string text(2 * PATH_MAX, '\0');
     const ssize_t got = recv(channel.number(), text.data(), text.size(), 0);
-    // Reset: it went away before it read the request.
+    // Reset: the process closed the socket before it read the request.
     if (got < 0 && errno == ECONNRESET) return std::nullopt;
     if (got <= 0) fail("it ended before it wrote a snapshot");
     text.resize(static_cast<std::size_t>(got));

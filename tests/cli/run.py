@@ -531,7 +531,7 @@ int main(int argc, char** argv) {
         refused(b"unknown option '--nfram', did you mean '--nframe'?", "--nfram=3", "--", "true")
         refused(b"--nframe is from 1 to 1024", "--nframe=0", "--", "true")
         refused(b"--interval: '5 years' is an invalid duration", "--interval=5 years", "--", "true")
-        refused(b"'9' is no signal that a program can handle", "--on-signal=9", "--", "true")
+        refused(b"'9' is not a signal that a program can handle", "--on-signal=9", "--", "true")
         refused(b"--sample: 'much' is an invalid size", "--sample=much", "--", "true")
         refused(b"--native takes no value", "--native=3", "--", "true")
         refused(b"unknown option '-3' in '-v3'", "-v3", "true", "false")

@@ -135,7 +135,7 @@ def _read(path: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         resolved = os.path.join(folder, "resolved.zst")
         environment = {key: value for key, value in os.environ.items() if key != "MTRACE"}
-        # What it says is about modules whose code is not at hand: their addresses stay.
+        # Its warnings are about modules whose code is not available: their addresses remain.
         done = subprocess.run(
             [command, "symbolize", path, "-o", resolved],
             env=environment,
