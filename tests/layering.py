@@ -14,7 +14,7 @@ LONGEST_FILE = 600  # lines
 # The public headers that a folder may include.
 BASICS = {"mtrace/error.hpp", "mtrace/export.hpp"}
 MODEL = BASICS | {"mtrace/ids.hpp", "mtrace/snapshot.hpp", "mtrace/snapshot_builder.hpp", "mtrace/string_table.hpp"}
-ANALYSIS = MODEL | {"mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp", "mtrace/tree.hpp"}
+ANALYSIS = MODEL | {"mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp", "mtrace/tree.hpp", "mtrace/trend.hpp"}
 INFO = MODEL | {"mtrace/snapshot_info.hpp"}
 READ, WRITE = INFO | {"mtrace/read.hpp"}, MODEL | {"mtrace/write.hpp"}
 SYMBOLIZE = MODEL | {"mtrace/symbolize.hpp"}
