@@ -125,6 +125,7 @@ class MTRACE_API Report {
 
  private:
   friend class ReportBuilder;
+  friend class SeriesTable;
   Selection selection_;
   std::int64_t min_size_ = 0;
   std::uint64_t groups_ = 0;

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "mtrace/export.hpp"
+#include "mtrace/report.hpp"
 
 namespace memtrace {
 
@@ -40,6 +42,8 @@ MTRACE_API std::string_view name_of(TrendUnit unit);
 
 struct TrendOptions {
   TrendUnit unit = TrendUnit::snapshot;
+  // How much was done before each snapshot; only for growth by work.
+  std::vector<double> work{};
   std::uint64_t warm_up = 0;  // snapshots at the beginning that are shown, but not judged
   // The least growth over all judged snapshots that counts, as a share of everything selected.
   double material = 0.01;
@@ -83,5 +87,40 @@ struct Forecast {
 // None unless the series is growing. Zero where it is past the limit.
 MTRACE_API std::optional<Forecast> reaches(const Judgement& judgement, std::int64_t last,
                                            std::int64_t limit);
+
+struct StatisticTrend {
+  GroupId group{};
+  Series series;
+  Judgement judgement;
+};
+
+struct TrendRanking {
+  std::uint64_t limit = 0;    // groups to keep; 0: all
+  std::int64_t min_size = 0;  // bytes; leaves out groups that were smaller all the time
+};
+
+class MTRACE_API TrendReport : public Report {
+ public:
+  std::vector<Metadata> metadata;  // of each snapshot
+  TrendOptions options;
+  std::vector<double> x;  // what growth is counted by, at each snapshot
+  // Growing where the whole is, or any group: groups that are not in `statistics`, too.
+  Verdict verdict = Verdict::flat;
+  Series total;  // of the selected blocks
+  Judgement total_judgement;
+  std::array<std::uint64_t, kVerdicts.size()> verdicts{};  // groups of each, shown or not
+  std::vector<StatisticTrend> statistics;                  // ranked; at most the ranking's limit
+  std::uint64_t rest_groups = 0;
+};
+
+// Reads snapshot number `index`, oldest first. Called from several threads at once.
+using SnapshotReader = std::function<Snapshot(std::size_t index)>;
+
+// Follows the groups of three snapshots or more, which are read once each, as many at a time as
+// there are cores. Ranked: what grows first, then by slope, by size in the last snapshot, and by
+// traceback. Throws Error.
+MTRACE_API TrendReport trend(std::size_t snapshots, const SnapshotReader& read,
+                             const Selection& selection, const TrendOptions& options = {},
+                             const TrendRanking& ranking = {});
 
 }  // namespace memtrace

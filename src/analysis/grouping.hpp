@@ -37,6 +37,8 @@ class Grouping {
   [[nodiscard]] std::strong_ordering compare(GroupId a, GroupId b) const;
 
   void traceback(GroupId group, std::vector<FrameView>& frames) const;
+  // By line, file or function: what all frames of the group have in common.
+  [[nodiscard]] const Frame& frame(GroupId group) const { return keys_[group]; }
   [[nodiscard]] const Domain& domain(GroupId group) const {
     return domains_[DomainId{static_cast<std::uint32_t>(group)}];
   }
