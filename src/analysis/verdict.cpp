@@ -17,7 +17,8 @@ namespace {
 
 // Mann-Kendall is a screen, not the proof: one series without a trend in ten passes it.
 constexpr double kScreen = 1.28;
-// Of fewer, not even the screen can be passed.
+constexpr std::size_t kFewestForScreen = 20;
+// Fewer tell nothing.
 constexpr std::size_t kFewestSnapshots = 6;
 // Growth of the last third as a share of what the pace before would have made of it: below this it
 // has slowed down.
@@ -118,10 +119,12 @@ class SeriesJudge {
     findings.t = doubted.t();
     findings.degrees_of_freedom = line.degrees_of_freedom;
     findings.judgement.p_value = student_tail(findings.t, findings.degrees_of_freedom);
-    // Too few for the screen are to be said so, not to pass for flat.
-    const double screen = mann_kendall(points(), correlation);
-    const bool is_few = size() < kFewestSnapshots;
-    findings.grew = slope.value * span_ >= material_ && (is_few || screen >= kScreen);
+    // What a few snapshots show is to be doubted aloud, not to pass for flat: their correlation is
+    // not known, and corrected for the worst one they would pass no screen.
+    const bool is_few = size() < kFewestForScreen;
+    const double screen = mann_kendall(points(), is_few ? 0 : correlation);
+    findings.grew =
+        slope.value * span_ >= material_ && (size() < kFewestSnapshots || screen >= kScreen);
     findings.shrank = -slope.value * span_ >= material_ && -screen >= kScreen;
   }
 
