@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "analysis/report_builder.hpp"
 
@@ -66,8 +67,8 @@ class SeriesTable::Names {
   std::vector<FrameView> views_;
 };
 
-SeriesTable::SeriesTable(const Selection& selection, std::size_t snapshots)
-    : selection_(selection), amounts_(snapshots), totals_(snapshots) {}
+SeriesTable::SeriesTable(Selection selection, std::size_t snapshots)
+    : selection_(std::move(selection)), amounts_(snapshots), totals_(snapshots) {}
 
 void SeriesTable::add(std::size_t index, const Snapshot& snapshot) {
   const ReportBuilder builder(std::array{&snapshot}, selection_);

@@ -31,7 +31,7 @@ struct SeriesColumns {
 // what its groups hold and are called: so any number of them fit.
 class SeriesTable {
  public:
-  SeriesTable(const Selection& selection, std::size_t snapshots);
+  SeriesTable(Selection selection, std::size_t snapshots);
 
   // Throws Error.
   void add(std::size_t index, const Snapshot& snapshot);

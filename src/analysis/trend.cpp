@@ -25,7 +25,7 @@ class SnapshotThreads {
 
   void run() {
     {
-      const std::size_t threads = std::min<std::size_t>(
+      const auto threads = std::min<std::size_t>(
           {std::max(1U, std::thread::hardware_concurrency()), metadata_.size(), kMostThreads});
       std::vector<std::jthread> helpers;
       for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { work(); });

@@ -258,7 +258,7 @@ std::vector<Findings> examine_all(std::span<const SeriesView> series, std::span<
       for (std::size_t i = begin; i < end; ++i) findings[i] = judge.examine(series[i]);
     }
   };
-  const std::size_t threads =
+  const auto threads =
       std::min<std::size_t>(std::thread::hardware_concurrency(), series.size() / (4 * kBatch));
   std::vector<std::jthread> helpers;
   for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(examine_batches);
