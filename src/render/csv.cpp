@@ -79,9 +79,9 @@ class CsvWriter {
     if (const auto* const amount = std::get_if<Amount>(&cell)) return number(average_of(*amount));
     if (const auto* const place = std::get_if<Place>(&cell)) return group(*place, field.group_by);
     if (const auto* const words = std::get_if<std::string_view>(&cell)) return text(*words);
-    if (const auto* const verdict = std::get_if<Verdict>(&cell)) return text(verdict->name);
-    if (const auto* const series = std::get_if<Series>(&cell)) {
-      return text(fmt::format("{}", fmt::join(*series, ";")));
+    if (const auto* const mark = std::get_if<Mark>(&cell)) return text(mark->name);
+    if (const auto* const course = std::get_if<Course>(&cell)) {
+      return text(fmt::format("{}", fmt::join(*course, ";")));
     }
     const auto as_it_is = [](std::string_view name) { return std::string(name); };
     text(words_of(cell, field, style_, as_it_is));

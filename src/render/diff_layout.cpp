@@ -7,7 +7,7 @@
 namespace memtrace {
 namespace {
 
-Verdict verdict_of(Change change) {
+Mark mark_of(Change change) {
   switch (change) {
     case Change::added:
       return {"added", "NEW ", Emphasis::worse};
@@ -28,7 +28,7 @@ std::vector<FieldOf<StatisticDiff>> fields_of(const DiffReport& report) {
   std::vector<FieldOf<StatisticDiff>> fields = {
       {{"rank", "rank", "", 0, Unit::rank}},
       {{"change", "", "", 6, Unit::verdict},
-       [](const StatisticDiff& group) { return verdict_of(group.change()); }},
+       [](const StatisticDiff& group) { return mark_of(group.change()); }},
       {{"size", "size", "size", 3, Unit::bytes, Role::value, Emphasis::strong},
        [](const StatisticDiff& group) { return group.after.size; }},
       {{"size_diff", "size_diff", "size diff", 1, Unit::bytes, Role::change, Emphasis::by_sign},

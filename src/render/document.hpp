@@ -88,8 +88,9 @@ struct Note {
 // A member of a JSON object. Few and small: a heading, never rows.
 struct Fact {
   using Facts = std::vector<Fact>;
-  using Value = std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string,
-                             std::vector<std::string>, Facts>;
+  using Value =
+      std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string,
+                   std::vector<std::string>, std::vector<std::int64_t>, Facts, std::vector<Facts>>;
 
   template <class T>
   Fact(std::string_view name, T&& content) : key(name), value(value_of(std::forward<T>(content))) {}
@@ -126,8 +127,8 @@ enum class Unit : std::uint8_t {
   average,   // Amount: its bytes a block
   percent,   // double
   number,    // double or std::int64_t
-  series,    // Series; this one and those below are aligned to the left
-  verdict,   // Verdict
+  series,    // Course; this one and those below are aligned to the left
+  verdict,   // Mark
   location,  // Place
   text,      // std::string_view, or a Sentence
 };
@@ -162,17 +163,18 @@ struct Place {
   GroupId group;
 };
 
-struct Verdict {
+struct Mark {
   std::string_view name;  // in JSON and CSV
-  std::string_view mark;  // on the screen, padded to the width of all marks; empty: nothing
+  std::string_view text;  // on the screen, padded to the width of all marks; empty: nothing
   Emphasis emphasis = Emphasis::none;
 };
 
-using Series = std::span<const std::int64_t>;
+// One number a snapshot: a list, or a line of bars for people.
+using Course = std::span<const std::int64_t>;
 
 // std::monostate is not known.
-using Cell = std::variant<std::monostate, std::int64_t, double, Amount, std::string_view, Series,
-                          Verdict, Place, const Sentence*>;
+using Cell = std::variant<std::monostate, std::int64_t, double, Amount, std::string_view, Course,
+                          Mark, Place, const Sentence*>;
 // One cell for each field.
 using Row = std::span<const Cell>;
 using PrintRow = std::function<void(Row row)>;

@@ -48,6 +48,18 @@ void write_value(JsonWriter& json, const Fact::Value& value) {
     json.begin_array();
     for (const std::string& text : *list) json.value(text);
     json.end_array();
+  } else if (const auto* const numbers = std::get_if<std::vector<std::int64_t>>(&value)) {
+    json.begin_array();
+    for (const std::int64_t number : *numbers) json.value(number);
+    json.end_array();
+  } else if (const auto* const objects = std::get_if<std::vector<Facts>>(&value)) {
+    json.begin_array(Layout::lines);
+    for (const Facts& object : *objects) {
+      json.begin_object();
+      write_facts(json, object);
+      json.end_object();
+    }
+    json.end_array();
   } else {
     std::visit(
         [&](const auto& plain) {
@@ -124,14 +136,14 @@ class RowWriter {
       return json_.value(average_of(*amount));
     }
     if (const auto* const text = std::get_if<std::string_view>(&cell)) return json_.value(*text);
-    if (const auto* const verdict = std::get_if<Verdict>(&cell)) return json_.value(verdict->name);
+    if (const auto* const mark = std::get_if<Mark>(&cell)) return json_.value(mark->name);
     if (const auto* const sentence = std::get_if<const Sentence*>(&cell)) {
       const auto as_it_is = [](std::string_view name) { return std::string(name); };
       return json_.value(words_of(**sentence, Style(), as_it_is));
     }
-    if (const auto* const series = std::get_if<Series>(&cell)) {
+    if (const auto* const course = std::get_if<Course>(&cell)) {
       json_.begin_array();
-      for (const std::int64_t value : *series) json_.value(value);
+      for (const std::int64_t value : *course) json_.value(value);
       return json_.end_array();
     }
     json_.value(nullptr);

@@ -26,8 +26,8 @@ std::string code_of(const Location& location, Quote quote, const Style& style) {
 
 // "new" for the mark "NEW ".
 std::string word_of(const Cell& cell) {
-  const auto* const verdict = std::get_if<Verdict>(&cell);
-  std::string word(verdict == nullptr ? std::string_view() : verdict->mark);
+  const auto* const mark = std::get_if<Mark>(&cell);
+  std::string word(mark == nullptr ? std::string_view() : mark->text);
   while (word.ends_with(' ')) word.pop_back();
   for (char& c : word) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

@@ -12,16 +12,29 @@
 namespace memtrace {
 namespace {
 
+// A line of bars is no longer than this: of more values, each bar is the mean of some.
+constexpr std::size_t kMostBars = 24;
+
+double mean_of(Course values) {
+  double sum = 0;
+  for (const std::int64_t value : values) sum += static_cast<double>(value);
+  return sum / static_cast<double>(values.size());
+}
+
 // "▁▃▆█": each value as a part of the largest.
-std::string sparkline(Series series) {
+std::string sparkline(Course course) {
   static constexpr std::array kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  const std::int64_t largest = series.empty() ? 0 : *std::ranges::max_element(series);
+  std::vector<double> heights(std::min(course.size(), kMostBars));
+  for (std::size_t i = 0; i < heights.size(); ++i) {
+    const std::size_t begin = course.size() * i / heights.size();
+    const std::size_t end = course.size() * (i + 1) / heights.size();
+    heights[i] = std::max(0.0, mean_of(course.subspan(begin, end - begin)));
+  }
+  const double largest = heights.empty() ? 0 : *std::ranges::max_element(heights);
   std::string line;
-  for (const std::int64_t value : series) {
-    const double part =
-        largest <= 0 ? 0 : static_cast<double>(value) / static_cast<double>(largest);
-    const double height = std::max(0.0, part) * static_cast<double>(kBars.size() - 1);
-    line += kBars[static_cast<std::size_t>(std::lround(height))];
+  for (const double height : heights) {
+    const double part = largest <= 0 ? 0 : height / largest;
+    line += kBars[static_cast<std::size_t>(std::lround(part * (kBars.size() - 1)))];
   }
   return line;
 }
@@ -96,8 +109,8 @@ std::string words_of(const Cell& cell, const Field& field, const Style& style, Q
   if (const auto* const text = std::get_if<std::string_view>(&cell)) {
     return text->empty() ? std::string() : quote(*text);
   }
-  if (const auto* const series = std::get_if<Series>(&cell)) return sparkline(*series);
-  if (const auto* const verdict = std::get_if<Verdict>(&cell)) return std::string(verdict->mark);
+  if (const auto* const course = std::get_if<Course>(&cell)) return sparkline(*course);
+  if (const auto* const mark = std::get_if<Mark>(&cell)) return std::string(mark->text);
   if (const auto* const sentence = std::get_if<const Sentence*>(&cell)) {
     return words_of(**sentence, style, quote);
   }
@@ -105,7 +118,7 @@ std::string words_of(const Cell& cell, const Field& field, const Style& style, Q
 }
 
 Emphasis emphasis_of(const Cell& cell, const Field& field) {
-  if (const auto* const verdict = std::get_if<Verdict>(&cell)) return verdict->emphasis;
+  if (const auto* const mark = std::get_if<Mark>(&cell)) return mark->emphasis;
   const auto* const number = std::get_if<std::int64_t>(&cell);
   if (field.emphasis != Emphasis::by_sign || number == nullptr) return field.emphasis;
   return *number == 0 ? Emphasis::none : *number > 0 ? Emphasis::worse : Emphasis::better;
@@ -122,8 +135,8 @@ std::vector<std::size_t> visible_fields(const Section& section) {
   if (std::ranges::find(is_empty, 1) == is_empty.end()) return visible;
   section.for_each_row([&](Row row) {
     for (const std::size_t i : visible) {
-      const auto* const verdict = std::get_if<Verdict>(&row[i]);
-      if (verdict != nullptr && !verdict->mark.empty()) is_empty[i] = 0;
+      const auto* const mark = std::get_if<Mark>(&row[i]);
+      if (mark != nullptr && !mark->text.empty()) is_empty[i] = 0;
     }
   });
   std::erase_if(visible, [&](std::size_t i) { return is_empty[i] != 0; });

@@ -88,7 +88,7 @@ class TextWriter {
       return style_.plain_bytes ? size_text(rounded_average_of(*amount), sign)
                                 : tracemalloc_size(average_of(*amount));
     }
-    if (const auto* const verdict = std::get_if<Verdict>(&cell)) return std::string(verdict->name);
+    if (const auto* const mark = std::get_if<Mark>(&cell)) return std::string(mark->name);
     return words_of(cell, field, style_, quote_);
   }
 

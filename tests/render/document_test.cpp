@@ -16,6 +16,18 @@ namespace {
 const ToyReport kReport = {
     {{"a<b", {{"shop", {1024, 2048, 4096}, 256, true}, {"mail\x1b", {5, 3}}}}, {"none", {}}}};
 
+TEST_CASE("a long course is a short line of bars") {
+  const auto quote = [](std::string_view text) { return std::string(text); };
+  std::vector<std::int64_t> values(48, 700);
+  values[0] = values[1] = 0;
+  values[46] = 0;  // beside 700: their mean is half
+  const std::string bars = words_of(Course(values), {.unit = Unit::series}, {}, quote);
+  std::string expected = "▁";
+  for (int i = 0; i < 22; ++i) expected += "█";
+  CHECK(bars == expected + "▅");
+  CHECK(words_of(Course(), {.unit = Unit::series}, {}, quote).empty());
+}
+
 TEST_CASE("a new report as a table") {
   CHECK(rendered("table", lay_out(kReport)) ==
         "what grows\n"

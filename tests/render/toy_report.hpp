@@ -34,8 +34,7 @@ inline Section lay_out(const std::string& team, const std::vector<Service>& serv
         [](const Service& each) { return std::string_view(each.name); }},
        {{"verdict", "verdict", "verdict", 5, Unit::verdict},
         [](const Service& each) {
-          return each.is_growing ? Verdict{"growing", "UP", Emphasis::worse}
-                                 : Verdict{"flat", "flat"};
+          return each.is_growing ? Mark{"growing", "UP", Emphasis::worse} : Mark{"flat", "flat"};
         }},
        {{"size", "size", "size", 1, Unit::bytes, Role::value, Emphasis::strong},
         [](const Service& each) { return each.sizes.back(); }},
@@ -44,7 +43,7 @@ inline Section lay_out(const std::string& team, const std::vector<Service>& serv
        {{"size", "size", "error", 2, Unit::bytes, Role::standard_error},
         [](const Service& each) { return std::sqrt(each.variance); }},
        {{"sizes", "sizes", "course", 4, Unit::series},
-        [](const Service& each) { return Series(each.sizes); }}});
+        [](const Service& each) { return Course(each.sizes); }}});
   if (services.empty()) section.nothing = "no services";
   section.rest = "… and no more";
   section.rest_facts = {{"services", 0}};
