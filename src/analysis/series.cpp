@@ -110,7 +110,7 @@ void SeriesTable::join_description(const Report& description) {
   });
 }
 
-SeriesColumns SeriesTable::finish(Report& report) {
+SeriesColumns SeriesTable::finish(Report& report, std::int64_t min_size) {
   const std::size_t snapshots = amounts_.size();
   const bool by_domain = selection_.group_by == GroupBy::domain;
   const auto tables = std::make_shared<const Tracebacks>(builder_.take());
@@ -143,6 +143,7 @@ SeriesColumns SeriesTable::finish(Report& report) {
   }
   report = description_;
   report.selection_ = selection_;
+  report.min_size_ = min_size;
   report.groups_ = columns.groups.size();
   report.grouping_ = columns.grouping;
   return columns;

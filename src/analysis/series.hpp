@@ -37,7 +37,7 @@ class SeriesTable {
   void add(std::size_t index, const Snapshot& snapshot);
 
   // Once all were added: what belongs to which group, and what all snapshots told of the selection.
-  SeriesColumns finish(Report& report);
+  SeriesColumns finish(Report& report, std::int64_t min_size);
 
   // Of everything selected.
   [[nodiscard]] const std::vector<Amount>& totals() const { return totals_; }

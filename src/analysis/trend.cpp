@@ -216,7 +216,7 @@ TrendReport trend(std::size_t snapshots, const SnapshotReader& read, const Selec
     report.total.size.push_back(amount.size);
     report.total.count.push_back(amount.count);
   }
-  const SeriesColumns columns = table.finish(report);
+  const SeriesColumns columns = table.finish(report, ranking.min_size);
   const std::vector<Judgement> judgements = judge_all(report, columns);
 
   std::vector<std::size_t> ranked;

@@ -33,12 +33,6 @@ std::vector<std::string> files_in(const fs::path& folder) {
   return names;
 }
 
-bool looks_like_snapshot(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kEndings = {".zst", ".pickle", ".pickle.gz"};
-  return std::any_of(kEndings.begin(), kEndings.end(),
-                     [&](const std::string_view ending) { return name.ends_with(ending); });
-}
-
 std::string snapshot_in(const fs::path& folder) {
   const std::vector<std::string> names = files_in(folder);
   const auto found = std::find_if(names.begin(), names.end(), looks_like_snapshot);
@@ -72,6 +66,12 @@ Option snapshot_argument(std::string& path, std::string_view value, std::string_
           .summary = summary,
           .completion = Completion::files,
           .is_required = true};
+}
+
+bool looks_like_snapshot(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kEndings = {".zst", ".pickle", ".pickle.gz"};
+  return std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](const std::string_view ending) { return name.ends_with(ending); });
 }
 
 Snapshot read_with_progress(const std::string& path, ReadOptions options) {

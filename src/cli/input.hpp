@@ -16,6 +16,9 @@ Option snapshot_argument(
     std::string& path, std::string_view value = "SNAPSHOT",
     std::string_view summary = "What mtrace run or tracemalloc wrote; - is standard input");
 
+// By its name alone, which proves nothing.
+bool looks_like_snapshot(std::string_view name);
+
 // Reads with a progress bar. What cannot be read is answered with what may be meant: a file with
 // nearly that name, a snapshot in the folder.
 Snapshot read_with_progress(const std::string& path, ReadOptions options);

@@ -110,27 +110,30 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind) {
 // NOLINTNEXTLINE(readability-function-size): a table.
 OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties) {
   OptionGroup group = format_options(options, ReportKind::ranking);
-  options.sort = sorts.front().name;
+  group.options.push_back(
+      {.letter = 'n',
+       .name = "limit",
+       .value = "N",
+       .into = &options.limit,
+       .summary = "Number of groups to print; 0 prints all",
+       .details = "The default is 10 in table, text and markdown, and all in JSON and CSV."});
+  if (!sorts.empty()) {
+    options.sort = sorts.front().name;
+    group.options.push_back({.letter = 's',
+                             .name = "sort",
+                             .value = "KEY",
+                             .into = &options.sort,
+                             .summary = "How to rank the groups",
+                             .details = ties,
+                             .words = std::move(sorts)});
+    group.options.push_back({.letter = 'r',
+                             .name = "reverse",
+                             .into = &options.reverse,
+                             .summary = "Reverse the order"});
+  }
   group.options.insert(
       group.options.end(),
       {
-          {.letter = 'n',
-           .name = "limit",
-           .value = "N",
-           .into = &options.limit,
-           .summary = "Number of groups to print; 0 prints all",
-           .details = "The default is 10 in table, text and markdown, and all in JSON and CSV."},
-          {.letter = 's',
-           .name = "sort",
-           .value = "KEY",
-           .into = &options.sort,
-           .summary = "How to rank the groups",
-           .details = ties,
-           .words = std::move(sorts)},
-          {.letter = 'r',
-           .name = "reverse",
-           .into = &options.reverse,
-           .summary = "Reverse the order"},
           {.name = "min-size",
            .value = "SIZE",
            .into = &options.min_size,
@@ -178,16 +181,22 @@ const Renderer& OutputOptions::renderer() const {
 
 namespace {
 
+template <class Ranking>
+Ranking size_ranking_of(const OutputOptions& options) {
+  Ranking ranking;
+  ranking.limit = options.renderer().limited ? kRowsForPeople : 0;
+  if (!options.limit.empty()) ranking.limit = parse_limit(options.limit);
+  if (!options.min_size.empty()) ranking.min_size = parse_size(options.min_size);
+  return ranking;
+}
+
 template <class Ranking, class Sorts>
 Ranking ranking_of(const OutputOptions& options, const Sorts& sorts) {
-  Ranking ranking;
+  auto ranking = size_ranking_of<Ranking>(options);
   for (const auto sort : sorts) {
     if (name_of(sort) == options.sort) ranking.sort = sort;
   }
   ranking.reverse = options.reverse;
-  ranking.limit = options.renderer().limited ? kRowsForPeople : 0;
-  if (!options.limit.empty()) ranking.limit = parse_limit(options.limit);
-  if (!options.min_size.empty()) ranking.min_size = parse_size(options.min_size);
   return ranking;
 }
 
@@ -201,6 +210,10 @@ DiffRanking OutputOptions::diff_ranking() const {
   auto ranking = ranking_of<DiffRanking>(*this, kDiffSorts);
   ranking.changed_only = renderer().changed_only;
   return ranking;
+}
+
+TrendRanking OutputOptions::trend_ranking() const {
+  return size_ranking_of<TrendRanking>(*this);
 }
 
 void print(const OutputOptions& options, const Document& document) {

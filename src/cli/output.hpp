@@ -10,6 +10,7 @@
 #include "base/output.hpp"
 #include "cli/command.hpp"
 #include "mtrace/report.hpp"
+#include "mtrace/trend.hpp"
 #include "render/renderer.hpp"
 
 namespace memtrace {
@@ -24,6 +25,7 @@ struct OutputOptions {
   [[nodiscard]] const Renderer& renderer() const;
   [[nodiscard]] TopRanking top_ranking() const;
   [[nodiscard]] DiffRanking diff_ranking() const;
+  [[nodiscard]] TrendRanking trend_ranking() const;
   [[nodiscard]] Style style(const Output& output_to) const;
 };
 
@@ -32,8 +34,8 @@ enum class ReportKind : std::uint8_t { info, ranking };
 
 // --format, --color, -o: for every command that prints.
 OptionGroup format_options(OutputOptions& options, ReportKind kind);
-// The same with --limit, --sort and what shapes the rows. The first of `sorts` is the default;
-// `ties` says how equals are ranked.
+// The same with --limit, --sort and what shapes the rows. The first of `sorts` is the default,
+// no sorts: there is one order only; `ties` says how equals are ranked.
 OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties);
 
 // The option that names the snapshot to write.

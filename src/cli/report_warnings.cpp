@@ -112,11 +112,25 @@ void warn_of_order(const Metadata& before, const Metadata& after, const std::str
                        shell_words(paths)));
 }
 
-void warn_of_programs(const Metadata& before, const Metadata& after) {
-  if (before.program.empty() || after.program.empty()) return;
+bool warn_of_programs(const Metadata& before, const Metadata& after) {
+  if (before.program.empty() || after.program.empty()) return false;
   const std::string one = what_runs(before), other = what_runs(after);
-  if (one == other) return;
+  if (one == other) return false;
   complain(fmt::format("warning: the snapshots are of different programs ({} and {})", one, other));
+  return true;
+}
+
+bool warn_of_frames(const Metadata& before, const Metadata& after) {
+  if (before.traceback_limit == after.traceback_limit) return false;
+  complain(fmt::format("warning: the snapshots kept different numbers of frames ({} and {})",
+                       or_unknown(before.traceback_limit), or_unknown(after.traceback_limit)));
+  return true;
+}
+
+bool warn_of_sampling(const Metadata& before, const Metadata& after) {
+  if (before.sampling_rate == after.sampling_rate) return false;
+  complain("warning: the snapshots were sampled at different rates");
+  return true;
 }
 
 }  // namespace
@@ -133,17 +147,24 @@ void warn_of_selection(const DiffReport& report, const OutputOptions& output) {
   if (!too_large) warn_of_hidden(report, report.metadata_after, total);
 }
 
+void warn_of_selection(const TrendReport& report, const OutputOptions& output) {
+  warn_of_filters(report, output);
+}
+
 void warn_of_differences(const DiffReport& report, const std::string& before_path,
                          const std::string& after_path) {
   const Metadata &before = report.metadata_before, &after = report.metadata_after;
   warn_of_order(before, after, before_path, after_path);
   warn_of_programs(before, after);
-  if (before.traceback_limit != after.traceback_limit) {
-    complain(fmt::format("warning: the snapshots kept different numbers of frames ({} and {})",
-                         or_unknown(before.traceback_limit), or_unknown(after.traceback_limit)));
-  }
-  if (before.sampling_rate != after.sampling_rate) {
-    complain("warning: the snapshots were sampled at different rates");
+  warn_of_frames(before, after);
+  warn_of_sampling(before, after);
+}
+
+void warn_of_differences(const TrendReport& report) {
+  for (const auto warn : {warn_of_programs, warn_of_frames, warn_of_sampling}) {
+    for (const Metadata& later : report.metadata) {
+      if (warn(report.metadata.front(), later)) break;
+    }
   }
 }
 

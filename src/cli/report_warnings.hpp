@@ -3,6 +3,7 @@
 
 #include "cli/output.hpp"
 #include "mtrace/report.hpp"
+#include "mtrace/trend.hpp"
 
 namespace memtrace {
 
@@ -10,9 +11,12 @@ namespace memtrace {
 // what is above a table says so, but what changed there may be anything.
 void warn_of_selection(const TopReport& report, const OutputOptions& output);
 void warn_of_selection(const DiffReport& report, const OutputOptions& output);
+void warn_of_selection(const TrendReport& report, const OutputOptions& output);
 
 // Two snapshots in the wrong order, of different programs, or taken in different ways.
 void warn_of_differences(const DiffReport& report, const std::string& before_path,
                          const std::string& after_path);
+// Snapshots of different programs, or taken in different ways: once each.
+void warn_of_differences(const TrendReport& report);
 
 }  // namespace memtrace

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "mtrace/report.hpp"
 #include "mtrace/snapshot_info.hpp"
+#include "mtrace/trend.hpp"
 #include "render/document.hpp"
 
 namespace memtrace {
@@ -16,6 +19,9 @@ namespace memtrace {
 Document lay_out(const TopReport& report, std::string_view path);
 Document lay_out(const DiffReport& report, std::string_view before_path,
                  std::string_view after_path);
+// `limit`: of the memory that is selected, in bytes; the report says when it is reached.
+Document lay_out(const TrendReport& report, std::span<const std::string> paths,
+                 std::optional<std::int64_t> limit);
 Document lay_out(const SnapshotInfo& info, std::string_view path);
 
 // What layouts have in common: the heading says what was read, selected and lost.

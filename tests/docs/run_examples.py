@@ -15,12 +15,14 @@ import difflib
 import gzip
 import os
 import pathlib
+import pickle
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 
 import pages
 
@@ -69,6 +71,7 @@ def prepare(folder, mtrace, files):
     # Of two processes of one program.
     shutil.copy(work / "before.pickle", work / "worker-1.pickle")
     shutil.copy(work / "after.pickle", work / "worker-2.pickle")
+    write_night(work / "night")
     # For commands in sentences: any program will do.
     (work / "app").symlink_to("/usr/bin/sort")
     (work / "app.py").write_text("print(len('mtrace'))\n", encoding="utf-8")
@@ -77,6 +80,19 @@ def prepare(folder, mtrace, files):
         (work / file).write_text(text, encoding="utf-8")
     begin_pull_request(work)
     return work
+
+
+def write_night(folder):
+    """Of one program, every half hour: a leak, a cache that fills, and what stays."""
+    folder.mkdir()
+    for number in range(20):
+        blocks = (
+            (100 + 9 * number + number % 3, 4096, "shop/sessions.py", 38),
+            (int(600 * (1 - 0.75**number)), 1024, "shop/pages.py", 12),
+            (50, 16384, "shop/database.py", 9),
+        )
+        traces = [(0, size, ((file, line),), 1) for count, size, file, line in blocks for _ in range(count)]
+        (folder / f"shop.{number}.pickle").write_bytes(pickle.dumps(tracemalloc.Snapshot(traces, 1)))
 
 
 def begin_pull_request(work):

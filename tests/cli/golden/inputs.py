@@ -6,7 +6,7 @@ import tracemalloc
 from dataclasses import replace
 
 from dump_files import with_three_fields
-from snapshot_bytes import native_file
+from snapshot_bytes import LIVE_COUNTS, LIVE_SIZES, native_file, varints
 
 MAIN, CORE, UTIL = "/srv/shop/main.py", "/srv/shop/core/orders.py", "/srv/shop/util.py"
 JSON, SIX = "/usr/lib/python3.11/json/decoder.py", "/usr/lib/python3/dist-packages/six.py"
@@ -63,9 +63,23 @@ def write_inputs(folder):
         ("unknown-kind.zst", {1: 7}),
     ):
         (folder / name).write_bytes(replace(native_file(), forged=changes).encoded())
+    write_series(folder)
     (folder / "notes.txt").write_text("no snapshot\n")
     (folder / "cut.pickle").write_bytes(pickle.dumps(before)[:-50])
     (folder / "evil.pickle").write_bytes(pickle.dumps(Evil()))
+
+
+def write_series(folder):
+    """A night of a program, a snapshot an hour: one line leaks, one is as large as ever. The files do
+    not sort by name as they do by time."""
+    (folder / "night").mkdir()
+    (folder / "night" / "notes.txt").write_text("no snapshot\n")
+    for hour in range(12):
+        created = 1_700_000_000_000_000_000 + hour * 3_600_000_000_000
+        sizes, counts = [1_000_000 + 65_536 * hour, 400_000, 2_000], [10 + 2 * hour, 4, 20]
+        night = native_file().changed(LIVE_SIZES, payload=varints(*sizes)).changed(LIVE_COUNTS, payload=varints(*counts))
+        night = replace(night, forged={7: created, 9: sum(sizes), 10: sum(sizes)})
+        (folder / "night" / f"app.{(hour + 5) % 12}.zst").write_bytes(night.encoded())
 
 
 class Evil:
