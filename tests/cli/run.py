@@ -376,8 +376,10 @@ class Tests:
         script = "import time; end = time.monotonic() + 3.3\nwhile time.monotonic() < end: b = [bytearray(900) for _ in range(999)]"
         done = self.run("--interval=1s", "--keep=2", "-v", "-o", "a.zst", "--", sys.executable, "-c", script)
         names = self.files()
-        check(len(names) == 2 and names[1] == "a.zst" and names[0] in ("a.2.zst", "a.3.zst"), names)
-        check(re.search(rb"^mtrace: wrote [34] snapshots, the last is a.zst", done.stderr), done)
+        written = re.search(rb"^mtrace: wrote ([0-9]+) snapshots, the last is a.zst", done.stderr)
+        # One a second and one at the end; a busy machine makes the program's seconds longer.
+        check(written and int(written[1]) >= 3, done)
+        check(names == [f"a.{int(written[1]) - 1}.zst", "a.zst"], names)
         check(int(self.info(names[0])["created"]) < int(self.info("a.zst")["created"]), names)
 
     def test_not_at_exit(self):
