@@ -205,7 +205,7 @@ Tracebacks TracebackBuilder::take() {
 // --- the whole snapshot ---
 
 struct SnapshotBuilder::State {
-  explicit State(const std::vector<Metric>& chosen) : metrics(chosen) {
+  explicit State(std::vector<Metric> chosen) : metrics(std::move(chosen)) {
     for (const Metric metric : metrics) snapshot.rows[metric].emplace();
   }
 

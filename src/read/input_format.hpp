@@ -26,8 +26,8 @@ struct InputFormat {
   SnapshotInfo (*info)(OpenInput& input);
 };
 
-extern const InputFormat mtrace_snapshot;   // mtrace's own .zst (formats/snapshot.md)
-extern const InputFormat tracemalloc_dump;  // what CPython's tracemalloc.Snapshot.dump() writes
+extern const InputFormat kMtraceSnapshot;   // mtrace's own .zst (formats/snapshot.md)
+extern const InputFormat kTracemallocDump;  // what CPython's tracemalloc.Snapshot.dump() writes
 
 // What the file is that begins so and is of no such format, and what to do about it, as one
 // sentence: "not a snapshot but a core dump: ...".

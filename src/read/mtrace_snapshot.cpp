@@ -348,6 +348,6 @@ SnapshotInfo info_of(OpenInput& input) {
 
 }  // namespace
 
-constinit const InputFormat mtrace_snapshot = {recognizes, read, info_of};
+constinit const InputFormat kMtraceSnapshot = {recognizes, read, info_of};
 
 }  // namespace memtrace

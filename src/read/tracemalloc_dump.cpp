@@ -308,6 +308,6 @@ SnapshotInfo info_of(OpenInput& input) {
 
 }  // namespace
 
-constinit const InputFormat tracemalloc_dump = {recognizes, read, info_of};
+constinit const InputFormat kTracemallocDump = {recognizes, read, info_of};
 
 }  // namespace memtrace

@@ -58,9 +58,9 @@ std::string wrap_sections(std::string_view list) {
 void read_all(std::string_view file, const ReadOptions& options) {
   test::PiecewiseInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
-  static_cast<void>(mtrace_snapshot.recognizes(input));
+  static_cast<void>(kMtraceSnapshot.recognizes(input));
   try {
-    const Snapshot snapshot = mtrace_snapshot.read(input, options);
+    const Snapshot snapshot = kMtraceSnapshot.read(input, options);
     validate(snapshot);
     const Snapshot again = test::canonical(snapshot);
     validate(again);
@@ -77,7 +77,7 @@ void read_start(std::string_view file) {
   test::PiecewiseInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
   try {
-    static_cast<void>(mtrace_snapshot.info(input));
+    static_cast<void>(kMtraceSnapshot.info(input));
   } catch (const Error&) {
   }
 }

@@ -17,9 +17,9 @@ using namespace memtrace;
 std::string outcome(std::string_view bytes, std::size_t piece) {
   test::PiecewiseInput all(bytes, piece);
   OpenInput input{bytes.substr(0, kStartSize), all, "plain"};
-  static_cast<void>(tracemalloc_dump.recognizes(input));
+  static_cast<void>(kTracemallocDump.recognizes(input));
   try {
-    const Snapshot snapshot = tracemalloc_dump.read(input, {});
+    const Snapshot snapshot = kTracemallocDump.read(input, {});
     validate(snapshot);
     const Amount total = total_of(*snapshot.rows[Metric::live]);
     if (static_cast<std::uint64_t>(total.size) != snapshot.metadata.current) std::abort();
@@ -34,7 +34,7 @@ void look_at_start(std::string_view bytes) {
   test::PiecewiseInput all(bytes);
   OpenInput input{{}, all, "plain"};
   try {
-    static_cast<void>(tracemalloc_dump.info(input));
+    static_cast<void>(kTracemallocDump.info(input));
   } catch (const Error&) {
   }
 }

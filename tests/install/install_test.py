@@ -130,7 +130,7 @@ def check_own_reader(program, prefix, folder):
     done = subprocess.run([program, snapshot], input=stacks, text=True, check=False)
     expect(done.returncode == 0, f"{program} exited with {done.returncode}")
     top = run(prefix / "bin" / "mtrace", "top", "--format=csv", snapshot)
-    expect("1,4100,2,2050.0,load.c,30,load," in top, f"mtrace top does not read what the own reader wrote:\n{top}")
+    expect("1,4100,2,2050,load.c,30,load," in top, f"mtrace top does not read what the own reader wrote:\n{top}")
 
 
 def check_cmake_package(arguments, prefix, snapshots, folder):

@@ -102,7 +102,7 @@ auto with_input(std::string_view bytes, std::size_t piece, const Use& use) {
 inline Snapshot read_dump(std::string_view bytes,
                           std::size_t piece = std::numeric_limits<std::size_t>::max()) {
   return with_input(bytes, piece, [](OpenInput& input) {
-    Snapshot snapshot = tracemalloc_dump.read(input, {});
+    Snapshot snapshot = kTracemallocDump.read(input, {});
     validate(snapshot);
     return snapshot;
   });

@@ -197,7 +197,7 @@ TEST_CASE("every way to pickle a snapshot, and to compress it") {
 TEST_CASE("a dump is known by its first two bytes") {
   const auto is_dump = [](std::string_view bytes) {
     return with_input(bytes, 1,
-                      [](OpenInput& input) { return tracemalloc_dump.recognizes(input); });
+                      [](OpenInput& input) { return kTracemallocDump.recognizes(input); });
   };
   for (const char* const start : {"\x80", "\x80\x02", "\x80\x05", "\x80\x06"}) {
     CHECK(is_dump(start));
@@ -210,7 +210,7 @@ TEST_CASE("a dump is known by its first two bytes") {
 TEST_CASE("info looks at the start only") {
   const auto info = [](std::string_view bytes) {
     return with_input(bytes, bytes.size(),
-                      [](OpenInput& input) { return tracemalloc_dump.info(input); });
+                      [](OpenInput& input) { return kTracemallocDump.info(input); });
   };
   const SnapshotInfo found = info(kUpToTraces);
   CHECK(found.kind == SnapshotKind::tracemalloc);
@@ -226,7 +226,7 @@ TEST_CASE("a metric that a dump does not have") {
   const auto read = [](Metric metric) {
     const std::string bytes = dump(op::empty_list);
     return with_input(bytes, bytes.size(), [&](OpenInput& input) {
-      return tracemalloc_dump.read(input, {.metric = metric, .progress = {}});
+      return kTracemallocDump.read(input, {.metric = metric, .progress = {}});
     });
   };
   CHECK(read(Metric::live).metadata.current == 0);

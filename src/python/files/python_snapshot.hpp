@@ -63,7 +63,6 @@ Object to_python(Snapshot snapshot);
 
 // The four arguments of write_rows() in _files.pyi. Throws PythonError where they have another
 // shape, Error where their numbers are none of a snapshot.
-Snapshot from_python(PyObject* metrics, PyObject* tracebacks, PyObject* functions,
-                     PyObject* metadata);
+Snapshot from_python(PyObject* rows, PyObject* tracebacks, PyObject* functions, PyObject* metadata);
 
 }  // namespace memtrace::python
