@@ -46,6 +46,18 @@ Sentence nothing_selected(const Report& report);
 Facts amount_facts(const Amount& amount);
 // Only where sampling made the amounts estimates.
 void add_standard_error(Facts& facts, const Report& report, const Variance& variance);
+template <class Item>
+void add_location(std::vector<FieldOf<Item>>& fields, const Report& report) {
+  fields.push_back({{.json = "traceback",
+                     .csv = "traceback",
+                     .title = "location",
+                     .place = 9,
+                     .unit = Unit::location,
+                     .group_by = report.selection().group_by},
+                    [&report](const Item& item) {
+                      return Place{&report, item.group};
+                    }});
+}
 // The standard errors of a row's estimate, the one of its size shown at `place`, and its location.
 template <class Item>
 void add_errors_and_location(std::vector<FieldOf<Item>>& fields, const Report& report,
@@ -57,15 +69,7 @@ void add_errors_and_location(std::vector<FieldOf<Item>>& fields, const Report& r
     fields.push_back({{"count", "count", "", 0, Unit::blocks, kError},
                       [](const Item& item) { return std::sqrt(item.variance.count); }});
   }
-  fields.push_back({{.json = "traceback",
-                     .csv = "traceback",
-                     .title = "location",
-                     .place = 9,
-                     .unit = Unit::location,
-                     .group_by = report.selection().group_by},
-                    [&report](const Item& item) {
-                      return Place{&report, item.group};
-                    }});
+  add_location(fields, report);
 }
 
 // The options that make the selection other than "everything": "--include=*.py", "--mine". Options

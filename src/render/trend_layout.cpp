@@ -103,15 +103,7 @@ std::vector<FieldOf<StatisticTrend>> fields_of(const TrendReport& report) {
       {{"counts", "counts", "", 0, Unit::series},
        [](const Item& group) { return Course(group.series.count); }}};
   // Series have no standard error: their noise is part of the slope's interval.
-  fields.push_back({{.json = "traceback",
-                     .csv = "traceback",
-                     .title = "location",
-                     .place = 9,
-                     .unit = Unit::location,
-                     .group_by = report.selection().group_by},
-                    [&report](const Item& item) {
-                      return Place{&report, item.group};
-                    }});
+  add_location(fields, report);
   return fields;
 }
 

@@ -113,7 +113,7 @@ class Run(InFolder):
             (("-o", "missing/out.zst", "app.py"), "missing: No such file or directory"),
             (("-o", "app.py/out.zst", "app.py"), "app.py: Not a directory"),
             (("--nframe", "0", "app.py"), "1 to 65535 frames"),
-            (("--interval", "soon", "app.py"), "no duration"),
+            (("--interval", "soon", "app.py"), "invalid duration"),
             (("--on-signal", "NONE", "app.py"), "no signal"),
             (("--bogus", "app.py"), "--bogus"),
         ):
