@@ -45,7 +45,10 @@ std::string integer_words(std::int64_t number, const Field& field, const Style& 
 }
 
 std::string real_words(double number, const Field& field, const Style& style) {
-  const bool is_whole = field.unit == Unit::bytes || field.unit == Unit::blocks;
+  // From here on, decimals say nothing, and four digits would need an exponent.
+  constexpr double kWholeFrom = 1000;
+  const bool is_whole = field.unit == Unit::bytes || field.unit == Unit::blocks ||
+                        (field.unit == Unit::number && std::abs(number) >= kWholeFrom);
   std::string words = field.unit == Unit::percent ? percent_words(number)
                       : is_whole                  ? integer_words(std::lround(number), field, style)
                                                   : fmt::format("{:.4g}", number);
