@@ -52,14 +52,12 @@ struct Request {
 };
 Request request;
 
-Stack unwind_again(const Registers& start) {
-  Stack stack;
+void unwind_into(Stack& stack, const Registers& start) {
   stack.frames.resize(request.frames);
   stack.words.resize(request.words);
   stack.result = unwind(start, request.bounds, *request.cache, stack.frames, stack.words);
   stack.frames.resize(stack.result.frames);
   stack.words.resize(stack.result.words);
-  return stack;
 }
 
 #ifdef __clang__
@@ -71,13 +69,16 @@ Stack unwind_again(const Registers& start) {
 extern "C" WITH_FRAME_POINTER void unwind_test_look() {
   auto* const frame = static_cast<std::uintptr_t*>(__builtin_frame_address(0));
   request.start = {frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
-  request.found = unwind_again(request.start);
+  unwind_into(request.found, request.start);
 }
 
 // Everything is forgotten: a cache of its own, whole stacks, this thread's bounds.
 std::unique_ptr<RowCache> begin_requests() {
   auto cache = std::make_unique<RowCache>();
   request = Request{};
+  // A signal handler that looks allocates nothing.
+  request.found.frames.reserve(request.frames);
+  request.found.words.reserve(request.words);
   request.bounds = bounds_of_this_thread();
   request.cache = cache.get();
   return cache;
