@@ -263,6 +263,9 @@ Sentence limit_words(const TrendReport& report, std::int64_t limit) {
   words.bytes(static_cast<std::uint64_t>(limit));
   if (report.total.size.back() >= limit) return words.say(" are reached already");
   const auto forecast = forecast_of(report, limit);
+  if (!forecast && report.verdict == Verdict::growing) {
+    return words.say(" are not in sight by what is shown");
+  }
   if (!forecast) return words.say(" are not in sight: nothing grows");
   const std::string expected = forecast_words(forecast->expected, report.options.unit);
   const std::string soonest = forecast_words(forecast->soonest, report.options.unit);
@@ -285,10 +288,11 @@ void add_footer(Section& section, const TrendReport& report, std::optional<std::
   for (const Verdict verdict : {Verdict::growing, Verdict::filling, Verdict::unsteady}) {
     std::size_t said = 0;
     for (const StatisticTrend& group : report.statistics) {
-      if (group.judgement.verdict != verdict || said++ == kMostSentences) continue;
-      if (said > kMostSentences) break;
+      if (said == kMostSentences) break;
+      if (group.judgement.verdict != verdict) continue;
       section.footer.push_back({.text = sentence_of(report, group),
-                                .headline = verdict == Verdict::growing && said == 1});
+                                .headline = verdict == Verdict::growing && said == 0});
+      ++said;
     }
   }
   if (limit) section.footer.push_back({limit_words(report, *limit)});
