@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -40,31 +41,9 @@ struct SeriesInput {
   std::optional<Snapshot> snapshot{};
 };
 
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
-
 // "app.9.zst" comes before "app.10.zst".
-bool counts_before(std::string_view a, std::string_view b) {
-  while (!a.empty() && !b.empty()) {
-    if (!is_digit(a.front()) || !is_digit(b.front())) {
-      if (a.front() != b.front()) return a.front() < b.front();
-      a.remove_prefix(1);
-      b.remove_prefix(1);
-      continue;
-    }
-    const auto number = [](std::string_view& text) {
-      while (text.size() > 1 && text.front() == '0' && is_digit(text[1])) text.remove_prefix(1);
-      const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
-      const std::string_view digits = text.substr(0, static_cast<std::size_t>(end - text.begin()));
-      text.remove_prefix(digits.size());
-      return digits;
-    };
-    const std::string_view x = number(a), y = number(b);
-    if (x.size() != y.size()) return x.size() < y.size();
-    if (x != y) return x < y;
-  }
-  return a.size() < b.size();
+bool counts_before(const std::string& a, const std::string& b) {
+  return strverscmp(a.c_str(), b.c_str()) < 0;
 }
 
 // The files in a folder that are snapshots, whatever they are called. One that is called as
