@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "analysis/report_builder.hpp"
-#include "analysis/series.hpp"
+#include "analysis/series_table.hpp"
 #include "mtrace/error.hpp"
 
 namespace memtrace {

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 #include "cli/command.hpp"
 
 namespace memtrace {

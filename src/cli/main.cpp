@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 #include "cli/command.hpp"
 #include "cli/command_line.hpp"
 #include "cli/help.hpp"

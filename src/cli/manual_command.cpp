@@ -5,7 +5,7 @@
 #include <fstream>
 #include <memory>
 
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 #include "cli/command.hpp"
 #include "cli/help.hpp"
 #include "mtrace/error.hpp"

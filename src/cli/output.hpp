@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 #include "cli/command.hpp"
 #include "mtrace/report.hpp"
 #include "mtrace/trend.hpp"

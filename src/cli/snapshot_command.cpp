@@ -24,7 +24,7 @@
 #include <system_error>
 #include <thread>
 
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "mtrace/error.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/input.hpp"
+#include "base/file_input.hpp"
 
 namespace memtrace {
 

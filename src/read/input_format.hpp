@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/input.hpp"
+#include "base/file_input.hpp"
 #include "mtrace/read.hpp"
 
 namespace memtrace {

@@ -128,7 +128,7 @@ std::optional<SplitSections> DwarfPackage::find(std::uint64_t unit) const {
 
 namespace {
 
-struct Section {
+struct ImageSection {
   std::string_view name;
   Bytes content;
 };
@@ -136,7 +136,7 @@ struct Section {
 // An ELF file whose sections have the right names, and one byte each: a section without content is
 // none. What they really hold is put into libelf's own record of them afterwards.
 template <std::size_t count>
-std::vector<char> image_of(const std::array<Section, count>& sections) {
+std::vector<char> image_of(const std::array<ImageSection, count>& sections) {
   std::string names(1, '\0');
   Elf64_Ehdr header{};
   std::array<Elf64_Shdr, count + 2> headers{};  // the first one stands for none
@@ -185,10 +185,10 @@ PackageUnit::PackageUnit(const SplitSections& sections) : sections_(sections) {
 
 void PackageUnit::begin() {
   // Lines and ranges are not read by libdw.
-  const std::array<Section, 4> own = {{{".debug_info.dwo", sections_.information},
-                                       {".debug_abbrev.dwo", sections_.abbreviations},
-                                       {".debug_str_offsets.dwo", sections_.string_offsets},
-                                       {".debug_str.dwo", sections_.strings}}};
+  const std::array<ImageSection, 4> own = {{{".debug_info.dwo", sections_.information},
+                                            {".debug_abbrev.dwo", sections_.abbreviations},
+                                            {".debug_str_offsets.dwo", sections_.string_offsets},
+                                            {".debug_str.dwo", sections_.strings}}};
   image_ = image_of(own);
   elf_ = elf_memory(image_.data(), image_.size());
   if (elf_ == nullptr) throw Error("its debug information cannot be read");

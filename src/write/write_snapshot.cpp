@@ -9,7 +9,7 @@
 #include <memory>
 #include <new>
 
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 #include "model/canonical.hpp"
 #include "mtrace/error.hpp"
 #include "wire/snapshot_encoder.hpp"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "base/input.hpp"
+#include "base/file_input.hpp"
 #include "mtrace/error.hpp"
 #include "support/piecewise_input.hpp"
 

@@ -1,5 +1,5 @@
 // Names of snapshots, and what MTRACE says.
-#include "runtime/snapshot/series.hpp"
+#include "runtime/snapshot/written_series.hpp"
 
 #include <doctest/doctest.h>
 

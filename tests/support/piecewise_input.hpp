@@ -6,7 +6,7 @@
 #include <limits>
 #include <string_view>
 
-#include "base/input.hpp"
+#include "base/file_input.hpp"
 
 namespace memtrace::test {
 

@@ -16,12 +16,12 @@
 #include "runtime/control/thread_view.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/os/memory.hpp"
+#include "runtime/os/messages.hpp"
 #include "runtime/os/process_identity.hpp"
 #include "runtime/os/real_functions.hpp"
-#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
-#include "runtime/snapshot/series.hpp"
 #include "runtime/snapshot/snapshot_writer.hpp"
+#include "runtime/snapshot/written_series.hpp"
 #include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/thread_state.hpp"
 #include "runtime/tracer/tracer.hpp"
@@ -53,7 +53,7 @@ SnapshotName snapshot_name() {
 
 int write_data(std::uint64_t number) {
   const SnapshotName name = snapshot_name();
-  const Series series(name, options.keep);
+  const WrittenSeries series(name, options.keep);
   WholeFile file;
   series.write_path(path, number);
   if (!path.is_whole()) return ENAMETOOLONG;
@@ -70,7 +70,7 @@ int take_next_snapshot() {
   use_program_umask();
   const int error = write_data(++options.snapshots_so_far);
   release_snapshot_data(data);
-  report(error == 0 ? ReportKind::written : ReportKind::failed, path.text(), error);
+  send_message(error == 0 ? MessageKind::written : MessageKind::failed, path.text(), error);
   return error;
 }
 
@@ -94,13 +94,13 @@ bool has_reported = false;
 void begin_in_process() {
   if (has_reported) return;
   has_reported = true;
-  report(ReportKind::started, process_identity().program);
-  if (other_malloc() != nullptr) report(ReportKind::other_malloc, other_malloc());
+  send_message(MessageKind::started, process_identity().program);
+  if (other_malloc() != nullptr) send_message(MessageKind::other_malloc, other_malloc());
   schedule_next();
 }
 
 void begin_service() {
-  keep_report_open();
+  keep_messages_open();
   begin_in_process();
 }
 
@@ -282,15 +282,15 @@ void start_from_environment() {
   if (options.by_run && options.first_process == 0) {
     options.first_process = static_cast<std::uint64_t>(traced_process());
   }
-  report_to(options.report);
+  send_messages_to(options.report);
   process_identity();
   if (!options.only.includes_this()) {
     set_traced_process(false);
     only_passes_on = true;
-    return report(ReportKind::passed_on, process_identity().program);
+    return send_message(MessageKind::passed_on, process_identity().program);
   }
   set_tracer_owner(kOwner);
-  if (!start_tracing(options.settings)) return report(ReportKind::given_up, why_refused());
+  if (!start_tracing(options.settings)) return send_message(MessageKind::given_up, why_refused());
   if (options.signal != 0) handle_by_default(static_cast<int>(options.signal), on_snapshot_signal);
   if (options.at_exit && !options.output.empty()) watch_exits();
   accept_requests();

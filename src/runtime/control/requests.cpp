@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "runtime/os/messages.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "runtime/os/environment.hpp"
-#include "runtime/snapshot/series.hpp"
+#include "runtime/snapshot/written_series.hpp"
 #include "runtime/tracer/tracer.hpp"
 
 namespace memtrace::runtime {
@@ -49,7 +49,7 @@ struct StartOptions {
   std::uint64_t first_process = 0;     // the one that `mtrace run` started; 0: this one
   std::uint64_t snapshots_so_far = 0;  // that this process wrote before it executed this program
   ProgramChoice only;                  // other programs only pass it on
-  std::string_view report;             // see report_to()
+  std::string_view report;             // see send_messages_to()
   std::string_view output;             // empty: no snapshot but on request
   std::string_view wrong;              // what was not understood
 };

@@ -20,8 +20,8 @@
 #include "runtime/control/process.hpp"
 #include "runtime/control/service.hpp"
 #include "runtime/os/lock.hpp"
+#include "runtime/os/messages.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/tracer.hpp"
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "runtime/interpreter/allocator_hooks.hpp"
+#include "runtime/os/messages.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 #include "runtime/tracer/tracer.hpp"
 
@@ -129,7 +129,7 @@ void say_untraced(std::string_view what, std::string_view why) {
   TextBuffer<PATH_MAX + 256> line;
   line << process_identity().program << " is " << what
        << ", which is traced without its own lines: " << why;
-  report(ReportKind::interpreter, line.text());
+  send_message(MessageKind::interpreter, line.text());
 }
 
 constexpr std::string_view kKnown = "CPython 3.9 to 3.13, with its global lock, is known";

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/os/report.hpp"
+#include "runtime/os/messages.hpp"
 
 namespace memtrace::runtime {
 

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/os/messages.hpp"
 #include "runtime/os/process_identity.hpp"
-#include "runtime/os/report.hpp"
 #include "runtime/os/system_call.hpp"
 
 namespace memtrace::runtime {
@@ -111,7 +111,7 @@ bool WholeFile::open_unnamed(const char* folder) {
 }
 
 bool WholeFile::open_temporary() {
-  report(ReportKind::temporary, temporary_);
+  send_message(MessageKind::temporary, temporary_);
   // One that a thread of the same number left.
   system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
   const long file = system_call(SYS_openat, AT_FDCWD, temporary_,
@@ -140,7 +140,7 @@ bool WholeFile::publish(const char* path) {
     if (link_to(path)) return true;
     if (error_ != EEXIST) return false;
     // A name that is taken can only be replaced by renaming, so it needs one to come from.
-    report(ReportKind::temporary, temporary_);
+    send_message(MessageKind::temporary, temporary_);
     system_call(SYS_unlinkat, AT_FDCWD, temporary_, 0);
     if (!link_to(temporary_)) return false;
     named_ = true;

@@ -8,8 +8,8 @@
 #include "runtime/counters/traced_total.hpp"
 #include "runtime/gate/gate.hpp"
 #include "runtime/os/memory.hpp"
+#include "runtime/os/messages.hpp"
 #include "runtime/os/own_mappings.hpp"
-#include "runtime/os/report.hpp"
 #include "runtime/stacks/stack_cache.hpp"
 #include "runtime/tracer/events.hpp"
 #include "runtime/tracer/mapping_events.hpp"
@@ -156,7 +156,7 @@ void give_up_tracing() {
     interpreter_stacks.forget_codes();
     tracer.gave_up.store(true, std::memory_order_relaxed);
   }
-  report(ReportKind::given_up, why_refused());
+  send_message(MessageKind::given_up, why_refused());
   const TracerOwner* const owner = tracer_owner.load(std::memory_order_acquire);
   if (owner != nullptr) owner->tracing_gave_up();
 }

@@ -1,4 +1,4 @@
-#include "base/input.hpp"
+#include "base/file_input.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "analysis/series.hpp"
+#include "analysis/series_table.hpp"
 
 #include <algorithm>
 #include <array>

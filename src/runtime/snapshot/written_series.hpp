@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/os/report.hpp"
+#include "runtime/os/messages.hpp"
 #include "runtime/snapshot/whole_file.hpp"
 
 namespace memtrace::runtime {
@@ -46,10 +46,10 @@ class SnapshotName {
 
 // Where the pattern has no numbers, the newest snapshot has the plain name and an earlier one gets
 // its number when the next comes.
-class Series {
+class WrittenSeries {
  public:
   // `keep`: how many of the newest stay; 0: all.
-  Series(const SnapshotName& name, std::uint64_t keep) : name_(name), keep_(keep) {}
+  WrittenSeries(const SnapshotName& name, std::uint64_t keep) : name_(name), keep_(keep) {}
 
   // Where the snapshot `number` will be: its folder is where the file must be made.
   void write_path(PathBuffer& path, std::uint64_t number) const { name_.write(path, number); }

@@ -1,4 +1,4 @@
-#include "base/output.hpp"
+#include "base/file_output.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "runtime/os/report.hpp"
+#include "runtime/os/messages.hpp"
 
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -19,18 +19,18 @@ long open_target() {
 
 }  // namespace
 
-void report_to(std::string_view descriptor_path) {
+void send_messages_to(std::string_view descriptor_path) {
   target.clear();
   target << descriptor_path;
 }
 
-void keep_report_open() {
+void keep_messages_open() {
   if (target.text().empty()) return;
   const long file = open_target();
   kept = is_error(file) ? 0 : static_cast<int>(file) + 1;
 }
 
-void report(ReportKind kind, std::string_view path, int error) {
+void send_message(MessageKind kind, std::string_view path, int error) {
   if (target.text().empty()) return;
   const long file = kept != 0 ? kept - 1 : open_target();
   if (is_error(file)) return;

@@ -1,4 +1,4 @@
-#include "runtime/snapshot/series.hpp"
+#include "runtime/snapshot/written_series.hpp"
 
 #include <fcntl.h>
 
@@ -72,7 +72,7 @@ void SnapshotName::write_earlier(PathBuffer& path, std::uint64_t number) const {
   if (!is_numbered()) insert_number(path, number);
 }
 
-bool Series::publish(WholeFile& file, std::uint64_t number, PathBuffer& path) const {
+bool WrittenSeries::publish(WholeFile& file, std::uint64_t number, PathBuffer& path) const {
   name_.write(path, number);
   if (number > 1 && !name_.is_numbered() && !file.is_direct()) keep_earlier(path, number - 1);
   if (!file.publish(path.c_str())) return false;
@@ -82,7 +82,7 @@ bool Series::publish(WholeFile& file, std::uint64_t number, PathBuffer& path) co
 
 // A second name, so that the first one is never without a snapshot; or another one where the file
 // system has no links.
-void Series::keep_earlier(const PathBuffer& newest, std::uint64_t number) const {
+void WrittenSeries::keep_earlier(const PathBuffer& newest, std::uint64_t number) const {
   if (keep_ == 1) return;
   PathBuffer earlier;
   name_.write_earlier(earlier, number);
@@ -94,7 +94,7 @@ void Series::keep_earlier(const PathBuffer& newest, std::uint64_t number) const 
   }
 }
 
-void Series::remove_oldest(std::uint64_t number) const {
+void WrittenSeries::remove_oldest(std::uint64_t number) const {
   PathBuffer path;
   name_.write_earlier(path, number);
   system_call(SYS_unlinkat, AT_FDCWD, path.c_str(), 0);
