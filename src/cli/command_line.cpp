@@ -202,8 +202,8 @@ Words split_words(const Command& command, const std::vector<std::string>& words)
 }
 
 // What is left over are arguments too many.
-Words read(const Commands& commands, const Command& command,
-           const std::vector<std::string>& words) {
+Words read_words(const Commands& commands, const Command& command,
+                 const std::vector<std::string>& words) {
   Words split = split_words(command, words);
   const std::vector<const Option*> arguments = arguments_of(command);
   auto argument = arguments.begin();
@@ -366,7 +366,7 @@ CommandLine parse_command_line(const Commands& commands, std::vector<std::string
   if (line.command == nullptr) {
     refuse(program, fmt::format("unknown command '{}'{}", name, command_hint(commands, name)));
   }
-  const Words rest = read(commands, *line.command, {others.begin() + 1, others.end()});
+  const Words rest = read_words(commands, *line.command, {others.begin() + 1, others.end()});
   line.asks = asked_by(rest.given, line.asks);
   if (line.asks == to_run) fill_in(*line.command, rest);
   return line;

@@ -14,7 +14,7 @@ namespace memtrace {
 namespace {
 
 // What stands in a page where the build puts them.
-constexpr std::string_view kOptionsOf = ".\\\" options of ", kCommands = ".\\\" commands";
+constexpr std::string_view kOptionsHere = ".\\\" options of ", kCommandsHere = ".\\\" commands";
 
 // An argument of a macro.
 std::string escaped(std::string_view text) {
@@ -120,7 +120,7 @@ class Lines {
   std::string line_, lines_;
 };
 
-std::string heading_of(const Option& option) {
+std::string list_item_of(const Option& option) {
   const std::string value = is_flag(option) ? "" : fmt::format(" Ar {}", option.value);
   const std::string name = fmt::format("Fl -{}{}", option.name, value);
   if (option.letter == '\0') return fmt::format(".It {}\n", name);
@@ -132,12 +132,12 @@ std::string item_of(const Option& option) {
   Lines lines(option);
   if (option.words.empty()) {
     if (!option.details.empty()) first += ' ' + std::string(option.details);
-    return heading_of(option) + lines.of(first);
+    return list_item_of(option) + lines.of(first);
   }
   std::string_view widest;
   for (const Word& word : option.words)
     widest = std::max(widest, word.name, [](auto a, auto b) { return a.size() < b.size(); });
-  std::string item = heading_of(option) + lines.of(first);
+  std::string item = list_item_of(option) + lines.of(first);
   item += fmt::format(".Bl -tag -width \"{}\" -compact\n", widest);
   for (const Word& word : option.words) {
     const char* const end = &word == &option.words.back() ? "." : ";";
@@ -173,10 +173,10 @@ std::string commands_in_mdoc(const std::vector<Command>& commands) {
 
 // A line of a page, or what stands in its place.
 std::string filled_in(const std::string& line, const std::vector<Command>& commands) {
-  if (line == kCommands) return commands_in_mdoc(commands);
-  if (line.starts_with(kOptionsOf)) {
+  if (line == kCommandsHere) return commands_in_mdoc(commands);
+  if (line.starts_with(kOptionsHere)) {
     for (const Command& command : commands) {
-      if (line.substr(kOptionsOf.size()) == shown_name(command)) return options_in_mdoc(command);
+      if (line.substr(kOptionsHere.size()) == shown_name(command)) return options_in_mdoc(command);
     }
     throw Error("no command: " + line);
   }

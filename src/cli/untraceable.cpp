@@ -81,12 +81,12 @@ std::string loader_of(const std::string& bytes) {
 
 // Go's linker leaves a note under this name, perhaps behind others.
 bool has_go_note(std::string_view notes) {
-  constexpr std::string_view kName("Go\0\0", 4);
+  constexpr std::string_view kOwner("Go\0\0", 4);
   while (notes.size() > sizeof(Elf64_Nhdr)) {
     Elf64_Nhdr note;
     std::memcpy(&note, notes.data(), sizeof(note));
     notes.remove_prefix(sizeof(note));
-    if (notes.starts_with(kName)) return true;
+    if (notes.starts_with(kOwner)) return true;
     const std::size_t size = ((std::size_t{note.n_namesz} + 3) & ~std::size_t{3}) +
                              ((std::size_t{note.n_descsz} + 3) & ~std::size_t{3});
     notes.remove_prefix(std::min(size, notes.size()));

@@ -60,8 +60,6 @@ bool is_shell_safe(std::string_view word) {
   });
 }
 
-constexpr std::string_view kEllipsis = "…";
-
 std::size_t width_of(char32_t code_point) {
   if (code_point >= 0x20 && code_point < 0x7F) return 1;
   const int width = utf8proc_charwidth(static_cast<utf8proc_int32_t>(code_point));

@@ -33,6 +33,9 @@ std::string html_code(std::string_view text);
 // ones. The text must be escaped already.
 std::size_t display_width(std::string_view text);
 
+// Stands for what is left out; one column wide.
+inline constexpr std::string_view kEllipsis = "…";
+
 // The longest beginning or end that fits. A combining character stays with its base.
 std::string_view prefix_of_width(std::string_view text, std::size_t width);
 std::string_view suffix_of_width(std::string_view text, std::size_t width);

@@ -16,7 +16,6 @@
 namespace memtrace {
 namespace {
 
-constexpr std::string_view kEllipsis = "…";
 // A function's name that is cut to less than this says nothing any more.
 constexpr std::size_t kShortestFunction = 8;
 

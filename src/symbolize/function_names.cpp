@@ -8,7 +8,7 @@
 namespace memtrace {
 namespace {
 
-constexpr int kDeepest = 32;  // functions in classes in functions …
+constexpr int kDeepestNesting = 32;  // functions in classes in functions …
 
 // Follows the attribute from one DIE to another: false where it has none.
 bool follow(Dwarf_Die& die, unsigned name) {
@@ -65,7 +65,7 @@ std::string ScopeNames::written(Dwarf_Die& scope, int depth) {
       return name == nullptr ? "" : name + std::string("::");
     case DW_TAG_subprogram: {
       Dwarf_Die declaration = declaration_of(scope);
-      if (name == nullptr || depth == kDeepest) return {};
+      if (name == nullptr || depth == kDeepestNesting) return {};
       return prefix_of(declaration, depth + 1) + name + "::";
     }
     default:

@@ -15,11 +15,11 @@ constexpr std::uint32_t kLongFormat = UINT32_MAX;
 constexpr std::uint16_t kFirstVersion = 2, kFormatsVersion = 5;
 // What one entry of a table of DWARF 5 takes at least is unknown: none of its values need any byte.
 constexpr std::uint64_t kMostEntries = 1 << 20;
-constexpr std::size_t kLongestName = 1 << 16;
+constexpr std::size_t kLongestPath = 1 << 16;
 
 std::string_view text_at(Bytes section, std::uint64_t offset) {
   if (offset >= section.size()) throw Error("a name is outside of its section");
-  const Bytes rest = section.subspan(offset, std::min(section.size() - offset, kLongestName));
+  const Bytes rest = section.subspan(offset, std::min(section.size() - offset, kLongestPath));
   const void* const end = std::memchr(rest.data(), 0, rest.size());
   if (end == nullptr) throw Error("a name does not end");
   const auto size = static_cast<std::size_t>(static_cast<const std::uint8_t*>(end) - rest.data());

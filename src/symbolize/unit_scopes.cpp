@@ -226,7 +226,7 @@ bool DieReader::open(Position at, Dwarf_Die& opened) const {
 
 namespace {
 
-constexpr int kDeepest = 200;
+constexpr int kDeepestScope = 200;
 // How often an address may be inside of something: far more than the deepest inlining.
 constexpr std::uint64_t kMostMarks = 4096;
 
@@ -248,7 +248,8 @@ UnitScopes::Position UnitScopes::walk(Position position, std::uint32_t enclosing
   while (!reader_.at_end(position)) {
     const std::optional<DieReader::Die> die = reader_.read(position);
     if (!die) break;
-    position = depth < kDeepest ? visit(*die, enclosing, depth + 1) : reader_.behind_children(*die);
+    position =
+        depth < kDeepestScope ? visit(*die, enclosing, depth + 1) : reader_.behind_children(*die);
   }
   return position;
 }

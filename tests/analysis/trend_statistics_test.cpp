@@ -4,16 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <numeric>
+
+#include "support/simulated_series.hpp"
 
 namespace memtrace::test {
 namespace {
-
-std::vector<double> indexes(std::size_t size) {
-  std::vector<double> x(size);
-  std::iota(x.begin(), x.end(), 0.0);
-  return x;
-}
 
 double slope_of(const std::vector<double>& x, const std::vector<double>& y) {
   std::vector<double> slopes;

@@ -14,12 +14,6 @@ namespace {
 
 using Numbers = std::vector<std::int64_t>;
 
-std::vector<double> indexes(std::size_t size) {
-  std::vector<double> x(size);
-  std::iota(x.begin(), x.end(), 0.0);
-  return x;
-}
-
 // One series that is everything there is.
 Judgement judge_alone(const Numbers& sizes, const Numbers& counts = {},
                       const TrendOptions& options = {}) {

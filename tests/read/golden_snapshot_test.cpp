@@ -16,7 +16,7 @@ namespace {
 
 const std::string kFolder = MTRACE_TESTDATA_DIR "/snapshots/";
 
-std::string content_of(const std::string& path) {
+std::string text_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -26,7 +26,7 @@ TEST_CASE("version 1.0 reads as it was written") {
   validate(snapshot);
   std::string text;
   write_text_dump(snapshot, [&](std::string_view line) { text += line; });
-  CHECK(text == content_of(kFolder + "version-1.0.txt"));
+  CHECK(text == text_of(kFolder + "version-1.0.txt"));
 }
 
 TEST_CASE("what was read is written with the same content") {
@@ -35,7 +35,7 @@ TEST_CASE("what was read is written with the same content") {
   std::string text;
   write_text_dump(read_snapshot(folder.file("again.zst")),
                   [&](std::string_view line) { text += line; });
-  CHECK(text == content_of(kFolder + "version-1.0.txt"));
+  CHECK(text == text_of(kFolder + "version-1.0.txt"));
 }
 
 }  // namespace

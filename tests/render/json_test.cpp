@@ -9,14 +9,9 @@ namespace memtrace {
 namespace {
 
 using nlohmann::json;
+using test::grouped_by;
 using test::rendered;
 using test::snapshot_of;
-
-Selection grouped_by(GroupBy group_by) {
-  Selection selection;
-  selection.group_by = group_by;
-  return selection;
-}
 
 json parsed(const std::string& text) {
   CHECK(text.ends_with("}\n"));

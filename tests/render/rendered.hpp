@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "mtrace/selection.hpp"
 #include "render/layout.hpp"
 #include "render/renderer.hpp"
 
@@ -18,6 +19,12 @@ class StringSink : public Sink {
  private:
   std::string text_;
 };
+
+inline Selection grouped_by(GroupBy group_by) {
+  Selection selection;
+  selection.group_by = group_by;
+  return selection;
+}
 
 inline std::string rendered(std::string_view format, const Document& document,
                             const Style& style = {}) {

@@ -8,6 +8,7 @@
 namespace memtrace {
 namespace {
 
+using test::grouped_by;
 using test::rendered;
 using test::snapshot_of;
 
@@ -16,12 +17,6 @@ constexpr std::string_view kRows =
     "0 123456 3 main.py:1 b.py:17\n"
     "0 400 3 c.py:20@run\n"
     "0 77 2 libx.so+0x1f3a\n";
-
-Selection grouped_by(GroupBy group_by) {
-  Selection selection;
-  selection.group_by = group_by;
-  return selection;
-}
 
 TEST_CASE("rows and rest add up to the total") {
   const Snapshot snapshot = snapshot_of(kRows);

@@ -6,14 +6,9 @@
 namespace memtrace {
 namespace {
 
+using test::grouped_by;
 using test::rendered;
 using test::snapshot_of;
-
-Selection grouped_by(GroupBy group_by) {
-  Selection selection;
-  selection.group_by = group_by;
-  return selection;
-}
 
 TEST_CASE("a statistic is the line that Python prints") {
   const Snapshot snapshot = snapshot_of(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 namespace memtrace::test {
 namespace {
@@ -118,6 +119,12 @@ double one_of(std::initializer_list<double> values, Random& random) {
 }
 
 }  // namespace
+
+std::vector<double> indexes(std::size_t size) {
+  std::vector<double> x(size);
+  std::iota(x.begin(), x.end(), 0.0);
+  return x;
+}
 
 std::string_view name_of(Kind kind) {
   constexpr std::array<std::string_view, kKinds> kNames = {

@@ -36,6 +36,9 @@ inline bool is_leak(Kind kind) {
   return kind <= Kind::bursty_leak;
 }
 
+// 0, 1, 2, …: when the snapshots of a series were taken, where their distance is the unit.
+std::vector<double> indexes(std::size_t size);
+
 using Random = std::mt19937_64;
 
 // What a group holds, by kind, beside noise. A leak starts from `level` and grows by `growth` over

@@ -28,11 +28,11 @@ MTRACE_EXPORT int setuid(uid_t user) noexcept {
 MTRACE_EXPORT int seteuid(uid_t user) noexcept {
   return pass_on(runtime::real.seteuid(user));
 }
-MTRACE_EXPORT int setreuid(uid_t real, uid_t effective) noexcept {
-  return pass_on(runtime::real.setreuid(real, effective));
+MTRACE_EXPORT int setreuid(uid_t real_user, uid_t effective) noexcept {
+  return pass_on(runtime::real.setreuid(real_user, effective));
 }
-MTRACE_EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved) noexcept {
-  return pass_on(runtime::real.setresuid(real, effective, saved));
+MTRACE_EXPORT int setresuid(uid_t real_user, uid_t effective, uid_t saved) noexcept {
+  return pass_on(runtime::real.setresuid(real_user, effective, saved));
 }
 MTRACE_EXPORT int setgid(gid_t group) noexcept {
   return pass_on(runtime::real.setgid(group));
@@ -40,11 +40,11 @@ MTRACE_EXPORT int setgid(gid_t group) noexcept {
 MTRACE_EXPORT int setegid(gid_t group) noexcept {
   return pass_on(runtime::real.setegid(group));
 }
-MTRACE_EXPORT int setregid(gid_t real, gid_t effective) noexcept {
-  return pass_on(runtime::real.setregid(real, effective));
+MTRACE_EXPORT int setregid(gid_t real_group, gid_t effective) noexcept {
+  return pass_on(runtime::real.setregid(real_group, effective));
 }
-MTRACE_EXPORT int setresgid(gid_t real, gid_t effective, gid_t saved) noexcept {
-  return pass_on(runtime::real.setresgid(real, effective, saved));
+MTRACE_EXPORT int setresgid(gid_t real_group, gid_t effective, gid_t saved) noexcept {
+  return pass_on(runtime::real.setresgid(real_group, effective, saved));
 }
 MTRACE_EXPORT int setgroups(std::size_t count, const gid_t* groups) noexcept {
   return pass_on(runtime::real.setgroups(count, groups));
