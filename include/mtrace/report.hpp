@@ -23,6 +23,9 @@ struct FrameView {
   std::optional<std::string_view> module;
   std::optional<std::uint64_t> offset;  // bytes into the module, for an unresolved frame
   bool inlined = false;
+  // Its line in the older snapshot (the oldest one that has it), where the line was followed from
+  // there (see MatchBy); 0: it did not move.
+  std::uint32_t moved_from = 0;
 };
 
 // Maps a report's groups to what they stand for. Shared by value, immutable, thread-safe.
@@ -106,6 +109,8 @@ class MTRACE_API Report {
   // Distinct frames hidden by --hide and --mine, and those of the allocation machinery.
   [[nodiscard]] std::uint64_t hidden_frames() const { return hidden_frames_; }
   [[nodiscard]] std::uint64_t machinery_frames() const { return machinery_frames_; }
+  // Lines that were followed to other numbers (see MatchBy).
+  [[nodiscard]] std::uint64_t moved_lines() const { return moved_lines_; }
   // Whether the amounts are estimates from samples and have a variance.
   [[nodiscard]] bool is_estimate() const { return is_estimate_; }
 
@@ -130,6 +135,7 @@ class MTRACE_API Report {
   std::int64_t min_size_ = 0;
   std::uint64_t groups_ = 0;
   std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
+  std::uint64_t moved_lines_ = 0;
   bool is_estimate_ = false;
   std::int64_t hidden_size_ = 0;
   std::vector<UnmatchedFilter> unmatched_;

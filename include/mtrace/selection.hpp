@@ -18,6 +18,16 @@ inline constexpr std::array kGroupBys = {GroupBy::lineno,   GroupBy::filename, G
                                          GroupBy::function, GroupBy::module,   GroupBy::domain};
 MTRACE_API std::string_view name_of(GroupBy group_by);
 
+// How the lines of several snapshots are matched: what is one group in all of them.
+enum class MatchBy : std::uint8_t {
+  line,       // by their numbers, as tracemalloc does
+  function,   // the lines of a function are one, shown at the first of them
+  automatic,  // by their numbers; a line whose function stayed is followed where its number moved
+};
+inline constexpr std::array kMatchBys = {MatchBy::line, MatchBy::function, MatchBy::automatic};
+// "auto" for the last one.
+MTRACE_API std::string_view name_of(MatchBy match);
+
 // A glob of Python's fnmatch over code points: `*` matches anything, even `/`; `?` one code point;
 // `[seq]`, `[!seq]`; no escapes; case matters. Compiled once, then matched without allocating.
 class MTRACE_API Glob {
@@ -80,6 +90,8 @@ struct Selection {
   GroupBy group_by = GroupBy::lineno;
   Metric metric = Metric::live;
   bool cumulative = false;  // count a block once for every group on its traceback
+  // Only where snapshots are compared. Patterns with a line see it where it was followed to.
+  MatchBy match = MatchBy::line;
 
   // Names of frames. Applied before all else; if several rules match, the last one applies.
   std::vector<PrefixMap> map_prefixes{};

@@ -63,13 +63,17 @@ FrameView view_of(const Tracebacks& tables, const Frame& frame) {
 }
 
 Grouping::Grouping(GroupBy group_by, std::shared_ptr<const Tracebacks> tables,
-                   IdVector<DomainId, Domain> domains)
-    : group_by_(group_by), tables_(std::move(tables)), domains_(std::move(domains)) {
+                   IdVector<DomainId, Domain> domains, IdVector<FrameId, std::uint32_t> former)
+    : group_by_(group_by),
+      tables_(std::move(tables)),
+      domains_(std::move(domains)),
+      former_(std::move(former)) {
   switch (group_by_) {
     case GroupBy::lineno:
     case GroupBy::filename:
     case GroupBy::function:
       group_frames();
+      find_former_lines();
       break;
     case GroupBy::module:
       group_modules();
@@ -110,6 +114,8 @@ Frame Grouping::key_of(const Frame& frame) const {
     return key;
   }
   key.lineno = frame.lineno;
+  // A line that was not found again is not the one that has its number now.
+  if (!frame.is_address()) key.offset = frame.offset;
   if (frame.filename == kNone<StringId>) {
     key.function = frame.function;
     key.offset = frame.offset;
@@ -169,6 +175,21 @@ void Grouping::group_frames() {
   }
 }
 
+void Grouping::find_former_lines() {
+  if (group_by_ != GroupBy::lineno || former_.empty()) return;
+  former_of_.resize(keys_.size());
+  for (const FrameId frame : ids_of(former_)) {
+    std::uint32_t& line = former_of_[group_of_frame_[frame]];
+    if (line == 0) line = former_[frame];
+  }
+}
+
+FrameView Grouping::view(FrameId id) const {
+  FrameView view = view_of(*tables_, tables_->frames[id]);
+  if (former_.contains(id)) view.moved_from = former_[id];
+  return view;
+}
+
 void Grouping::group_modules() {
   tsl::robin_map<std::string_view, GroupId> group_of_name;
   group_of_frame_.reserve(tables_->frames.size());
@@ -218,7 +239,7 @@ void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
     case GroupBy::traceback:
       for (NodeId node{static_cast<std::uint32_t>(group)}; node != kRoot;
            node = tables_->nodes[node].parent) {
-        frames.push_back(view_of(*tables_, tables_->frames[tables_->nodes[node].frame]));
+        frames.push_back(view(tables_->nodes[node].frame));
       }
       std::reverse(frames.begin(), frames.end());
       break;
@@ -230,6 +251,7 @@ void Grouping::traceback(GroupId group, std::vector<FrameView>& frames) const {
     }
     default:
       frames.push_back(view_of(*tables_, keys_[group]));
+      if (former_of_.contains(group)) frames.back().moved_from = former_of_[group];
       break;
   }
 }

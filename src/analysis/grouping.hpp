@@ -18,8 +18,9 @@ FrameView view_of(const Tracebacks& tables, const Frame& frame);
 // Immutable once made.
 class Grouping {
  public:
+  // `former`: of frames that moved, their lines before; empty: none did.
   Grouping(GroupBy group_by, std::shared_ptr<const Tracebacks> tables,
-           IdVector<DomainId, Domain> domains);
+           IdVector<DomainId, Domain> domains, IdVector<FrameId, std::uint32_t> former = {});
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] GroupBy group_by() const { return group_by_; }
@@ -52,12 +53,16 @@ class Grouping {
     return GroupId{static_cast<std::uint32_t>(keys_.size() - 1)};
   }
   void group_modules();
+  void find_former_lines();
+  [[nodiscard]] FrameView view(FrameId id) const;
   [[nodiscard]] Frame key_of(const Frame& frame) const;
   [[nodiscard]] std::strong_ordering compare_nodes(NodeId a, NodeId b) const;
 
   GroupBy group_by_;
   std::shared_ptr<const Tracebacks> tables_;
   IdVector<DomainId, Domain> domains_;
+  IdVector<FrameId, std::uint32_t> former_;      // line before; 0 or empty: the same
+  IdVector<GroupId, std::uint32_t> former_of_;   // the same by line
   IdVector<FrameId, GroupId> group_of_frame_;    // by frame keys
   IdVector<GroupId, Frame> keys_;                // by frame keys
   IdVector<GroupId, std::string_view> modules_;  // by module

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 
+#include "analysis/followed_lines.hpp"
 #include "analysis/frame_match.hpp"
 #include "analysis/renaming.hpp"
 #include "analysis/unmatched.hpp"
-#include "analysis/visible.hpp"
 #include "model/row_builder.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/snapshot_builder.hpp"
@@ -72,6 +72,7 @@ ReportBuilder::ReportBuilder(std::span<const Snapshot* const> snapshots, const S
   const std::shared_ptr<const Tracebacks> tables = join_tables(snapshots, sources_);
   VisibleTracebacks visible = hide_frames(tables, selection);
   for (RowSource& source : sources_) translate(source.node_of, visible.node_of);
+  IdVector<FrameId, std::uint32_t> former = follow(snapshots, visible);
   hidden_frames_ = visible.hidden_frames;
   machinery_frames_ = visible.machinery_frames;
   kept_nodes_ = kept_nodes(*visible.tables, selection);
@@ -82,7 +83,34 @@ ReportBuilder::ReportBuilder(std::span<const Snapshot* const> snapshots, const S
                                    most_recent_frames(*visible.tables), selection);
   }
   grouping_ = std::make_shared<const Grouping>(selection.group_by, std::move(visible.tables),
-                                               std::move(domains));
+                                               std::move(domains), std::move(former));
+}
+
+// Makes the lines of older snapshots those of the last one, where that is asked for.
+IdVector<FrameId, std::uint32_t> ReportBuilder::follow(std::span<const Snapshot* const> snapshots,
+                                                       VisibleTracebacks& visible) {
+  if (snapshots.size() < 2) return {};
+  std::vector<std::string> processes;
+  for (const Snapshot* const snapshot : snapshots) {
+    processes.push_back(process_of(snapshot->metadata));
+  }
+  if (!may_move(processes, selection_.match)) return {};
+  std::vector<SnapshotNodes> nodes;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    SnapshotNodes& own = nodes.emplace_back();
+    own.process = processes[i];
+    own.used.resize(visible.tables->nodes.size());
+    for (const NodeId node : sources_[i].rows->node) {
+      own.used[sources_[i].node_of.empty() ? node : sources_[i].node_of[node]] = 1;
+    }
+  }
+  FollowedLines followed = follow_lines(visible.tables, std::move(nodes), selection_.match);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    translate(sources_[i].node_of, followed.node_of[i]);
+  }
+  visible.tables = std::move(followed.tables);
+  moved_lines_ = followed.lines;
+  return std::move(followed.former);
 }
 
 // A sum that does not fit is of a snapshot that somebody made up.
@@ -149,6 +177,7 @@ void ReportBuilder::describe(Report& report, std::int64_t min_size, std::uint64_
   report.groups_ = groups;
   report.hidden_frames_ = hidden_frames_;
   report.machinery_frames_ = machinery_frames_;
+  report.moved_lines_ = moved_lines_;
   report.hidden_size_ = hidden_size_;
   report.unmatched_ = unmatched_;
   report.grouping_ = grouping_;

@@ -9,6 +9,7 @@
 
 #include "analysis/accumulate.hpp"
 #include "analysis/grouping.hpp"
+#include "analysis/visible.hpp"
 #include "mtrace/tree.hpp"
 
 namespace memtrace {
@@ -31,6 +32,8 @@ class ReportBuilder {
   void describe(Report& report, std::int64_t min_size, std::uint64_t groups) const;
 
  private:
+  IdVector<FrameId, std::uint32_t> follow(std::span<const Snapshot* const> snapshots,
+                                          VisibleTracebacks& visible);
   [[nodiscard]] std::int64_t size_of(NodeId node) const;
   [[nodiscard]] IdVector<FrameId, char> most_recent_frames(const Tracebacks& visible) const;
 
@@ -41,7 +44,7 @@ class ReportBuilder {
   IdVector<DomainId, char> kept_domains_;
   std::vector<UnmatchedFilter> unmatched_;
   std::int64_t hidden_size_ = 0;
-  std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0;
+  std::uint64_t hidden_frames_ = 0, machinery_frames_ = 0, moved_lines_ = 0;
 };
 
 // Orders statistics by `before(a, b)` and keeps the first `limit` (0: all). Keeping few of many

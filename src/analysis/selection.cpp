@@ -53,6 +53,18 @@ std::string_view name_of(GroupBy group_by) {
   return "";
 }
 
+std::string_view name_of(MatchBy match) {
+  switch (match) {
+    case MatchBy::line:
+      return "line";
+    case MatchBy::function:
+      return "function";
+    case MatchBy::automatic:
+      return "auto";
+  }
+  return "";
+}
+
 Pattern::Pattern(std::string_view text)
     : text_(text), glob_(without_c_of_pyc(split_lineno(text, lineno_))) {
   std::string folder = glob_.pattern();

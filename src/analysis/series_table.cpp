@@ -4,9 +4,22 @@
 #include <array>
 #include <utility>
 
+#include "analysis/followed_lines.hpp"
 #include "analysis/report_builder.hpp"
 
 namespace memtrace {
+
+namespace {
+
+std::vector<GroupId> marked_groups(const std::vector<char>& marks) {
+  std::vector<GroupId> groups;
+  for (std::uint32_t group = 0; group < marks.size(); ++group) {
+    if (marks[group] != 0) groups.push_back(GroupId{group});
+  }
+  return groups;
+}
+
+}  // namespace
 
 // Ids in one snapshot's tables -> ids in the joined ones. Strings are looked up when they are first
 // needed: most of them are names that no group is called by.
@@ -68,7 +81,10 @@ class SeriesTable::Names {
 };
 
 SeriesTable::SeriesTable(Selection selection, std::size_t snapshots)
-    : selection_(std::move(selection)), amounts_(snapshots), totals_(snapshots) {}
+    : selection_(std::move(selection)),
+      amounts_(snapshots),
+      totals_(snapshots),
+      processes_(snapshots) {}
 
 void SeriesTable::add(std::size_t index, const Snapshot& snapshot) {
   const ReportBuilder builder(std::array{&snapshot}, selection_);
@@ -78,6 +94,7 @@ void SeriesTable::add(std::size_t index, const Snapshot& snapshot) {
 
   const std::lock_guard lock(mutex_);
   totals_[index] = sums.total;
+  processes_[index] = process_of(snapshot.metadata);
   join_description(description);
   std::vector<Amount>& amounts = amounts_[index];
   Names names(builder.grouping(), *this);
@@ -110,13 +127,45 @@ void SeriesTable::join_description(const Report& description) {
   });
 }
 
+// Makes the lines of older snapshots those of the last one, where that is asked for.
+IdVector<FrameId, std::uint32_t> SeriesTable::follow(std::shared_ptr<const Tracebacks>& tables) {
+  const bool has_lines =
+      selection_.group_by == GroupBy::lineno || selection_.group_by == GroupBy::traceback;
+  if (!has_lines || !may_move(processes_, selection_.match)) return {};
+  std::vector<SnapshotNodes> snapshots;
+  for (std::size_t i = 0; i < amounts_.size(); ++i) {
+    SnapshotNodes& own = snapshots.emplace_back();
+    own.process = processes_[i];
+    own.used.resize(tables->nodes.size());
+    for (std::size_t row = 0; row < std::min(amounts_[i].size(), own.used.size()); ++row) {
+      own.used[NodeId{static_cast<Row>(row)}] = amounts_[i][row] == Amount() ? 0 : 1;
+    }
+  }
+  FollowedLines followed = follow_lines(tables, std::move(snapshots), selection_.match);
+  tables = std::move(followed.tables);
+  for (std::size_t i = 0; i < amounts_.size(); ++i) {
+    const IdVector<NodeId, NodeId>& node_of = followed.node_of[i];
+    if (node_of.empty()) continue;
+    const std::vector<Amount> own = std::exchange(amounts_[i], {});
+    amounts_[i].resize(tables->nodes.size());
+    for (std::size_t row = 0; row < std::min(own.size(), node_of.size()); ++row) {
+      Amount& amount = amounts_[i][index_of(node_of[NodeId{static_cast<Row>(row)}])];
+      amount.size += own[row].size;
+      amount.count += own[row].count;
+    }
+  }
+  description_.moved_lines_ = followed.lines;
+  return std::move(followed.former);
+}
+
 SeriesColumns SeriesTable::finish(Report& report, std::int64_t min_size) {
   const std::size_t snapshots = amounts_.size();
   const bool by_domain = selection_.group_by == GroupBy::domain;
-  const auto tables = std::make_shared<const Tracebacks>(builder_.take());
-  SeriesColumns columns{
-      .snapshots = snapshots,
-      .grouping = std::make_shared<const Grouping>(selection_.group_by, tables, domains_.take())};
+  auto tables = std::make_shared<const Tracebacks>(builder_.take());
+  IdVector<FrameId, std::uint32_t> former = follow(tables);
+  SeriesColumns columns{.snapshots = snapshots,
+                        .grouping = std::make_shared<const Grouping>(
+                            selection_.group_by, tables, domains_.take(), std::move(former))};
   const Grouping& grouping = *columns.grouping;
   columns.size.resize(grouping.size() * snapshots);
   columns.count.resize(grouping.size() * snapshots);
@@ -138,11 +187,9 @@ SeriesColumns SeriesTable::finish(Report& report, std::int64_t min_size) {
       }
     }
   }
-  for (std::uint32_t group = 0; group < is_held.size(); ++group) {
-    if (is_held[group] != 0) columns.groups.push_back(GroupId{group});
-  }
+  columns.groups = marked_groups(is_held);
+  description_.selection_ = selection_;
   report = description_;
-  report.selection_ = selection_;
   report.min_size_ = min_size;
   report.groups_ = columns.groups.size();
   report.grouping_ = columns.grouping;

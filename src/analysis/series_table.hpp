@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "analysis/grouping.hpp"
@@ -48,6 +49,7 @@ class SeriesTable {
   using Row = std::uint32_t;
 
   void join_description(const Report& description);
+  IdVector<FrameId, std::uint32_t> follow(std::shared_ptr<const Tracebacks>& tables);
 
   Selection selection_;
   std::mutex mutex_;
@@ -55,6 +57,7 @@ class SeriesTable {
   DomainBuilder domains_;
   std::vector<std::vector<Amount>> amounts_;  // snapshot, row
   std::vector<Amount> totals_;
+  std::vector<std::string> processes_;  // that the snapshots are of; empty: not known
   Report description_;
   bool is_described_ = false;
 };

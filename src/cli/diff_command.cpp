@@ -46,7 +46,8 @@ Command diff_command() {
           {{"",
             {snapshot_argument(options->before, "BEFORE",
                                "The older snapshot; - is standard input"),
-             snapshot_argument(options->after, "AFTER", "The newer one; - is standard input")}},
+             snapshot_argument(options->after, "AFTER", "The newer one; - is standard input"),
+             match_option(options->selection)}},
            selection_options(options->selection),
            report_options(
                options->output,

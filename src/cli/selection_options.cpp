@@ -143,6 +143,26 @@ Repeatable: if several match, the last one applies.)"},
       }};
 }
 
+Option match_option(SelectionOptions& options) {
+  options.match = name_of(MatchBy::automatic);
+  return {
+      .name = "match",
+      .value = "KEY",
+      .into = &options.match,
+      .summary = "How lines match",
+      .details =
+          R"(The snapshots may be of different builds. A followed line says in its row where it was.
+What cannot be told for sure stays apart: a line is followed if its function has the same name and
+file, and few edits of the file explain where all lines went.
+Snapshots of one process, modules that kept their build id, and tracemalloc dumps, which lack
+functions, are always matched by number.)",
+      .words = {{name_of(MatchBy::automatic),
+                 "by number, but follow a line whose function stayed while its number moved"},
+                {name_of(MatchBy::line), "by number only, as tracemalloc does"},
+                {name_of(MatchBy::function),
+                 "count all lines of a function as one, shown at the first of them"}}};
+}
+
 ReadOptions read_options_for(const Selection& selection) {
   return {.metric = selection.metric,
           .domains = selection.group_by == GroupBy::domain || selection.domain.has_value()};
@@ -152,6 +172,7 @@ Selection SelectionOptions::selection() const {
   Selection selection;
   selection.group_by = by_name(kGroupBys, group_by);
   selection.metric = by_name(kMetrics, metric);
+  selection.match = by_name(kMatchBys, match);
   selection.cumulative = cumulative;
   selection.hide = compile<Pattern>(hide);
   selection.hide_function = compile<Glob>(hide_functions);

@@ -15,6 +15,7 @@ struct SelectionOptions {
   std::string group_by{name_of(GroupBy::lineno)}, metric{name_of(Metric::live)}, domain;
   std::vector<std::string> include, exclude, hide, hide_functions, hide_modules;
   std::vector<std::string> functions, modules, map_prefixes;
+  std::string match{name_of(MatchBy::line)};
   bool cumulative = false, all_frames = false, mine = false, raw_frames = false;
   bool strip_template_args = false;
 
@@ -25,5 +26,7 @@ struct SelectionOptions {
 ReadOptions read_options_for(const Selection& selection);
 
 OptionGroup selection_options(SelectionOptions& options);
+// --match, of commands that compare snapshots; makes `auto` the default.
+Option match_option(SelectionOptions& options);
 
 }  // namespace memtrace

@@ -185,6 +185,7 @@ OptionGroup trend_options(TrendCommandOptions& options) {
         .summary = "What growth is counted by",
         .words = {{name_of(TrendUnit::snapshot), "from one to the next"},
                   {name_of(TrendUnit::hour), "by the times at which they were made"}}},
+       match_option(options.selection),
        {.name = "warm-up",
         .value = "N",
         .into = &options.warm_up,

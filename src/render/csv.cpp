@@ -8,6 +8,9 @@
 //   by domain      rank,size,count,average,domain,domain_name
 //   diff           rank,size,size_diff,count,count_diff,average and then the same
 //
+// Where a line of a diff or trend moved, there is one more column: moved_from, the line before;
+// of a traceback, one a frame, joined by ";". Empty: it did not move.
+//
 // Estimates from samples have two more columns at the end: size_error,count_error (one standard
 // error of size and count, or of their differences).
 //
@@ -62,7 +65,7 @@ class CsvWriter {
 
   void titles(const Field& field) {
     if (field.role == Role::standard_error) return text(fmt::format("{}_error", field.csv));
-    if (field.unit != Unit::location) return text(field.csv);
+    if (field.unit != Unit::location || field.role == Role::former) return text(field.csv);
     switch (field.group_by) {
       case GroupBy::traceback:
         return text(field.csv);
@@ -77,7 +80,9 @@ class CsvWriter {
     if (const auto* const integer = std::get_if<std::int64_t>(&cell)) return number(*integer);
     if (const auto* const real = std::get_if<double>(&cell)) return number(*real);
     if (const auto* const amount = std::get_if<Amount>(&cell)) return number(average_of(*amount));
-    if (const auto* const place = std::get_if<Place>(&cell)) return group(*place, field.group_by);
+    if (const auto* const place = std::get_if<Place>(&cell)) {
+      return field.role == Role::former ? former_lines(*place) : group(*place, field.group_by);
+    }
     if (const auto* const words = std::get_if<std::string_view>(&cell)) return text(*words);
     if (const auto* const mark = std::get_if<Mark>(&cell)) return text(mark->name);
     if (const auto* const course = std::get_if<Course>(&cell)) {
@@ -100,6 +105,17 @@ class CsvWriter {
     } else {
       frame(frames_.empty() ? FrameView() : frames_.front());
     }
+  }
+
+  // One a frame, joined by ";".
+  void former_lines(const Place& place) {
+    place.report->traceback(place.group, frames_);
+    std::string lines;
+    for (const FrameView& frame : frames_) {
+      if (&frame != &frames_.front()) lines += ';';
+      if (frame.moved_from != 0) lines += fmt::format("{}", frame.moved_from);
+    }
+    text(lines);
   }
 
   const std::string& joined_frames() {

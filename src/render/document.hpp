@@ -136,6 +136,7 @@ enum class Unit : std::uint8_t {
 enum class Role : std::uint8_t {
   value,
   change,  // how much the field before it differs from an earlier one: written with its sign
+  former,  // of a location: the lines that it was before
   standard_error,  // of an estimate; on the screen, behind the field that it is shown after
 };
 

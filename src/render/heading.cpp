@@ -160,6 +160,12 @@ void add_selection(std::vector<Note>& heading, const Report& report, std::string
     add(Sentence(fmt::format("left out: {} below ", groups))
             .bytes(static_cast<std::uint64_t>(report.min_size())));
   }
+  if (report.moved_lines() > 0) {
+    add(fmt::format(
+        "moved: {} since, and {} followed (--match line compares by number)",
+        counted(report.moved_lines(), "line has another number", "lines have other numbers"),
+        report.moved_lines() == 1 ? "was" : "were"));
+  }
   if (report.hidden_frames() > 0) {
     add(fmt::format("hidden by {}: {}", hidden_by(report.selection()),
                     counted(report.hidden_frames(), "frame", "frames")));
@@ -177,6 +183,10 @@ void add_settings(Facts& facts, const Report& report) {
   facts.emplace_back("metric", name_of(selection.metric));
   facts.emplace_back("filters", filters_of(selection));
   facts.emplace_back("min_size", report.min_size());
+  if (report.moved_lines() > 0 || selection.match == MatchBy::function) {
+    facts.emplace_back("match", name_of(selection.match));
+    facts.emplace_back("moved_lines", report.moved_lines());
+  }
   facts.emplace_back("hidden", Facts{{"frames", report.hidden_frames()},
                                      {"machinery_frames", report.machinery_frames()}});
 }

@@ -91,6 +91,7 @@ void write_frame(JsonWriter& json, const FrameView& frame) {
   json.member("module", frame.module);
   if (frame.offset) json.member("offset", *frame.offset);
   if (frame.inlined) json.member("inlined", true);
+  if (frame.moved_from != 0) json.member("moved_from", frame.moved_from);
   json.end_object();
 }
 

@@ -57,6 +57,14 @@ void add_location(std::vector<FieldOf<Item>>& fields, const Report& report) {
                     [&report](const Item& item) {
                       return Place{&report, item.group};
                     }});
+  if (report.moved_lines() == 0) return;
+  fields.push_back({{.csv = "moved_from",
+                     .unit = Unit::location,
+                     .role = Role::former,
+                     .group_by = report.selection().group_by},
+                    [&report](const Item& item) {
+                      return Place{&report, item.group};
+                    }});
 }
 // The standard errors of a row's estimate, the one of its size shown at `place`, and its location.
 template <class Item>

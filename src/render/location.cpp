@@ -53,13 +53,14 @@ constexpr std::string_view kIn = " in ", kInlined = " (inlined)";
 
 // " in FUNCTION (inlined)", in so many columns unless the style asks for the whole name.
 std::string trail_of(const Location& location, std::size_t width, const Style& style) {
-  const std::string_view behind = location.inlined ? kInlined : std::string_view();
-  if (location.function.empty()) return std::string(behind);
+  const std::string was = was_words(location);
+  const std::string behind = (location.inlined ? std::string(kInlined) : std::string()) + was;
+  if (location.function.empty()) return behind;
   const std::size_t others = kIn.size() + behind.size();
   std::string name = escaped(location.function);
   if (!style.full_names) {
     const std::size_t room = width - std::min(width, others);
-    if (room < kShortestFunction) return {};
+    if (room < kShortestFunction) return was;
     name = readable_name(name, std::min(room, kWidestName));
   }
   return fmt::format("{}{}{}", kIn, name, behind);
@@ -441,8 +442,13 @@ Location location_of(const FrameView& frame, GroupBy group_by, const Style& styl
     return location;
   }
   location.function = text_or(frame.function, "");
+  location.moved_from = frame.moved_from;
   if (frame.filename) location.position = fmt::format(":{}", frame.lineno);
   return location;
+}
+
+std::string was_words(const Location& location) {
+  return location.moved_from == 0 ? "" : fmt::format(" (was :{})", location.moved_from);
 }
 
 std::string name_of(const Domain& domain) {

@@ -19,12 +19,15 @@ struct Location {
   std::string position;  // ":12" or "+0x1f3a"; empty where the key has no line
   std::string function;  // empty: unknown
   bool inlined = false;
+  std::uint32_t moved_from = 0;  // the line that it was before; 0: it did not move
 };
 
 // The longest of the prefixes that holds the path is taken off, at a folder's end only.
 std::string_view without_prefix(std::string_view path, const std::vector<std::string>& prefixes);
 
 Location location_of(const FrameView& frame, GroupBy group_by, const Style& style);
+// " (was :12)" where the line moved; else empty.
+std::string was_words(const Location& location);
 // "native", or "domain 3".
 std::string name_of(const Domain& domain);
 
@@ -37,9 +40,9 @@ Location location_of(const Report& report, GroupId group, const Style& style,
 // by file. "FILE:FUNCTION" by function, "MODULE+0x1f3a" for an address.
 std::string tracemalloc_name(const FrameView& frame, GroupBy group_by, const Style& style);
 
-// For people, escaped: "FILE:LINE in FUNCTION", the function by its readable name unless the style
-// asks for full ones. Where that is wider than `width` (0: unlimited), the folders lose their
-// middle first, then a long function name does. The line number stays.
+// For people, escaped: "FILE:LINE in FUNCTION (was :LINE)", the function by its readable name
+// unless the style asks for full ones. Where that is wider than `width` (0: unlimited), the folders
+// lose their middle first, then a long function name does. The line number stays.
 std::string printed(const Location& location, std::size_t width, const Style& style = {});
 
 // Where nothing else says how wide a name may be.

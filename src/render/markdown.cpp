@@ -21,6 +21,7 @@ std::string code_of(const Location& location, Quote quote, const Style& style) {
                                            : readable_name(location.function, kWidestName));
   }
   if (location.inlined) out += " (inlined)";
+  out += was_words(location);
   return out;
 }
 

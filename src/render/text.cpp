@@ -50,14 +50,16 @@ class TextWriter {
   static std::size_t naming_field(const Section& section) {
     std::size_t text = 0;
     for (std::size_t i = section.fields.size(); i-- > 0;) {
-      if (section.fields[i].unit == Unit::location) return i;
+      const bool is_location = section.fields[i].unit == Unit::location;
+      if (is_location && section.fields[i].role == Role::value) return i;
       if (section.fields[i].unit == Unit::text && !section.fields[i].csv.empty()) text = i;
     }
     return text;
   }
 
   static bool is_said(const Field& field) {
-    return !field.csv.empty() && field.unit != Unit::rank && field.role != Role::standard_error;
+    return !field.csv.empty() && field.unit != Unit::rank && field.role != Role::standard_error &&
+           field.role != Role::former;
   }
 
   // tracemalloc names a traceback by its oldest frame.
