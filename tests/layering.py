@@ -33,6 +33,7 @@ FOLDERS = {
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),
     # The tracer's half of the package, over the runtime, and the files' half, over the library.
     "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model", "analysis"}, {"fmt", "python"}),
+    "growth": (ALL | {"mtrace/growth.h", "mtrace/growth.hpp", "mtrace/mtrace.h"}, {"base", "analysis", "read", "symbolize"}, {"fmt"}),
     "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
@@ -44,7 +45,7 @@ RUNTIME = [
     "tracer", "snapshot", "control", "hooks", "interpreter",
 ]  # fmt: skip
 # What the public headers include: each other and the standard library.
-PUBLIC = (ALL | {"mtrace/mtrace.h"}, set(), set())
+PUBLIC = (ALL | {"mtrace/growth.h", "mtrace/growth.hpp", "mtrace/mtrace.h"}, set(), set())
 
 # A header of another project, by how it is included; what is not here is the system's.
 LIBRARIES = {

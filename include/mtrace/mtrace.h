@@ -59,6 +59,10 @@ MTRACE_PUBLIC uint64_t mtrace_get_tracer_memory(void);
 MTRACE_PUBLIC size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames,
                                                 size_t count);
 
+/* Whether what the calling thread allocates from now on is left out: 1 yes, 0 no. For code that
+ * looks at the program's memory from within. Returns what was. */
+MTRACE_PUBLIC int mtrace_set_untraced(int untraced);
+
 /* Adds a live block of an arena or a custom allocator. Each domain is an address space of its own:
  * 0 is Python's, 1 the malloc family's (whose blocks are traced automatically), 2 that of anonymous
  * mappings. Use other domains, below 2^31 - 1. An address may be any number; tracking it again

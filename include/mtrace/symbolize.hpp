@@ -18,7 +18,7 @@ struct SymbolizeOptions {
   std::vector<std::string> debug_folders{};
   // Prepended to the modules' paths: the root folder of the traced system.
   std::string sysroot{};
-  // 0: one per processor.
+  // 0: one per processor. 1 without `progress`: the calling thread alone.
   unsigned threads = 0;
   // Called now and then on the calling thread.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};

@@ -1,15 +1,13 @@
-// Sizes, durations and signals as people write them.
+// Durations and signals as people write them; sizes are in base/byte_size.hpp.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string_view>
 
-namespace memtrace {
+#include "base/byte_size.hpp"
 
-// "50KiB", "5M", "1.5 GiB", "1048576", "10 kB": bytes. A bare letter is binary (K = 1024), as are
-// KiB, MiB, GiB, TiB; kB, MB, GB, TB are decimal. Throws Error.
-std::int64_t parse_size(std::string_view text);
+namespace memtrace {
 
 // "90", "90s", "500ms", "0.5s", "5m", "2h", "1d": whole milliseconds, more than none. Throws Error.
 std::chrono::milliseconds parse_duration(std::string_view text);

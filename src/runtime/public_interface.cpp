@@ -108,6 +108,12 @@ size_t mtrace_get_block_traceback(const void* pointer, uintptr_t* frames, size_t
              : copy_traceback(block.record, frames, count);
 }
 
+int mtrace_set_untraced(int untraced) {
+  const bool was = local.untraced;
+  local.untraced = untraced != 0;
+  return was ? 1 : 0;
+}
+
 int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {
   ThreadState* thread = nullptr;
   // What is told is told of every block, also while the heap is sampled.

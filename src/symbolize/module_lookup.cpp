@@ -282,6 +282,12 @@ class LookupThreads {
     const unsigned wanted = options_.threads != 0
                                 ? options_.threads
                                 : std::max(1U, std::thread::hardware_concurrency());
+    if (wanted == 1 && !options_.progress) {
+      // On the calling thread, as a program that looks at itself wants it.
+      work();
+      if (failure_) std::rethrow_exception(failure_);
+      return;
+    }
     std::vector<std::jthread> threads;
     for (unsigned i = 0; i < wanted; ++i) threads.emplace_back([this] { work(); });
     report_until_done(wanted);

@@ -214,13 +214,16 @@ def exports_of(library):
 
 
 def check_exports(prefix):
-    """The library exports nothing but what its headers declare in namespace memtrace."""
-    headers = "".join(path.read_text() for path in (prefix / "include" / "mtrace").glob("*.hpp"))
+    """The library exports nothing but what its headers declare: in namespace memtrace, and for C."""
+    headers = "".join(path.read_text() for path in (prefix / "include" / "mtrace").glob("*.h*"))
     declared = set(re.findall(r"\w+", headers))
     library = next(prefix.rglob("libmtrace.so"))
     for line in exports_of(library):
         symbol = line[2:]
         if line.startswith("A "):  # the version itself
+            continue
+        function = re.match(r"T (mtrace_\w+)@", line)
+        if function and function[1] in declared:
             continue
         match = re.match(r"(?:(?:vtable|typeinfo|typeinfo name) for )?memtrace::([~\w:]+)", symbol)
         expect(match, f"{library.name} exports {symbol}, which is not memtrace's")
