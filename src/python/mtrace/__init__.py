@@ -6,7 +6,8 @@ to change its import:
     import mtrace as tracemalloc
 
 The module adds `write_snapshot`, which writes a small file for the command ``mtrace`` in
-milliseconds, `budget`, which holds a block of code to its limits, function names in tracebacks, and
+milliseconds, `budget`, which holds a block of code to its limits, `report_growth`, which reports the
+lines of a service that grow, `mtrace.testing`, which holds tests of unittest to limits, function names in tracebacks, and
 the metrics ``peak`` and ``total`` in `Snapshot.statistics`.
 
     import mtrace
@@ -31,6 +32,7 @@ try:
     from .budgets import BudgetExceeded, Usage, budget
     from .filters import BaseFilter, DomainFilter, Filter
     from .frames import Frame, Traceback
+    from .growth import GrownLine, GrowthReporter, report_growth
     from .sizes import format_size as _format_size  # noqa: F401  also a name of tracemalloc
     from .snapshot import Snapshot
     from .statistics import Statistic, StatisticDiff
@@ -47,6 +49,8 @@ __all__ = [
     "DomainFilter",
     "Filter",
     "Frame",
+    "GrowthReporter",
+    "GrownLine",
     "Snapshot",
     "Statistic",
     "StatisticDiff",
@@ -54,5 +58,6 @@ __all__ = [
     "Traceback",
     "Usage",
     "budget",
+    "report_growth",
 ]
 __all__ += tracing.__all__
