@@ -4,6 +4,7 @@
 """
 
 import importlib.util
+import json
 import re
 import tempfile
 import unittest
@@ -76,6 +77,37 @@ class TestCase(unittest.TestCase):
     def test_case(self):
         two = bytes(1 << 21)
 '''
+
+
+ALL_TESTS = '''
+import pytest
+
+kept = []
+
+def test_small():
+    kept.append(bytes(1000))
+
+def test_keeps_2_mb():
+    kept.append(bytes(2_000_000))
+
+@pytest.mark.mtrace(max_growth=None)
+def test_may():
+    kept.append(bytes(2_000_000))
+
+def test_fails():
+    assert kept is None
+'''
+
+
+def validate(document):
+    """Against its schema, where the interpreter has a validator."""
+    try:
+        from jsonschema import Draft202012Validator
+    except ImportError:
+        return
+    schema = json.loads((Path(__file__).resolve().parents[2] / "formats" / "tests.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(document)
 
 
 class Sizes(unittest.TestCase):
@@ -190,6 +222,74 @@ class Pytest(unittest.TestCase):
             f"test_memory.py:{line}: size=2048 KiB",
         ):  # fmt: skip
             self.assertIn(words, done.stdout)
+
+    def run_all(self, *options, **files):
+        """What pytest says of the tests that need no mark, and the JSON that it writes."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "test_all.py").write_text(ALL_TESTS)
+            for name, text in files.items():
+                Path(folder, name.replace("_", ".")).write_text(text)
+            done = python("-m", "pytest", "-rA", "-p", "no:cacheprovider", "--color=no", "--mtrace-json=out.json",
+                          *options, cwd=folder)  # fmt: skip
+            out = Path(folder, "out.json")
+            document = json.loads(out.read_text()) if out.exists() else None
+        failed = set(re.findall(r"^FAILED .*?::(\S+)", done.stdout, re.MULTILINE))
+        return failed, document, done
+
+    def test_limits_of_all_tests(self):
+        for options, files in (
+            (["--mtrace-max-growth", "1 MiB"], {}),
+            (["-o", "mtrace_max_growth=1 MiB"], {}),
+            ([], {"pytest_ini": "[pytest]\nmtrace_max_growth = 1 MiB\n"}),
+            ([], {"mtrace_toml": '[pytest]\nmax_growth = "1 MiB"\n'}),
+            # The nearest one counts.
+            (["--mtrace-max-growth", "1 MiB"], {"mtrace_toml": "[pytest]\nmax_growth = 1\n"}),
+        ):
+            failed, document, done = self.run_all(*options, **files)
+            self.assertEqual(failed, {"test_keeps_2_mb", "test_fails"}, done.stdout + done.stderr)
+            results = {test["name"].split("::")[1]: test for test in document["tests"]}
+            self.assertEqual(
+                {name: test["result"] for name, test in results.items()},
+                {"test_small": "within", "test_keeps_2_mb": "over", "test_may": "within", "test_fails": "failed"},
+            )
+            self.assertEqual(results["test_keeps_2_mb"]["max_growth"], MEBI)
+            self.assertIsNone(results["test_may"]["max_growth"])
+            self.assertTrue(2_000_000 <= results["test_may"]["growth"] < 2_010_000)
+            validate(document)
+
+    def test_budgets_in_a_file(self):
+        toml = """
+[pytest]
+max_growth = "1 MiB"
+
+[[pytest.budget]]
+tests = "*::test_keeps_*"
+max_growth = "3 MiB"
+reason = "two megabytes are kept"
+expires = 2999-12-31
+
+[[pytest.budget]]
+tests = ["*::test_small", "elsewhere.py::*"]
+max_growth = false
+max_peak = 10
+"""
+        failed, document, done = self.run_all(mtrace_toml=toml)
+        self.assertEqual(failed, {"test_small", "test_fails"}, done.stdout + done.stderr)
+        small = next(test for test in document["tests"] if test["name"].endswith("test_small"))
+        self.assertEqual((small["max_peak"], small["max_growth"], small["result"]), (10, None, "over"))
+
+    def test_wrong_files(self):
+        for toml, words in (
+            ("[pytest]\nmax_grwth = 1\n", "unknown key 'max_grwth'; there are max_peak, max_growth"),
+            ("[pytest]\nmax_growth = 'much'\n", "'much' is an invalid size"),
+            ("[pytest\n", "mtrace.toml: "),
+            ("[[pytest.budget]]\nmax_peak = 1\n", "number 1: needs tests"),
+            ("[[pytest.budget]]\ntests = 'x'\nexpires = 2020-01-31\n", "expired on 2020-01-31"),
+            ("pytest = 1\n", "pytest is a table"),
+        ):
+            failed, document, done = self.run_all(mtrace_toml=toml)
+            self.assertEqual((done.returncode, failed, document), (4, set(), None), toml)
+            self.assertIn(words, done.stderr)
 
     def test_nothing_is_loaded_where_nothing_is_marked(self):
         with tempfile.TemporaryDirectory() as folder:
