@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+import unittest
 from pathlib import Path
 from typing import List, Optional, Tuple
 
 import mtrace
+import mtrace.testing
+
+
+class TestTyped(mtrace.testing.MemoryLimits, unittest.TestCase):
+    max_growth = "1 MiB"
+
+    @mtrace.testing.memory_limit(max_peak=1 << 20, max_growth=None)
+    def test_typed(self) -> None:
+        self.assertTrue(True)
+
+
+def watch(path: Path) -> int:
+    def grew(line: mtrace.GrownLine) -> None:
+        print(line.filename, line.lineno + line.size_diff, line.function or "", line.windows, line.seconds)
+
+    reporter: mtrace.GrowthReporter = mtrace.report_growth(
+        every=0.5, threshold="1 KiB", filters=[mtrace.Filter(True, "*.py")], logger=logging.getLogger(), callback=grew
+    )
+    reporter.stop()
+    with mtrace.report_growth(file=path, nframe=5):
+        return 0
 
 
 def report(path: Path, limit: int = 10) -> List[str]:
