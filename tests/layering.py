@@ -14,7 +14,9 @@ LONGEST_FILE = 600  # lines
 # The public headers that a folder may include.
 BASICS = {"mtrace/error.hpp", "mtrace/export.hpp"}
 MODEL = BASICS | {"mtrace/ids.hpp", "mtrace/snapshot.hpp", "mtrace/snapshot_builder.hpp", "mtrace/string_table.hpp"}
-ANALYSIS = MODEL | {"mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp", "mtrace/tree.hpp", "mtrace/trend.hpp"}
+ANALYSIS = MODEL | {
+    "mtrace/check.hpp", "mtrace/merge.hpp", "mtrace/report.hpp", "mtrace/selection.hpp", "mtrace/tree.hpp", "mtrace/trend.hpp",
+}  # fmt: skip
 INFO = MODEL | {"mtrace/snapshot_info.hpp"}
 READ, WRITE = INFO | {"mtrace/read.hpp"}, MODEL | {"mtrace/write.hpp"}
 SYMBOLIZE = MODEL | {"mtrace/symbolize.hpp"}
