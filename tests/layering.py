@@ -36,7 +36,7 @@ FOLDERS = {
     # The tracer's half of the package, over the runtime, and the files' half, over the library.
     "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model", "analysis"}, {"fmt", "python"}),
     "growth": (ALL | {"mtrace/growth.h", "mtrace/growth.hpp", "mtrace/mtrace.h"}, {"base", "analysis", "read", "symbolize"}, {"fmt"}),
-    "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc"}),
+    "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc", "pugixml"}),
     "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
@@ -65,6 +65,7 @@ LIBRARIES = {
     "Python.h": "python",
     "frameobject.h": "python",
     "internal/pycore_": "python",
+    "pugixml.hpp": "pugixml",
     "nlohmann/": "nlohmann",
     "doctest": "doctest",
 }

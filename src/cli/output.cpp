@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "cli/arguments.hpp"
@@ -29,20 +30,46 @@ constexpr auto kFormats = std::to_array<Word>({
     {"json", "for programs"},
     {"csv", "for spreadsheets"},
     {"markdown", "for comments on pull requests"},
+    {"junit", "XML as JUnit writes it"},
+    {"github", "annotations for GitHub Actions: ten at most"},
+    {"benchmark", "`customSmallerIsBetter` of github-action-benchmark"},
+    {"bmf", "Bencher's metric format"},
 });
+
+bool is_for(ReportKind kind, const Renderer& renderer) {
+  switch (kind) {
+    case ReportKind::info:
+      return renderer.name == "table" || renderer.name == "json";
+    case ReportKind::ranking:
+      return !renderer.needs_measurements;
+    case ReportKind::check:
+      // Python has no statistic with a limit.
+      return !renderer.needs_tree && renderer.name != "text";
+  }
+  return false;
+}
 
 // The formats for this kind of report, the default first.
 std::vector<Word> formats_of(ReportKind kind) {
-  constexpr std::array<std::string_view, 2> kForInfo = {"table", "json"};
   std::vector<Word> formats;
   for (const Renderer& renderer : renderers()) {
-    const bool is_for_info = std::ranges::find(kForInfo, renderer.name) != kForInfo.end();
-    if (kind == ReportKind::info && !is_for_info) continue;
+    if (!is_for(kind, renderer)) continue;
     const auto word = std::find_if(kFormats.begin(), kFormats.end(),
                                    [&](const Word& known) { return known.name == renderer.name; });
     formats.push_back({renderer.name, word == kFormats.end() ? "" : word->meaning});
   }
   return formats;
+}
+
+// The folder that CI has checked out, or else the nearest one with a ".git".
+std::string repository_around(const std::filesystem::path& folder) {
+  const char* const checkout = std::getenv("GITHUB_WORKSPACE");
+  if (checkout != nullptr && *checkout == '/') return checkout;
+  std::error_code error;
+  for (std::filesystem::path at = folder; at.has_relative_path(); at = at.parent_path()) {
+    if (std::filesystem::exists(at / ".git", error)) return at;
+  }
+  return {};
 }
 
 std::size_t terminal_width() {
@@ -107,6 +134,31 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind) {
           }};
 }
 
+namespace {
+
+Option min_size_option(std::string& size, std::string_view summary) {
+  return {.name = "min-size",
+          .value = "SIZE",
+          .into = &size,
+          .summary = summary,
+          .details = R"(A change counts by its magnitude.
+`SIZE` is a number of bytes with an optional unit: `K`, `M`, `G` and `T`, also with `iB`, are
+powers of 1024; `kB`, `MB`, `GB` and `TB` are powers of 1000.)",
+          .check = checked_by<parse_size>};
+}
+
+Option strip_prefix_option(std::vector<std::string>& prefixes) {
+  return {.name = "strip-prefix",
+          .value = "DIR",
+          .into = &prefixes,
+          .summary = "Print file names without this leading folder",
+          .details = R"(Repeatable: the longest matching folder is removed.
+JSON keeps whole names.)",
+          .completion = Completion::folders};
+}
+
+}  // namespace
+
 // NOLINTNEXTLINE(readability-function-size): a table.
 OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties) {
   OptionGroup group = format_options(options, ReportKind::ranking);
@@ -134,21 +186,8 @@ OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std:
   group.options.insert(
       group.options.end(),
       {
-          {.name = "min-size",
-           .value = "SIZE",
-           .into = &options.min_size,
-           .summary = "Leave out smaller groups; in a diff, smaller changes",
-           .details = R"(A change counts by its magnitude.
-`SIZE` is a number of bytes with an optional unit: `K`, `M`, `G` and `T`, also with `iB`, are
-powers of 1024; `kB`, `MB`, `GB` and `TB` are powers of 1000.)",
-           .check = checked_by<parse_size>},
-          {.name = "strip-prefix",
-           .value = "DIR",
-           .into = &options.strip_prefixes,
-           .summary = "Print file names without this leading folder",
-           .details = R"(Repeatable: the longest matching folder is removed.
-JSON keeps whole names.)",
-           .completion = Completion::folders},
+          min_size_option(options.min_size, "Leave out smaller groups; in a diff, smaller changes"),
+          strip_prefix_option(options.strip_prefixes),
           {.name = "source-dir",
            .value = "DIR",
            .into = &options.source_folders,
@@ -170,6 +209,22 @@ Text, JSON and CSV always have the full names.)"},
            .summary = "Print the most recent frame of a traceback first",
            .details = "By default, the oldest frame comes first."},
       });
+  return group;
+}
+
+OptionGroup check_options(OutputOptions& options) {
+  OptionGroup group = format_options(options, ReportKind::check);
+  // All of a report fits on a screen, and JSON and CSV have plain numbers.
+  std::erase_if(group.options, [](const Option& option) { return option.name == "bytes"; });
+  group.options.push_back({.letter = 'n',
+                           .name = "limit",
+                           .value = "N",
+                           .into = &options.limit,
+                           .summary = "Number of groups to print of each limit; 0 prints all",
+                           .details = "The default is 10."});
+  group.options.push_back(
+      min_size_option(options.min_size, "Do not judge smaller groups or growths one by one"));
+  group.options.push_back(strip_prefix_option(options.strip_prefixes));
   return group;
 }
 
@@ -216,6 +271,14 @@ TrendRanking OutputOptions::trend_ranking() const {
   return size_ranking_of<TrendRanking>(*this);
 }
 
+std::uint64_t OutputOptions::check_limit() const {
+  return limit.empty() ? kRowsForPeople : parse_limit(limit);
+}
+
+std::int64_t OutputOptions::smallest_size() const {
+  return min_size.empty() ? 0 : parse_size(min_size);
+}
+
 void print(const OutputOptions& options, const Document& document) {
   print(options,
         [&](const Style& style, Sink& sink) { render(options.renderer(), document, style, sink); });
@@ -231,6 +294,12 @@ Style OutputOptions::style(const Output& output_to) const {
   style.width = style.terminal ? terminal_width() : 0;
   style.strip_prefixes = strip_prefixes;
   style.source_folders = source_folders;
+  if (renderer().needs_measurements) {
+    std::error_code error;
+    const std::filesystem::path folder = std::filesystem::current_path(error);
+    style.working_folder = folder;
+    style.repository = repository_around(folder);
+  }
   return style;
 }
 

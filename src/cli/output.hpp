@@ -26,17 +26,23 @@ struct OutputOptions {
   [[nodiscard]] TopRanking top_ranking() const;
   [[nodiscard]] DiffRanking diff_ranking() const;
   [[nodiscard]] TrendRanking trend_ranking() const;
+  // Of each limit that is exceeded: so many groups made it so, at most. Also for programs: all
+  // groups together may have.
+  [[nodiscard]] std::uint64_t check_limit() const;
+  [[nodiscard]] std::int64_t smallest_size() const;
   [[nodiscard]] Style style(const Output& output_to) const;
 };
 
-// What a command prints: what a file is, or groups in an order.
-enum class ReportKind : std::uint8_t { info, ranking };
+// What a command prints: what a file is, groups in an order, or what is held to limits.
+enum class ReportKind : std::uint8_t { info, ranking, check };
 
 // --format, --color, -o: for every command that prints.
 OptionGroup format_options(OutputOptions& options, ReportKind kind);
 // The same with --limit, --sort and what shapes the rows. The first of `sorts` is the default,
 // no sorts: there is one order only; `ties` says how equals are ranked.
 OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties);
+// Of what is held to limits: what is shown of it.
+OptionGroup check_options(OutputOptions& options);
 
 // The option that names the snapshot to write.
 Option snapshot_output(std::string& path);

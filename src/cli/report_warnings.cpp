@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "cli/standard_error.hpp"
 #include "render/escape.hpp"
@@ -21,7 +22,9 @@ std::string in_quotes(std::string_view text) {
   return word + "'";
 }
 
-void warn_of(const UnmatchedFilter& filter) {
+}  // namespace
+
+std::string words_of(const UnmatchedFilter& filter) {
   std::string why;
   switch (filter.reason) {
     case UnmatchedFilter::Reason::nothing:
@@ -35,7 +38,13 @@ void warn_of(const UnmatchedFilter& filter) {
       why = "matches only callers, which --all-frames looks at, too";
       break;
   }
-  complain(fmt::format("warning: {} {} {}", filter.option, in_quotes(filter.value), why));
+  return fmt::format("{} {} {}", filter.option, in_quotes(filter.value), why);
+}
+
+namespace {
+
+void warn_of(const UnmatchedFilter& filter) {
+  complain("warning: " + words_of(filter));
 }
 
 void warn_of_filters(const Report& report, const OutputOptions& output) {
@@ -112,26 +121,27 @@ void warn_of_order(const Metadata& before, const Metadata& after, const std::str
                        shell_words(paths)));
 }
 
-bool warn_of_programs(const Metadata& before, const Metadata& after) {
-  if (before.program.empty() || after.program.empty()) return false;
+// Each says in which way two snapshots do not belong together; empty where they do.
+
+std::string different_programs(const Metadata& before, const Metadata& after) {
+  if (before.program.empty() || after.program.empty()) return {};
   const std::string one = what_runs(before), other = what_runs(after);
-  if (one == other) return false;
-  complain(fmt::format("warning: the snapshots are of different programs ({} and {})", one, other));
-  return true;
+  if (one == other) return {};
+  return fmt::format("the snapshots are of different programs ({} and {})", one, other);
 }
 
-bool warn_of_frames(const Metadata& before, const Metadata& after) {
-  if (before.traceback_limit == after.traceback_limit) return false;
-  complain(fmt::format("warning: the snapshots kept different numbers of frames ({} and {})",
-                       or_unknown(before.traceback_limit), or_unknown(after.traceback_limit)));
-  return true;
+std::string different_frames(const Metadata& before, const Metadata& after) {
+  if (before.traceback_limit == after.traceback_limit) return {};
+  return fmt::format("the snapshots kept different numbers of frames ({} and {})",
+                     or_unknown(before.traceback_limit), or_unknown(after.traceback_limit));
 }
 
-bool warn_of_sampling(const Metadata& before, const Metadata& after) {
-  if (before.sampling_rate == after.sampling_rate) return false;
-  complain("warning: the snapshots were sampled at different rates");
-  return true;
+std::string different_sampling(const Metadata& before, const Metadata& after) {
+  if (before.sampling_rate == after.sampling_rate) return {};
+  return "the snapshots were sampled at different rates";
 }
+
+constexpr std::array kDifferences = {different_programs, different_frames, different_sampling};
 
 }  // namespace
 
@@ -151,21 +161,46 @@ void warn_of_selection(const TrendReport& report, const OutputOptions& output) {
   warn_of_filters(report, output);
 }
 
+void warn_of_selection(const CheckReport& report, const OutputOptions& output) {
+  // The limits of one budget have the same filters.
+  const Budget* last = nullptr;
+  for (const LimitResult& result : report.results) {
+    const Budget* const budget = &report.budgets[result.budget];
+    if (std::exchange(last, budget) != budget) warn_of_filters(*result.report, output);
+  }
+}
+
 void warn_of_differences(const DiffReport& report, const std::string& before_path,
                          const std::string& after_path) {
   const Metadata &before = report.metadata_before, &after = report.metadata_after;
   warn_of_order(before, after, before_path, after_path);
-  warn_of_programs(before, after);
-  warn_of_frames(before, after);
-  warn_of_sampling(before, after);
+  for (const auto difference : kDifferences) {
+    const std::string words = difference(before, after);
+    if (!words.empty()) complain("warning: " + words);
+  }
 }
 
 void warn_of_differences(const TrendReport& report) {
-  for (const auto warn : {warn_of_programs, warn_of_frames, warn_of_sampling}) {
+  for (const auto difference : kDifferences) {
     for (const Metadata& later : report.metadata) {
-      if (warn(report.metadata.front(), later)) break;
+      const std::string words = difference(report.metadata.front(), later);
+      if (words.empty()) continue;
+      complain("warning: " + words);
+      break;
     }
   }
+}
+
+std::string difference_of(const Metadata& before, const Metadata& after) {
+  if (before.kind != after.kind) {
+    return fmt::format("the snapshots are of different tracers ({} and {})", name_of(before.kind),
+                       name_of(after.kind));
+  }
+  for (const auto difference : kDifferences) {
+    std::string words = difference(before, after);
+    if (!words.empty()) return words;
+  }
+  return {};
 }
 
 }  // namespace memtrace

@@ -1,7 +1,10 @@
 // What may mislead in a report, said on standard error.
 #pragma once
 
+#include <string>
+
 #include "cli/output.hpp"
+#include "mtrace/check.hpp"
 #include "mtrace/report.hpp"
 #include "mtrace/trend.hpp"
 
@@ -12,11 +15,18 @@ namespace memtrace {
 void warn_of_selection(const TopReport& report, const OutputOptions& output);
 void warn_of_selection(const DiffReport& report, const OutputOptions& output);
 void warn_of_selection(const TrendReport& report, const OutputOptions& output);
+void warn_of_selection(const CheckReport& report, const OutputOptions& output);
+
+// "--include 'app.py' matches nothing, did you mean '*/app.py'?"
+std::string words_of(const UnmatchedFilter& filter);
 
 // Two snapshots in the wrong order, of different programs, or taken in different ways.
 void warn_of_differences(const DiffReport& report, const std::string& before_path,
                          const std::string& after_path);
 // Snapshots of different programs, or taken in different ways: once each.
 void warn_of_differences(const TrendReport& report);
+
+// Why two snapshots do not belong together: other programs, or settings. Empty where they do.
+std::string difference_of(const Metadata& before, const Metadata& after);
 
 }  // namespace memtrace

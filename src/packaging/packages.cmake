@@ -3,7 +3,7 @@
 # The licences of what is compiled or linked into the binaries go where they go.
 set(libraries libzstd-dev libxxhash-dev libiberty-dev robin-map-dev libcli11-dev)
 if(MTRACE_PORTABLE)
-  list(APPEND libraries libfmt-dev libdw-dev libutf8proc-dev liblzma-dev libbz2-dev zlib1g-dev)
+  list(APPEND libraries libfmt-dev libdw-dev libutf8proc-dev liblzma-dev libbz2-dev zlib1g-dev libpugixml-dev)
 endif()
 foreach(library IN LISTS libraries)
   if(EXISTS /usr/share/doc/${library}/copyright)

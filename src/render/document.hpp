@@ -199,6 +199,11 @@ struct Section {
   [[nodiscard]] bool shows_frames() const {
     return std::ranges::any_of(fields, [](const Field& field) { return field.has_frames(); });
   }
+  // Some sections only sum up others for people, and some only have facts.
+  [[nodiscard]] bool is_for_people() const {
+    return rows || !heading.empty() || !nothing.empty() || !rest.empty() || !footer.empty();
+  }
+  [[nodiscard]] bool is_for_programs() const { return !facts.empty() || !rows_key.empty(); }
   Sentence nothing{};  // why there are no rows; empty where there are some
 
   Sentence rest{};  // what accounts for the rows that are not shown
@@ -230,6 +235,30 @@ void set_rows(Section& section, const std::vector<Item>& items, std::vector<Fiel
   };
 }
 
+// --- what was held to a limit, for formats that CI systems read ---
+
+struct Measurement {
+  // One of the rows that made it so, and what is said of it there.
+  struct Line {
+    Place place;
+    Sentence words;
+  };
+
+  std::string name;          // of the budget
+  std::string_view limit{};  // "max_size"
+  std::string measure{};     // "peak size per file"
+  std::string_view unit{};   // "bytes"
+  std::int64_t value = 0;
+  double error = 0;     // two standard errors of it; 0: exact
+  double severity = 0;  // its part of the limit; infinite where nothing is allowed
+  bool is_over = false;
+  Sentence verdict{};  // "peak size: 1.2 MiB, 200 KiB over the limit of 1.0 MiB"
+  std::vector<Sentence> details{};
+  std::vector<Line> lines{};  // worst first
+  std::string file{};         // where the limit is written; empty: on the command line
+  std::uint32_t lineno = 0;
+};
+
 struct Document {
   std::string_view schema;  // "mtrace.top/1"
   std::string_view title;   // of a comment
@@ -241,6 +270,8 @@ struct Document {
   std::vector<Section> sections{};
   // The traceback tree, made for a format that needs it. Nothing to call: the report has none.
   std::function<TracebackTree()> tree{};
+  // Empty: nothing in it is held to a limit.
+  std::vector<Measurement> measurements{};
 };
 
 }  // namespace memtrace

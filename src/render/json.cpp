@@ -190,6 +190,7 @@ void print_json(const Document& document, const Style&, Sink& sink) {
     json.key(document.sections_key);
     json.begin_array(Layout::lines);
     for (const Section& section : document.sections) {
+      if (!section.is_for_programs()) continue;
       json.begin_object(Layout::lines);
       write_section(json, section);
       json.end_object();
@@ -205,6 +206,13 @@ void JsonWriter::key(std::string_view name) {
   buffer_.text() += '"';
   buffer_.text() += name;
   buffer_.text() += "\": ";
+  after_key_ = true;
+}
+
+void JsonWriter::text_key(std::string_view name) {
+  before_element();
+  append_string(name);
+  buffer_.text() += ": ";
   after_key_ = true;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mtrace/check.hpp"
 #include "mtrace/report.hpp"
 #include "mtrace/snapshot_info.hpp"
 #include "mtrace/trend.hpp"
@@ -23,6 +24,14 @@ Document lay_out(const DiffReport& report, std::string_view before_path,
 Document lay_out(const TrendReport& report, std::span<const std::string> paths,
                  std::optional<std::int64_t> limit);
 Document lay_out(const SnapshotInfo& info, std::string_view path);
+
+// Where a check's input came from; what was not given is empty.
+struct CheckPaths {
+  std::string snapshot, baseline, budget, suppressions;
+};
+Document lay_out(const CheckReport& report, const CheckPaths& paths);
+// Of a limit that is neither kept nor exceeded, why not. Empty for others.
+Sentence doubt_words(const CheckReport& report, const LimitResult& result);
 
 // What layouts have in common: the heading says what was read, selected and lost.
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "render/escape.hpp"
 #include "render/location.hpp"
@@ -48,6 +49,7 @@ class MarkdownWriter {
   }
 
   void section(const Section& section) {
+    if (std::exchange(after_footer_, false) && section.is_for_people()) line();
     list(section.heading);
     paragraph(words_of(section.nothing, style_, markdown_code));
     visible_ = visible_fields(section);
@@ -64,7 +66,9 @@ class MarkdownWriter {
     if (has_rows) line();
     paragraph(words_of(section.rest, style_, markdown_code));
     for (const Note& note : section.footer) {
-      if (!note.headline && !note.detail) line(words_of(note.text, style_, markdown_code));
+      if (note.headline || note.detail) continue;
+      line(words_of(note.text, style_, markdown_code));
+      after_footer_ = true;
     }
   }
 
@@ -195,6 +199,7 @@ class MarkdownWriter {
   const Style& style_;
   std::vector<FrameView> frames_;
   std::vector<std::size_t> visible_;  // fields of the section
+  bool after_footer_ = false;         // of the section before
 };
 
 }  // namespace

@@ -59,12 +59,16 @@ std::string real_words(double number, const Field& field, const Style& style) {
 
 std::span<const Renderer> renderers() {
   static constexpr std::array kRenderers = {
-      // name, limited, changed_only, needs_tree, print
+      // name, limited, changed_only, needs_tree, print, needs_measurements
       Renderer{"table", true, true, false, print_table},
       Renderer{"text", true, false, false, print_text},
       Renderer{"json", false, false, false, print_json},
       Renderer{"csv", false, false, false, print_csv},
       Renderer{"markdown", true, true, false, print_markdown},
+      Renderer{"junit", true, false, false, print_junit, true},
+      Renderer{"github", true, false, false, print_github, true},
+      Renderer{"benchmark", true, false, false, print_benchmark, true},
+      Renderer{"bmf", true, false, false, print_bmf, true},
   };
   return kRenderers;
 }
@@ -73,6 +77,10 @@ void render(const Renderer& renderer, const Document& document, const Style& sty
   if (renderer.needs_tree && !document.tree) {
     throw Error(fmt::format("--format {} shows tracebacks, which this report does not have",
                             renderer.name));
+  }
+  if (renderer.needs_measurements && document.measurements.empty()) {
+    throw Error(
+        fmt::format("--format {} shows limits, which this report does not have", renderer.name));
   }
   renderer.print(document, style, sink);
 }

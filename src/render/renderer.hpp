@@ -52,6 +52,8 @@ struct Style {
   std::size_t width = 0;           // columns of the terminal; 0: unlimited
   std::vector<std::string> strip_prefixes = {};
   std::vector<std::string> source_folders = {};  // where source files may be, too
+  // Where names of files are relative to, and the checkout around it; absolute, or empty.
+  std::string working_folder = {}, repository = {};
 };
 
 struct Renderer {
@@ -60,6 +62,7 @@ struct Renderer {
   bool changed_only;      // leaves unchanged groups out of a diff
   bool needs_tree;        // prints the traceback tree, not the rows
   void (*print)(const Document& document, const Style& style, Sink& sink);
+  bool needs_measurements = false;  // prints what was held to limits, not the rows
 };
 
 std::span<const Renderer> renderers();
@@ -73,6 +76,10 @@ void print_text(const Document& document, const Style& style, Sink& sink);
 void print_json(const Document& document, const Style& style, Sink& sink);
 void print_csv(const Document& document, const Style& style, Sink& sink);
 void print_markdown(const Document& document, const Style& style, Sink& sink);
+void print_junit(const Document& document, const Style& style, Sink& sink);
+void print_github(const Document& document, const Style& style, Sink& sink);
+void print_benchmark(const Document& document, const Style& style, Sink& sink);
+void print_bmf(const Document& document, const Style& style, Sink& sink);
 
 // What formats for people have in common.
 

@@ -222,6 +222,7 @@ void print_table(const Document& document, const Style& style, Sink& sink) {
   table.notes(document.heading);
   bool stands_apart = !document.heading.empty();
   for (const Section& section : document.sections) {
+    if (!section.is_for_people()) continue;
     if (stands_apart) table.line();
     table.section(section);
     stands_apart = true;

@@ -124,11 +124,23 @@ TEST_CASE("rows are asked for, never held") {
     std::size_t longest = 0;
   };
   for (const Renderer& renderer : renderers()) {
+    if (renderer.needs_measurements) continue;
     CAPTURE(renderer.name);
     LongestPiece sink;
     render(renderer, document, {}, sink);
     CHECK(sink.longest > 0);
     CHECK(sink.longest < 100'000);
+  }
+}
+
+TEST_CASE("what shows limits refuses a report that has none") {
+  for (const Renderer& renderer : renderers()) {
+    if (!renderer.needs_measurements) continue;
+    StringSink sink;
+    const std::string refusal =
+        "--format " + std::string(renderer.name) + " shows limits, which this report does not have";
+    CHECK_THROWS_WITH_AS(render(renderer, lay_out(kReport), {}, sink), refusal.c_str(), Error);
+    CHECK(sink.text().empty());
   }
 }
 
