@@ -37,7 +37,7 @@ FOLDERS = {
     "python": (READ | WRITE | {"mtrace/mtrace.h"}, {"runtime", "base", "model", "analysis"}, {"fmt", "python"}),
     "growth": (ALL | {"mtrace/growth.h", "mtrace/growth.hpp", "mtrace/mtrace.h"}, {"base", "analysis", "read", "symbolize"}, {"fmt"}),
     "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc", "pugixml"}),
-    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI"}),
+    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render"}, {"fmt", "CLI", "toml++"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
 RUNTIME = [
@@ -66,6 +66,7 @@ LIBRARIES = {
     "frameobject.h": "python",
     "internal/pycore_": "python",
     "pugixml.hpp": "pugixml",
+    "toml++/": "toml++",
     "nlohmann/": "nlohmann",
     "doctest": "doctest",
 }

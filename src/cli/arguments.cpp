@@ -68,6 +68,39 @@ int signal_called(std::string_view text) {
 
 }  // namespace
 
+double parse_percent(std::string_view text) {
+  std::string_view number = text;
+  if (number.ends_with('%')) number.remove_suffix(1);
+  while (number.ends_with(' ')) number.remove_suffix(1);
+  double percent = 0;
+  const char* const end = number.data() + number.size();
+  const auto [rest, error] = std::from_chars(number.data(), end, percent, std::chars_format::fixed);
+  if (error != std::errc() || rest != end || !text.ends_with('%') || !(percent >= 0) ||
+      !std::isfinite(percent)) {
+    throw Error("'" + std::string(text) + "' is an invalid percentage: write 5%");
+  }
+  return percent;
+}
+
+Growth parse_growth(std::string_view text) {
+  if (text.ends_with('%')) return {.size = {}, .percent = parse_percent(text)};
+  try {
+    return {.size = parse_size(text), .percent = {}};
+  } catch (const Error&) {
+    throw Error("'" + std::string(text) + "' is an invalid growth: write 64KiB, 1048576 or 5%");
+  }
+}
+
+std::int64_t parse_count(std::string_view text) {
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || rest != end || count < 0) {
+    throw Error("'" + std::string(text) + "' is an invalid number of blocks: write 1000");
+  }
+  return count;
+}
+
 std::chrono::milliseconds parse_duration(std::string_view text) {
   double number = 0;
   const char* const end = text.data() + text.size();

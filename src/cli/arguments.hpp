@@ -3,11 +3,25 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/byte_size.hpp"
 
 namespace memtrace {
+
+// "5%", "0.5 %". Throws Error.
+double parse_percent(std::string_view text);
+
+// A size, or a percentage of what was there before. Throws Error.
+struct Growth {
+  std::optional<std::int64_t> size;  // bytes
+  std::optional<double> percent;
+};
+Growth parse_growth(std::string_view text);
+
+// A number of blocks. Throws Error.
+std::int64_t parse_count(std::string_view text);
 
 // "90", "90s", "500ms", "0.5s", "5m", "2h", "1d": whole milliseconds, more than none. Throws Error.
 std::chrono::milliseconds parse_duration(std::string_view text);

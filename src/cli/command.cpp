@@ -10,6 +10,7 @@ Command snapshot_command();
 Command top_command();
 Command diff_command();
 Command trend_command();
+Command check_command();
 Command info_command();
 Command merge_command();
 Command convert_command();
@@ -20,9 +21,9 @@ Command manual_command();
 namespace {
 
 constexpr std::array kCommands = {
-    run_command,       snapshot_command,   top_command,    diff_command,
-    trend_command,     info_command,       merge_command,  convert_command,
-    symbolize_command, completion_command, manual_command,
+    run_command,     snapshot_command,  top_command,        diff_command,
+    trend_command,   check_command,     info_command,       merge_command,
+    convert_command, symbolize_command, completion_command, manual_command,
 };
 
 Option help_option() {

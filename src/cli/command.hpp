@@ -13,7 +13,8 @@ namespace memtrace {
 
 // Exit statuses that scripts may rely on.
 inline constexpr int kExitDone = 0;
-inline constexpr int kExitFound = 1;  // what the user had it look for: something grows
+inline constexpr int kExitFound =
+    1;  // what the user had it look for: something grows, or is over budget
 inline constexpr int kExitError = 2;
 
 // What a shell completes a value with.

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from xml.etree import ElementTree
 
 import yaml
 
@@ -146,6 +147,9 @@ def check_github(files, repository):
     good, output, summary = run_workflow(workflow, repository, "costly")
     check(not good, f"the costly pull request passes:\n{output}")
     check("`statement.cpp:" in summary and "**new**" in summary, f"the summary has the lines:\n{summary}\n{output}")
+    annotations = [line for line in output.splitlines() if line.startswith("::error ")]
+    changed = [line for line in annotations if line.startswith("::error file=statement.cpp,line=27,")]
+    check(len(annotations) <= 10 and changed, f"the changed line is annotated:\n{output}")
 
 
 # --- GitLab ---
@@ -159,9 +163,11 @@ def check_gitlab(files, repository):
         folder = repository.checkout(branch, f"gitlab-{branch}")
         base = repository.git("merge-base", "origin/main", "HEAD", folder=folder)
         variables = {name: str(value) for name, value in job["variables"].items()}
-        variables["CI_MERGE_REQUEST_DIFF_BASE_SHA"] = base
+        variables |= {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "GITLAB_CI": "true"}
         status, output = repository.run("\n".join(job["script"]), folder, ["bash", "-eo", "pipefail", "-c"], **variables)
         check((status == 0) == expected, f"the {branch} merge request has the status {status}:\n{output}")
+        (suite,) = ElementTree.parse(folder / job["artifacts"]["reports"]["junit"]).getroot()
+        check(suite.get("failures") == ("0" if expected else "1"), f"the {branch} merge request's report: {suite.attrib}")
         for pattern in job["artifacts"]["paths"]:
             check(list(folder.glob(pattern)), f"the {branch} merge request has no {pattern}")
 
@@ -197,7 +203,7 @@ def check_container(recipe):
             ours = set(re.findall(r"/packages/([\w-]+)_\*\.deb", rest))
             known = set(re.findall(r"_PACKAGE_NAME ([\w.-]+)\)", PACKAGING.read_text(encoding="utf-8")))
             check(ours <= known, f"copies the packages {sorted(ours)}, there are {sorted(known)}")
-    check({"git", "jq", "make", "g++"} <= set(installed), f"what memory.sh uses is installed: {installed}")
+    check({"git", "make", "g++"} <= set(installed), f"what memory.sh uses is installed: {installed}")
     verbs = re.findall(r"/src/dev (\w+)", recipe)
     dev = (ROOT / "dev").read_text(encoding="utf-8")
     check(verbs and all(f"\n  {verb} " in dev for verb in verbs), f"./dev has the verbs {verbs}")

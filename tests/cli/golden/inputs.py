@@ -2,11 +2,14 @@
 
 import gzip
 import pickle
+import struct
 import tracemalloc
 from dataclasses import replace
 
 from dump_files import with_three_fields
-from snapshot_bytes import LIVE_COUNTS, LIVE_SIZES, native_file, varints
+from snapshot_bytes import (
+    FRAMES, LIVE_COUNTS, LIVE_SIZES, NODES, PEAK_COUNTS, PEAK_SIZES, TOTAL_COUNTS, TOTAL_SIZES, Section, native_file, varints,
+)  # fmt: skip
 
 MAIN, CORE, UTIL = "/srv/shop/main.py", "/srv/shop/core/orders.py", "/srv/shop/util.py"
 JSON, SIX = "/usr/lib/python3.11/json/decoder.py", "/usr/lib/python3/dist-packages/six.py"
@@ -64,6 +67,7 @@ def write_inputs(folder):
     ):
         (folder / name).write_bytes(replace(native_file(), forged=changes).encoded())
     write_series(folder)
+    write_checked(folder)
     (folder / "notes.txt").write_text("no snapshot\n")
     (folder / "cut.pickle").write_bytes(pickle.dumps(before)[:-50])
     (folder / "evil.pickle").write_bytes(pickle.dumps(Evil()))
@@ -80,6 +84,45 @@ def write_series(folder):
         night = native_file().changed(LIVE_SIZES, payload=varints(*sizes)).changed(LIVE_COUNTS, payload=varints(*counts))
         night = replace(night, forged={7: created, 9: sum(sizes), 10: sum(sizes)})
         (folder / "night" / f"app.{(hour + 5) % 12}.zst").write_bytes(night.encoded())
+
+
+def write_checked(folder):
+    """A program of which nothing was lost, so that a check can judge it: two moments; samples of the
+    second; all freed; threads missing; nothing traced."""
+    # A third line of app.c in place of the address, which no file resolves here.
+    frames, file = native_file().of(FRAMES).payload, native_file()
+    file = file.changed(FRAMES, payload=frames[:10] + varints(0, 0, 1, 9, 8) + frames[10:-3])
+    file = file.changed(NODES, payload=varints(0, 0, 0, 1, 0, 4, 0, 5, 3, 2, 2, 3))
+    file = replace(file, forged={14: 0, 15: 0, 16: 0})
+    for name, sizes, counts, changes in (
+        ("old.zst", (1_000_000, 400_000, 0), (10, 4, 0), {7: 1_700_000_001_500_000_000}),
+        ("new.zst", (1_300_000, 401_000, 2_000), (16, 4, 20), {}),
+        ("sampled.zst", (1_300_000, 401_000, 2_000), (16, 4, 20), {12: 65_536}),
+        ("freed.zst", (0, 0, 0), (0, 0, 0), {}),
+        ("stuck.zst", (1_300_000, 401_000, 2_000), (16, 4, 20), {17: 1}),
+        ("untraced.zst", (0, 0, 0), (0, 0, 0), {10: 0}),
+    ):
+        peaks = (0, 0, 0) if name == "untraced.zst" else (2_000_000, 402_000, 2_000)
+        columns = {LIVE_SIZES: sizes, LIVE_COUNTS: counts, PEAK_SIZES: peaks, TOTAL_SIZES: peaks}
+        if name == "untraced.zst":
+            columns |= {PEAK_COUNTS: peaks, TOTAL_COUNTS: peaks}
+        made = file
+        for kind, numbers in columns.items():
+            made = made.changed(kind, payload=varints(*numbers))
+        if name == "sampled.zst":
+            made = with_variances(made)
+        extra = [(key, value) for key, value in changes.items() if key in (12, 17)]
+        forged = made.forged | {9: sum(sizes), 10: sum(peaks)} | changes
+        made = replace(made, metadata=sorted([*made.metadata, *extra], key=lambda entry: entry[0]), forged=forged)
+        (folder / name).write_bytes(made.encoded())
+
+
+def with_variances(file):
+    sections = file.sections[:-1]
+    for kind in range(17, 23, 2):
+        sections.append(Section(kind, 3, struct.pack("<3d", 9e8, 1e8, 1e6)))
+        sections.append(Section(kind + 1, 3, struct.pack("<3d", 9, 1, 100)))
+    return replace(file, sections=[*sections, file.sections[-1]])
 
 
 class Evil:
