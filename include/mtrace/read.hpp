@@ -31,7 +31,9 @@ struct ReadOptions {
 // result is valid (see validate()). Throws Error, headed by the path.
 MTRACE_API Snapshot read_snapshot(const std::string& path, const ReadOptions& options = {});
 
-// Takes constant time, whatever the snapshot's size. Throws Error, headed by the path.
-MTRACE_API SnapshotInfo read_info(const std::string& path);
+// Takes constant time, whatever the snapshot's size. With `timelines`, it also looks for these
+// among the file's sections, which takes microseconds for each megabyte. Throws Error, headed by
+// the path.
+MTRACE_API SnapshotInfo read_info(const std::string& path, bool timelines = false);
 
 }  // namespace memtrace

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -122,6 +123,24 @@ struct Losses {
 enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc };
 MTRACE_API std::string_view name_of(SnapshotKind kind);
 
+// What the system sees of a process at the moment of the snapshot, and what its allocator says; in
+// bytes. nullopt or empty: unknown.
+struct ProcessMemory {
+  std::optional<std::uint64_t> resident;       // pages in memory, of it:
+  std::optional<std::uint64_t> anonymous;      //   of no file: heap, stacks
+  std::optional<std::uint64_t> file;           //   of files: code, mapped data
+  std::optional<std::uint64_t> shared;         //   shared without a file (shmem)
+  std::optional<std::uint64_t> huge_pages;     //   in huge pages, transparent or reserved
+  std::optional<std::uint64_t> resident_peak;  // the most that was ever resident
+  std::optional<std::uint64_t> swapped;        // pages that were written to swap
+  std::optional<std::uint64_t> cgroup_use;     // by all processes of the control group
+  std::optional<std::uint64_t> cgroup_limit;   // that is the first to be met; none: no limit
+  std::optional<std::uint64_t> held;           // what the allocator has from the system, of it:
+  std::optional<std::uint64_t> free;           //   in no block
+  std::string allocator;                       // "glibc", "jemalloc", "tcmalloc", "mimalloc"
+  MTRACE_COMPARABLE(ProcessMemory);
+};
+
 // The process and the moment; nullopt or empty: unknown.
 struct Metadata {
   SnapshotKind kind = SnapshotKind::mtrace;
@@ -138,6 +157,9 @@ struct Metadata {
   std::optional<std::uint64_t> sampling_rate;    // bytes between samples on average; none: exact
   std::uint64_t merged = 1;                      // snapshots that were merged into this one
   Losses losses;
+  std::optional<std::uint64_t> work;          // units of work that were done so far
+  std::map<std::string, std::string> labels;  // "release": "1.7.2"; no name is empty
+  ProcessMemory memory;
   MTRACE_COMPARABLE(Metadata);
 };
 
@@ -147,12 +169,21 @@ struct TimelinePoint {
   MTRACE_COMPARABLE(TimelinePoint);
 };
 
+// The same of a process as the system sees it. Its points are other moments than the timeline's.
+struct MemoryPoint {
+  std::int64_t time = 0;                  // nanoseconds since the Unix epoch, never decreasing
+  std::optional<std::uint64_t> resident;  // bytes, as in ProcessMemory
+  std::optional<std::uint64_t> held;      // bytes
+  MTRACE_COMPARABLE(MemoryPoint);
+};
+
 struct Snapshot {
   Metadata metadata;
   Tracebacks tracebacks;
   IdVector<DomainId, Domain> domains;
   Rows rows;
   std::vector<TimelinePoint> timeline;
+  std::vector<MemoryPoint> memory_timeline;
 };
 
 // The filename of the frame that stands for an unknown traceback; its lineno is 0.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mtrace/snapshot.hpp"
 
@@ -22,6 +23,9 @@ struct SnapshotInfo {
   };
   std::optional<Counts> counts;  // as declared by the file's header
   std::array<std::optional<Amount>, kMetrics.size()> totals;
+  // Where they were asked for, and the file has them.
+  std::vector<TimelinePoint> timeline;
+  std::vector<MemoryPoint> memory_timeline;
 };
 
 }  // namespace memtrace

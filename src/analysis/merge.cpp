@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/memory_amounts.hpp"
 #include "model/row_builder.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/snapshot_builder.hpp"
@@ -21,6 +22,22 @@ void keep_if_equal(std::string& to, const std::string& other) {
 template <class T, class Combine>
 void combine(std::optional<T>& to, const std::optional<T>& other, const Combine& how) {
   to = to && other ? std::optional<T>(how(*to, *other)) : std::nullopt;
+}
+
+// Amounts add up; pages that processes share count once for each. Processes of one control group
+// meet the same limit, and share what it has used: the most that one of them saw.
+void merge_memory(ProcessMemory& to, const ProcessMemory& other) {
+  const bool is_one_group =
+      to.cgroup_limit == other.cgroup_limit && to.cgroup_use && other.cgroup_use;
+  const auto use = is_one_group ? std::max(to.cgroup_use, other.cgroup_use) : std::nullopt;
+  const auto limit = is_one_group ? to.cgroup_limit : std::nullopt;
+  for (const auto& [name, amount] : kMemoryAmounts) {
+    combine(to.*amount, other.*amount,
+            [](std::uint64_t a, std::uint64_t b) { return checked_add(a, b); });
+  }
+  to.cgroup_use = use;
+  to.cgroup_limit = limit;
+  keep_if_equal(to.allocator, other.allocator);
 }
 
 // What all have in common stays; moments span; amounts add up.
@@ -46,6 +63,12 @@ void merge_metadata(Metadata& to, const Metadata& other) {
   to.losses.dropped_blocks = sum(to.losses.dropped_blocks, other.losses.dropped_blocks);
   to.losses.unknown_frees = sum(to.losses.unknown_frees, other.losses.unknown_frees);
   to.losses.missing_threads = sum(to.losses.missing_threads, other.losses.missing_threads);
+  combine(to.work, other.work, sum);
+  std::erase_if(to.labels, [&](const auto& label) {
+    const auto found = other.labels.find(label.first);
+    return found == other.labels.end() || found->second != label.second;
+  });
+  merge_memory(to.memory, other.memory);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/checked_math.hpp"
+#include "model/memory_amounts.hpp"
 
 namespace memtrace {
 namespace {
@@ -73,6 +75,28 @@ void check_rows(const Snapshot& snapshot) {
   }
 }
 
+void check_metadata(const Metadata& metadata) {
+  for (const auto& [name, value] : metadata.labels) {
+    if (name.empty()) throw Error("a label without a name");
+  }
+  for (const auto& [name, amount] : kMemoryAmounts) {
+    const auto& bytes = metadata.memory.*amount;
+    if (bytes > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
+      throw Error("a size of 2^63 or more");
+    }
+  }
+}
+
+void check_memory_timeline(const std::vector<MemoryPoint>& points) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  std::int64_t last = 0;
+  for (const MemoryPoint& point : points) {
+    if (point.time < last) throw Error("a timeline out of order");
+    if (point.resident > kMost || point.held > kMost) throw Error("a size of 2^63 or more");
+    last = point.time;
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(Metric metric) {
@@ -95,6 +119,8 @@ void validate(const Snapshot& snapshot) {
   check_frames(snapshot.tracebacks);
   check_nodes(snapshot.tracebacks);
   check_rows(snapshot);
+  check_metadata(snapshot.metadata);
+  check_memory_timeline(snapshot.memory_timeline);
 }
 
 Amount total_of(const Column& column) {

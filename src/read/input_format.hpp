@@ -23,7 +23,7 @@ struct InputFormat {
   // further on is this format's to complain about.
   bool (*recognizes)(const OpenInput& input);
   Snapshot (*read)(OpenInput& input, const ReadOptions& options);
-  SnapshotInfo (*info)(OpenInput& input);
+  SnapshotInfo (*info)(OpenInput& input, bool timelines);
 };
 
 extern const InputFormat kMtraceSnapshot;   // mtrace's own .zst (formats/snapshot.md)

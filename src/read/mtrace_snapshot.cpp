@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/byte_cursor.hpp"
+#include "model/memory_amounts.hpp"
 #include "mtrace/error.hpp"
 #include "read/input_format.hpp"
 #include "read/snapshot_sections.hpp"
@@ -164,6 +166,20 @@ Amount& present(std::optional<Amount>& amount) {
   return amount ? *amount : amount.emplace();
 }
 
+void add_label(std::map<std::string, std::string>& labels, std::string_view value) {
+  ByteCursor cursor({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+  const std::string name(cursor.bytes(cursor.varint()));
+  if (name.empty()) throw Error("a label without a name");
+  if (!labels.empty() && labels.rbegin()->first >= name) throw Error("labels out of order");
+  labels.emplace(name, cursor.bytes(cursor.remaining()));
+}
+
+void decode_memory(ProcessMemory& memory, Key key, std::string_view value) {
+  const std::size_t index = static_cast<std::size_t>(key) - static_cast<std::size_t>(Key::resident);
+  if (key < Key::resident || index >= kMemoryAmounts.size()) return;
+  memory.*kMemoryAmounts[index].amount = static_cast<std::uint64_t>(signed_number_in(value));
+}
+
 // A list of keys, long but flat.
 // NOLINTNEXTLINE(readability-function-size)
 void decode_item(SnapshotHeader& header, Key key, std::string_view value) {
@@ -220,6 +236,15 @@ void decode_item(SnapshotHeader& header, Key key, std::string_view value) {
     case Key::missing_threads:
       metadata.losses.missing_threads = number_in(value);
       break;
+    case Key::work:
+      metadata.work = number_in(value);
+      break;
+    case Key::label:
+      add_label(metadata.labels, value);
+      break;
+    case Key::allocator:
+      metadata.memory.allocator = value;
+      break;
     case Key::strings:
       header.counts.strings = number_in(value);
       break;
@@ -257,7 +282,7 @@ void decode_item(SnapshotHeader& header, Key key, std::string_view value) {
       present(header.totals[2]).count = signed_number_in(value);
       break;
     default:
-      break;  // a later minor version's
+      decode_memory(metadata.memory, key, value);  // or it is a later minor version's
   }
 }
 
@@ -332,7 +357,31 @@ Snapshot read(OpenInput& input, const ReadOptions& options) {
   return snapshot.finish();
 }
 
-SnapshotInfo info_of(OpenInput& input) {
+// The few sections of the time lines, among those that are skipped. A file that is damaged or cut
+// behind its metadata can still be told about.
+void read_timelines(SectionReader& sections, SnapshotInfo& info) {
+  try {
+    while (const auto next = sections.next()) {
+      if (next->section == Section::end) return;
+      const bool is_memory = next->section == Section::memory_timeline;
+      if (!is_memory && next->section != Section::timeline) {
+        sections.skip(*next);
+        continue;
+      }
+      ByteCursor cursor(sections.unpack(*next));
+      if (is_memory) {
+        decode_memory_timeline(cursor, next->items, info.memory_timeline);
+      } else {
+        decode_timeline(cursor, next->items, info.timeline);
+      }
+    }
+  } catch (const Error&) {
+    info.timeline.clear();
+    info.memory_timeline.clear();
+  }
+}
+
+SnapshotInfo info_of(OpenInput& input, bool timelines) {
   SectionReader sections(input.bytes);
   SectionHeader header;
   SnapshotHeader declared = read_header(sections, header);
@@ -343,6 +392,7 @@ SnapshotInfo info_of(OpenInput& input) {
   info.metadata = std::move(declared.metadata);
   info.counts = declared.counts;
   info.totals = declared.totals;
+  if (timelines) read_timelines(sections, info);
   return info;
 }
 

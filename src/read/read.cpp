@@ -64,11 +64,11 @@ Snapshot read_snapshot(const std::string& path, const ReadOptions& options) {
   });
 }
 
-SnapshotInfo read_info(const std::string& path) {
+SnapshotInfo read_info(const std::string& path, bool timelines) {
   return with_path(path, [&] {
     FileInput file(path);
     return with_format(file, [&](const InputFormat& format, OpenInput& input) {
-      SnapshotInfo info = format.info(input);
+      SnapshotInfo info = format.info(input, timelines);
       if (info.encoding.empty()) info.encoding = input.encoding;
       info.file_size = file.size();
       return info;

@@ -108,7 +108,61 @@ std::int64_t unzigzag(std::uint64_t value) {
   return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
 }
 
+// A moment that is `step` after the one before, and not before the last one of all.
+std::int64_t next_time(const ByteCursor& cursor, std::uint64_t step, std::int64_t before,
+                       std::int64_t last) {
+  if (step > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() - before)) {
+    cursor.fail("a time past the year 2262");
+  }
+  const std::int64_t time = before + static_cast<std::int64_t>(step);
+  if (time < last) cursor.fail("a timeline out of order");
+  return time;
+}
+
+template <class Point>
+void check_timeline_room(const ByteCursor& cursor, std::uint32_t items,
+                         const std::vector<Point>& points) {
+  if (items > wire::kMaxTimelinePoints - points.size()) {
+    cursor.fail("a timeline of more than 1048576 points");
+  }
+}
+
+// Coded as bytes + 1, where 0 is "unknown".
+std::optional<std::uint64_t> bytes_or_none(ByteCursor& cursor) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const std::uint64_t value = cursor.varint();
+  if (value > kMost + 1) cursor.fail("a size of 2^63 or more");
+  return value == 0 ? std::nullopt : std::optional(value - 1);
+}
+
 }  // namespace
+
+void decode_timeline(ByteCursor& cursor, std::uint32_t items, std::vector<TimelinePoint>& points) {
+  check_timeline_room(cursor, items, points);
+  TimelinePoint before;
+  std::int64_t last = points.empty() ? 0 : points.back().time;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    TimelinePoint point;
+    point.time = next_time(cursor, cursor.varint(), before.time, last);
+    point.current = before.current + static_cast<std::uint64_t>(unzigzag(cursor.varint()));
+    last = point.time;
+    before = points.emplace_back(point);
+  }
+}
+
+void decode_memory_timeline(ByteCursor& cursor, std::uint32_t items,
+                            std::vector<MemoryPoint>& points) {
+  check_timeline_room(cursor, items, points);
+  std::int64_t before = 0;
+  std::int64_t last = points.empty() ? 0 : points.back().time;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    MemoryPoint point;
+    point.time = next_time(cursor, cursor.varint(), before, last);
+    point.resident = bytes_or_none(cursor);
+    point.held = bytes_or_none(cursor);
+    before = last = points.emplace_back(point).time;
+  }
+}
 
 SnapshotSections::SnapshotSections(SnapshotHeader header, const ReadOptions& options)
     : header_(std::move(header)), metric_(options.metric), fold_(!options.domains) {
@@ -124,7 +178,7 @@ SnapshotSections::SnapshotSections(SnapshotHeader header, const ReadOptions& opt
 bool SnapshotSections::wants(Section section) const {
   if (section == Section::domains || section == Section::row_domains) return !fold_;
   if (const auto column = column_of(section)) return !metric_ || column->metric == *metric_;
-  if (section == Section::timeline) return !metric_;
+  if (section == Section::timeline || section == Section::memory_timeline) return !metric_;
   return true;
 }
 
@@ -157,7 +211,10 @@ void SnapshotSections::decode(Section section, std::span<const std::uint8_t> pay
       row_domains(cursor, items);
       break;
     case Section::timeline:
-      timeline(cursor, items);
+      decode_timeline(cursor, items, snapshot_.timeline);
+      break;
+    case Section::memory_timeline:
+      decode_memory_timeline(cursor, items, snapshot_.memory_timeline);
       break;
     default:
       break;
@@ -268,7 +325,7 @@ void SnapshotSections::domains(ByteCursor& cursor, std::uint32_t items) {
   }
 }
 
-// --- rows and the timeline ---
+// --- rows ---
 
 void SnapshotSections::row_nodes(ByteCursor& cursor, std::uint32_t items) {
   const std::uint64_t nodes = snapshot_.tracebacks.nodes.size();
@@ -406,26 +463,6 @@ void SnapshotSections::fold_domains() {
   rows.domain.assign(rows.size(), DomainId{0});
   snapshot_.domains = {};
   snapshot_.domains.push_back({.number = 0, .name = ""});
-}
-
-void SnapshotSections::timeline(ByteCursor& cursor, std::uint32_t items) {
-  if (items > wire::kMaxTimelinePoints - snapshot_.timeline.size()) {
-    cursor.fail("a timeline of more than 1048576 points");
-  }
-  TimelinePoint before;
-  std::int64_t last = snapshot_.timeline.empty() ? 0 : snapshot_.timeline.back().time;
-  for (std::uint32_t i = 0; i < items; ++i) {
-    const std::uint64_t step = cursor.varint();
-    if (step > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() - before.time)) {
-      cursor.fail("a time past the year 2262");
-    }
-    TimelinePoint point;
-    point.time = before.time + static_cast<std::int64_t>(step);
-    point.current = before.current + static_cast<std::uint64_t>(unzigzag(cursor.varint()));
-    if (point.time < last) cursor.fail("a timeline out of order");
-    last = point.time;
-    before = snapshot_.timeline.emplace_back(point);
-  }
 }
 
 // --- the whole ---

@@ -22,6 +22,11 @@ struct SnapshotHeader {
   std::array<std::optional<Amount>, kMetrics.size()> totals;  // present where the metric is
 };
 
+// Append what a section of either time line holds. Throw Error, with offsets into the section.
+void decode_timeline(ByteCursor& cursor, std::uint32_t items, std::vector<TimelinePoint>& points);
+void decode_memory_timeline(ByteCursor& cursor, std::uint32_t items,
+                            std::vector<MemoryPoint>& points);
+
 // Takes sections in the order of the file and fills a snapshot. Everything that the analysis relies
 // on is checked here as it is decoded: ids, order, sums. Tables grow only by items that were there.
 class SnapshotSections {
@@ -56,7 +61,6 @@ class SnapshotSections {
   void row_domains(ByteCursor& cursor, std::uint32_t items);
   void column(const WhichColumn& which, ByteCursor& cursor, std::uint32_t items);
   void variances(const WhichColumn& which, ByteCursor& cursor, std::uint32_t items);
-  void timeline(ByteCursor& cursor, std::uint32_t items);
   template <class Value>
   void add_values(std::vector<Value>& values, std::span<const Value> batch,
                   std::size_t first_row) const;

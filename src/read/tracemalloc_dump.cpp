@@ -294,7 +294,7 @@ Snapshot read(OpenInput& input, const ReadOptions& options) {
   return shapes.finish(machine.run());
 }
 
-SnapshotInfo info_of(OpenInput& input) {
+SnapshotInfo info_of(OpenInput& input, bool /*timelines*/) {
   ByteStream stream(input.bytes);
   DumpShapes shapes(stream);
   PickleMachine machine(stream, shapes);

@@ -127,7 +127,37 @@ void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::strin
   }
 }
 
-Facts snapshot_facts(const Metadata& metadata, std::string_view path, bool losses_known) {
+namespace {
+
+// How much of it the system sees. `is_whole`: all that is known.
+Facts memory_facts(const Metadata& metadata, bool is_whole) {
+  const ProcessMemory& memory = metadata.memory;
+  Facts facts = {{"traced", metadata.current},
+                 {"held", memory.held},
+                 {"resident", memory.resident},
+                 {"resident_peak", memory.resident_peak},
+                 {"swapped", memory.swapped}};
+  if (!is_whole) return facts;
+  facts.emplace_back("anonymous", memory.anonymous);
+  facts.emplace_back("file", memory.file);
+  facts.emplace_back("shared", memory.shared);
+  facts.emplace_back("huge_pages", memory.huge_pages);
+  facts.emplace_back("cgroup_use", memory.cgroup_use);
+  facts.emplace_back("cgroup_limit", memory.cgroup_limit);
+  facts.emplace_back("free", memory.free);
+  facts.emplace_back("allocator", if_known(memory.allocator));
+  return facts;
+}
+
+Facts label_facts(const Metadata& metadata) {
+  Facts facts;
+  for (const auto& [name, value] : metadata.labels) facts.emplace_back(name, value);
+  return facts;
+}
+
+}  // namespace
+
+Facts snapshot_facts(const Metadata& metadata, std::string_view path, HeaderOnly header) {
   const Losses& losses = metadata.losses;
   const auto& command = metadata.command;
   return {{"path", path},
@@ -144,11 +174,15 @@ Facts snapshot_facts(const Metadata& metadata, std::string_view path, bool losse
           {"tracer_memory", metadata.tracer_memory},
           {"sampling_rate", metadata.sampling_rate},
           {"merged", metadata.merged},
-          losses_known ? Fact("losses", Facts{{"truncated_tracebacks", losses.truncated_tracebacks},
-                                              {"dropped_blocks", losses.dropped_blocks},
-                                              {"unknown_frees", losses.unknown_frees},
-                                              {"missing_threads", losses.missing_threads}})
-                       : Fact("losses", nullptr)};
+          {"memory", memory_facts(metadata, header != HeaderOnly::no)},
+          {"work", metadata.work},
+          {"labels", label_facts(metadata)},
+          header != HeaderOnly::without_losses
+              ? Fact("losses", Facts{{"truncated_tracebacks", losses.truncated_tracebacks},
+                                     {"dropped_blocks", losses.dropped_blocks},
+                                     {"unknown_frees", losses.unknown_frees},
+                                     {"missing_threads", losses.missing_threads}})
+              : Fact("losses", nullptr)};
 }
 
 void add_selection(std::vector<Note>& heading, const Report& report, std::string_view groups) {

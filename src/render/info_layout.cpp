@@ -126,7 +126,8 @@ Facts info_facts(const SnapshotInfo& info, std::string_view path) {
                            : Fact(name_of(metric), nullptr));
   }
   // Only a format whose header counts its content also states there what was lost.
-  return {{"snapshot", snapshot_facts(info.metadata, path, info.counts.has_value())},
+  return {{"snapshot", snapshot_facts(info.metadata, path,
+                                      info.counts ? HeaderOnly::yes : HeaderOnly::without_losses)},
           {"file",
            Facts{{"format", info.format}, {"encoding", info.encoding}, {"size", info.file_size}}},
           counts_fact(info.counts),

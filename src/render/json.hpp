@@ -33,7 +33,7 @@ class JsonWriter {
   void end_array() { end(']'); }
 
   void key(std::string_view name);  // nothing in it needs an escape
-  void text_key(std::string_view name);
+  void text_key(std::string_view name);  // a key that may be anything
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }
   void value(double number);  // the shortest form that reads back as the same number

@@ -36,12 +36,14 @@ Sentence doubt_words(const CheckReport& report, const LimitResult& result);
 // What layouts have in common: the heading says what was read, selected and lost.
 
 // What is known of a snapshot: for people, a few lines about what is called `label`, and for
-// programs, one object. `losses_known`: false where only the file's header was read and the header
-// does not say.
+// programs, one object.
 void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
                   std::string_view label);
 void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::string_view label);
-Facts snapshot_facts(const Metadata& metadata, std::string_view path, bool losses_known = true);
+// Where only the file's header was read, all of that is told; the header may not say what was lost.
+enum class HeaderOnly : std::uint8_t { no, yes, without_losses };
+Facts snapshot_facts(const Metadata& metadata, std::string_view path,
+                     HeaderOnly header = HeaderOnly::no);
 
 // One line for the filters, one for each kind of hidden frames, one for the smallest size of
 // `groups`.

@@ -3,7 +3,7 @@
 namespace memtrace::wire {
 
 std::string_view name_of(Section section) {
-  static constexpr std::array<std::string_view, 23> kNames = {"unknown",
+  static constexpr std::array<std::string_view, 24> kNames = {"unknown",
                                                               "metadata",
                                                               "strings",
                                                               "modules",
@@ -25,7 +25,8 @@ std::string_view name_of(Section section) {
                                                               "peak size variances",
                                                               "peak count variances",
                                                               "total size variances",
-                                                              "total count variances"};
+                                                              "total count variances",
+                                                              "memory timeline"};
   const auto index = static_cast<std::size_t>(section);
   return kNames[index < kNames.size() ? index : 0];
 }

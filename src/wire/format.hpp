@@ -20,7 +20,8 @@ namespace memtrace::wire {
 inline constexpr std::uint32_t kSkippableMagic = 0x184D2A5D;
 inline constexpr std::array<char, 4> kMagic = {'m', 't', 'r', 'c'};
 inline constexpr std::uint16_t kMajorVersion = 1;
-inline constexpr std::uint16_t kMinorVersion = 0;
+// The newest that there is. A file says the lowest one that has all its kinds and keys.
+inline constexpr std::uint16_t kMinorVersion = 1;
 
 // The section header, little-endian:
 //
@@ -40,6 +41,9 @@ inline constexpr std::uint32_t kMaxDepth = 1U << 20;
 
 // A longer timeline is refused: this is one point every half minute for a year.
 inline constexpr std::size_t kMaxTimelinePoints = std::size_t{1} << 20;
+
+// From Key::resident to Key::free.
+inline constexpr std::size_t kMemoryAmounts = 11;
 
 enum class Section : std::uint32_t {
   metadata = 1,
@@ -64,11 +68,12 @@ enum class Section : std::uint32_t {
   peak_count_variance = 20,
   total_size_variance = 21,
   total_count_variance = 22,
+  memory_timeline = 23,
 };
 
 // Whether the reader knows what such a section holds.
 constexpr bool is_known(Section section) {
-  return section >= Section::metadata && section <= Section::total_count_variance;
+  return section >= Section::metadata && section <= Section::memory_timeline;
 }
 
 // Where a section of that kind stands among the others.
@@ -98,6 +103,8 @@ enum class Key : std::uint32_t {
   dropped_blocks = 15,
   unknown_frees = 16,
   missing_threads = 17,
+  work = 18,
+  label = 19,  // once a label, ascending by name
   // How many there are in all sections of a kind.
   strings = 32,
   modules = 33,
@@ -112,11 +119,24 @@ enum class Key : std::uint32_t {
   peak_count = 51,
   total_size = 52,
   total_count = 53,
+  // What the system sees of the process, and what the program's allocator says, in bytes.
+  resident = 64,
+  anonymous = 65,
+  file_pages = 66,
+  shared = 67,
+  huge_pages = 68,
+  resident_peak = 69,
+  swapped = 70,
+  cgroup_use = 71,
+  cgroup_limit = 72,
+  held = 73,
+  free = 74,
+  allocator = 80,  // its name
 };
 
 struct SectionHeader {
   std::uint16_t major = kMajorVersion;
-  std::uint16_t minor = kMinorVersion;
+  std::uint16_t minor = 0;
   Section section = Section::end;
   std::uint32_t items = 0;
   std::uint64_t raw_size = 0;

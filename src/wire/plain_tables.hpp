@@ -1,11 +1,14 @@
 // What a snapshot file holds, as plain values: what both of its writers hand to the encoder.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include "wire/format.hpp"
 
 namespace memtrace::wire {
 
@@ -56,7 +59,26 @@ struct PlainPoint {
   std::uint64_t current = 0;  // traced bytes
 };
 
-// As formats/snapshot.md lists it, without the command's arguments. What is not known is not there.
+// What the system sees of the process, where it is known.
+struct PlainMemoryPoint {
+  std::uint64_t time = 0;  // nanoseconds since the Unix epoch
+  std::optional<std::uint64_t> resident, held;
+};
+
+struct PlainMemory {
+  std::array<std::optional<std::uint64_t>, kMemoryAmounts> amounts;  // in the order of their keys
+  std::string_view allocator;
+
+  [[nodiscard]] constexpr bool is_known() const {
+    for (const auto& amount : amounts) {
+      if (amount) return true;
+    }
+    return !allocator.empty();
+  }
+};
+
+// As formats/snapshot.md lists it, without the command's arguments and the labels. What is not
+// known is not there.
 struct PlainMetadata {
   std::uint64_t kind = 0;
   std::string_view program;
@@ -69,6 +91,8 @@ struct PlainMetadata {
   std::uint64_t dropped_blocks = 0;
   std::uint64_t unknown_frees = 0;
   std::uint64_t missing_threads = 0;
+  std::optional<std::uint64_t> work;
+  PlainMemory memory;
 };
 
 // What frames are ordered by, the most significant word first: source lines by file, line,

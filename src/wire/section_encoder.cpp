@@ -56,7 +56,8 @@ void SectionEncoder::write_section() {
     if (ZSTD_isError(compressed) != 0) {
       fail(EncodingError::compression);
     } else {
-      const Front front = encode_front({.section = section_,
+      const Front front = encode_front({.minor = minor_,
+                                        .section = section_,
                                         .items = items_,
                                         .raw_size = size(),
                                         .compressed_size = compressed});

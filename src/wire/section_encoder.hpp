@@ -41,6 +41,9 @@ class SectionEncoder {
   // Once, before anything else. false where there is no memory.
   bool prepare();
 
+  // Which minor version the file's sections say, before the first one.
+  void set_minor_version(std::uint16_t minor) { minor_ = minor; }
+
   void begin(Section section) { section_ = section; }
   // An item is a few numbers, and as many bytes as there are.
   void varint(std::uint64_t value) { next_ = put_varint(next_, value); }
@@ -87,6 +90,7 @@ class SectionEncoder {
   EncodingError error_ = EncodingError::none;
   Section section_ = Section::end;
   std::uint32_t items_ = 0;
+  std::uint16_t minor_ = 0;
   EncodingArray<char> raw_, compressed_;
   char* next_ = nullptr;  // in raw_
 };

@@ -19,7 +19,9 @@ namespace memtrace::wire {
 // Tables are what CanonicalOrder takes, and besides:
 //
 //   PlainMetadata metadata()                          for_each_argument(visit), of the command line
+//   for_each_label(visit), as (name, value), ascending by name
 //   size_t points()        PlainPoint point(i)        of the time line, oldest first
+//   size_t memory_points() PlainMemoryPoint memory_point(i), the same of the process' memory
 //
 // Uses no heap, throws nothing of its own, and prints nothing.
 template <class Tables>
@@ -41,6 +43,7 @@ class SnapshotEncoder {
     write_rows();
     write_timeline();
     write_variances();
+    write_memory_timeline();
     out_.begin(Section::end);
     out_.finish(true);
     return out_.error();
@@ -79,6 +82,7 @@ class SnapshotEncoder {
 
   void write_metadata() {
     const PlainMetadata metadata = tables_.metadata();
+    out_.set_minor_version(minor_version(metadata));
     out_.begin(Section::metadata);
     number(Key::kind, metadata.kind);
     text_if_known(Key::program, metadata.program);
@@ -98,8 +102,30 @@ class SnapshotEncoder {
     number(Key::dropped_blocks, metadata.dropped_blocks);
     number(Key::unknown_frees, metadata.unknown_frees);
     if (metadata.missing_threads != 0) number(Key::missing_threads, metadata.missing_threads);
+    number_if_known(Key::work, metadata.work);
+    tables_.for_each_label([this](std::string_view name, std::string_view value) {
+      out_.varint(static_cast<std::uint64_t>(Key::label));
+      out_.varint(varint_size(name.size()) + name.size() + value.size());
+      out_.varint(name.size());
+      out_.bytes(name);
+      out_.bytes(value);
+      out_.end_item();
+    });
     write_counts();
+    for (std::size_t i = 0; i < kMemoryAmounts; ++i) {
+      number_if_known(offset_key(Key::resident, i), metadata.memory.amounts[i]);
+    }
+    text_if_known(Key::allocator, metadata.memory.allocator);
     out_.finish();
+  }
+
+  // The lowest that has all kinds and keys of the file.
+  std::uint16_t minor_version(const PlainMetadata& metadata) const {
+    bool has_label = false;
+    tables_.for_each_label([&](std::string_view, std::string_view) { has_label = true; });
+    const bool is_newer =
+        has_label || metadata.work || metadata.memory.is_known() || tables_.memory_points() > 0;
+    return is_newer ? kMinorVersion : 0;
   }
 
   void write_counts() {
@@ -231,6 +257,22 @@ class SnapshotEncoder {
       out_.varint(point.time - before.time);
       out_.varint(zigzag(point.current - before.current));
       before = out_.end_item() ? PlainPoint() : point;
+    }
+    out_.finish();
+  }
+
+  void write_memory_timeline() {
+    out_.begin(Section::memory_timeline);
+    const auto or_none = [this](const std::optional<std::uint64_t>& amount) {
+      out_.varint(amount ? *amount + 1 : 0);
+    };
+    std::uint64_t before = 0;
+    for (std::size_t i = 0; i < tables_.memory_points(); ++i) {
+      const PlainMemoryPoint point = tables_.memory_point(i);
+      out_.varint(point.time - before);
+      or_none(point.resident);
+      or_none(point.held);
+      before = out_.end_item() ? 0 : point.time;
     }
     out_.finish();
   }

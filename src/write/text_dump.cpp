@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/utf8.hpp"
+#include "model/memory_amounts.hpp"
 
 namespace memtrace {
 namespace {
@@ -67,6 +68,16 @@ void dump_metadata(const Write& write, const Metadata& metadata) {
   if (metadata.losses.missing_threads > 0) {
     dump_value(write, "missing_threads", metadata.losses.missing_threads);
   }
+  dump_known(write, "work", metadata.work);
+  for (const auto& [name, value] : metadata.labels) {
+    write(fmt::format("label {} {}\n", quoted(name), quoted(value)));
+  }
+  for (const auto& [name, amount] : kMemoryAmounts) {
+    dump_known(write, name, metadata.memory.*amount);
+  }
+  if (!metadata.memory.allocator.empty()) {
+    dump_value(write, "allocator", quoted(metadata.memory.allocator));
+  }
 }
 
 std::string frame_line(const Tracebacks& tables, const Frame& frame) {
@@ -122,6 +133,12 @@ void write_text_dump(const Snapshot& snapshot, const Write& write) {
   }
   for (const TimelinePoint& point : snapshot.timeline) {
     write(fmt::format("time {} {}\n", point.time, point.current));
+  }
+  for (const MemoryPoint& point : snapshot.memory_timeline) {
+    std::string line = fmt::format("memory {}", point.time);
+    if (point.resident) line += fmt::format(" resident={}", *point.resident);
+    if (point.held) line += fmt::format(" held={}", *point.held);
+    write(line + "\n");
   }
   for (std::size_t row = 0; row < snapshot.rows.size(); ++row) dump_row(write, snapshot, row);
 }

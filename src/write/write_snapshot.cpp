@@ -11,6 +11,7 @@
 
 #include "base/file_output.hpp"
 #include "model/canonical.hpp"
+#include "model/memory_amounts.hpp"
 #include "mtrace/error.hpp"
 #include "wire/snapshot_encoder.hpp"
 
@@ -22,6 +23,15 @@ constexpr int kCompressionLevel = 3;
 template <class T>
 std::optional<std::uint64_t> unsigned_number(const std::optional<T>& number) {
   return number ? std::optional(static_cast<std::uint64_t>(*number)) : std::nullopt;
+}
+
+wire::PlainMemory plain(const ProcessMemory& memory) {
+  wire::PlainMemory result;
+  for (std::size_t i = 0; i < kMemoryAmounts.size(); ++i) {
+    result.amounts[i] = memory.*kMemoryAmounts[i].amount;
+  }
+  result.allocator = memory.allocator;
+  return result;
 }
 
 // A snapshot as the encoder wants it.
@@ -57,11 +67,17 @@ class SnapshotTables {
             .truncated_tracebacks = from.losses.truncated_tracebacks,
             .dropped_blocks = from.losses.dropped_blocks,
             .unknown_frees = from.losses.unknown_frees,
-            .missing_threads = from.losses.missing_threads};
+            .missing_threads = from.losses.missing_threads,
+            .work = from.work,
+            .memory = plain(from.memory)};
   }
   template <class Visit>
   void for_each_argument(Visit&& visit) const {
     for (const std::string& argument : from_.metadata.command) visit(argument);
+  }
+  template <class Visit>
+  void for_each_label(Visit&& visit) const {
+    for (const auto& [name, value] : from_.metadata.labels) visit(name, value);
   }
 
   [[nodiscard]] std::uint32_t strings() const { return size_of(tables_.strings); }
@@ -120,6 +136,13 @@ class SnapshotTables {
   [[nodiscard]] wire::PlainPoint point(std::size_t i) const {
     const TimelinePoint& point = from_.timeline[i];
     return {.time = static_cast<std::uint64_t>(point.time), .current = point.current};
+  }
+  [[nodiscard]] std::size_t memory_points() const { return from_.memory_timeline.size(); }
+  [[nodiscard]] wire::PlainMemoryPoint memory_point(std::size_t i) const {
+    const MemoryPoint& point = from_.memory_timeline[i];
+    return {.time = static_cast<std::uint64_t>(point.time),
+            .resident = point.resident,
+            .held = point.held};
   }
 
  private:

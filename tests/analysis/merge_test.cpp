@@ -56,5 +56,48 @@ TEST_CASE("sums past 2^63 are an error") {
   CHECK_THROWS_AS(Merger().finish(), Error);
 }
 
+TEST_CASE("memory and work add up, labels stay where all have them, a control group is one") {
+  Snapshot first = snapshot_of("0 1 1 a:1"), second = first, third = first;
+  first.metadata.work = 10;
+  second.metadata.work = 5;
+  first.metadata.labels = {{"release", "1.7"}, {"role", "web"}};
+  second.metadata.labels = {{"host", "x"}, {"release", "1.7"}, {"role", "db"}};
+  first.metadata.memory.resident = 100;
+  first.metadata.memory.swapped = 1;
+  first.metadata.memory.cgroup_use = 500;
+  first.metadata.memory.cgroup_limit = 1000;
+  first.metadata.memory.held = 60;
+  first.metadata.memory.allocator = "glibc";
+  second.metadata.memory.resident = 50;
+  second.metadata.memory.cgroup_use = 400;
+  second.metadata.memory.cgroup_limit = 1000;
+  second.metadata.memory.held = 20;
+  second.metadata.memory.allocator = "glibc";
+  Merger merger;
+  merger.add(first);
+  merger.add(second);
+  const Metadata merged = merger.finish().metadata;
+  CHECK(merged.work == 15);
+  CHECK(merged.labels == std::map<std::string, std::string>{{"release", "1.7"}});
+  ProcessMemory sum;
+  sum.resident = 150;
+  sum.cgroup_use = 500;
+  sum.cgroup_limit = 1000;
+  sum.held = 80;
+  sum.allocator = "glibc";
+  CHECK(merged.memory == sum);
+
+  third.metadata.memory.resident = 1;
+  third.metadata.memory.cgroup_use = 3;
+  third.metadata.memory.cgroup_limit = 2000;
+  third.metadata.memory.held = 1;
+  merger.add(first);
+  merger.add(third);
+  sum = {};
+  sum.resident = 101;
+  sum.held = 61;
+  CHECK(merger.finish().metadata.memory == sum);
+}
+
 }  // namespace
 }  // namespace memtrace::test

@@ -77,7 +77,7 @@ void read_start(std::string_view file) {
   test::PiecewiseInput bytes(file);
   OpenInput input{file.substr(0, kStartSize), bytes, "plain"};
   try {
-    static_cast<void>(kMtraceSnapshot.info(input));
+    static_cast<void>(kMtraceSnapshot.info(input, true));
   } catch (const Error&) {
   }
 }

@@ -47,6 +47,73 @@ TEST_CASE("a snapshot survives writing and reading whole") {
   CHECK(folder.files() == 1);
 }
 
+Snapshot sample_of_memory() {
+  Snapshot snapshot = sample();
+  snapshot.metadata.work = 81000;
+  snapshot.metadata.labels = {{"release", "1.7.2"}, {"role", ""}};
+  snapshot.metadata.memory = {.resident = 900,
+                              .anonymous = 600,
+                              .file = 250,
+                              .shared = 50,
+                              .huge_pages = 0,
+                              .resident_peak = 1000,
+                              .swapped = 7,
+                              .cgroup_use = 5000,
+                              .cgroup_limit = (std::uint64_t{1} << 63) - 1,
+                              .held = 800,
+                              .free = 300,
+                              .allocator = "glibc"};
+  snapshot.memory_timeline = {{1'700'000'000'500'000'000, 800, std::nullopt},
+                              {1'700'000'000'500'000'000, std::nullopt, 0},
+                              {1'700'000'001'000'000'000, 900, 800}};
+  return snapshot;
+}
+
+TEST_CASE("work, labels and the process' memory survive") {
+  const TemporaryFolder folder;
+  const Snapshot sample = sample_of_memory();
+  write_snapshot(sample, folder.file("a.zst"));
+  const Snapshot read = read_snapshot(folder.file("a.zst"));
+  validate(read);
+  CHECK(read.metadata == sample.metadata);
+  CHECK(read.memory_timeline == sample.memory_timeline);
+  CHECK(dump_of(read) == dump_of(sample));
+  CHECK(dump_of(read).find("label \"role\" \"\"\nresident 900\n") != std::string::npos);
+
+  const SnapshotInfo info = read_info(folder.file("a.zst"), true);
+  CHECK(info.format == "mtrace snapshot 1.1");
+  CHECK(info.timeline == sample.timeline);
+  CHECK(info.memory_timeline == sample.memory_timeline);
+  CHECK(read_info(folder.file("a.zst")).memory_timeline.empty());
+}
+
+TEST_CASE("info tells of a file that was cut behind its metadata") {
+  const TemporaryFolder folder;
+  write_snapshot(sample_of_memory(), folder.file("a.zst"));
+  const std::string bytes = folder.read("a.zst");
+  const SnapshotInfo info =
+      read_info(folder.write("cut.zst", bytes.substr(0, bytes.size() - 70)), true);
+  CHECK(info.metadata.work == 81000);
+  CHECK(info.memory_timeline.empty());
+}
+
+TEST_CASE("what a snapshot cannot say of memory is refused") {
+  Snapshot snapshot = sample_of_memory();
+  SUBCASE("a label without a name") {
+    snapshot.metadata.labels[""] = "x";
+  }
+  SUBCASE("more bytes than there are") {
+    snapshot.metadata.memory.held = std::uint64_t{1} << 63;
+  }
+  SUBCASE("points out of order") {
+    snapshot.memory_timeline.push_back({5, 1, 1});
+  }
+  CHECK_THROWS_AS(validate(snapshot), Error);
+  const TemporaryFolder folder;
+  write_snapshot(snapshot, folder.file("a.zst"));
+  CHECK_THROWS_AS(read_snapshot(folder.file("a.zst")), Error);
+}
+
 TEST_CASE("the same content gives the same bytes, in whatever order it came") {
   const TemporaryFolder folder;
   write_snapshot(snapshot_of("0 1 1 a:1 b:2\n0 2 2 a:1 c:3\n3 4 4 z:9"), folder.file("1.zst"));

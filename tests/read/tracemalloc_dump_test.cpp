@@ -210,7 +210,7 @@ TEST_CASE("a dump is known by its first two bytes") {
 TEST_CASE("info looks at the start only") {
   const auto info = [](std::string_view bytes) {
     return with_input(bytes, bytes.size(),
-                      [](OpenInput& input) { return kTracemallocDump.info(input); });
+                      [](OpenInput& input) { return kTracemallocDump.info(input, false); });
   };
   const SnapshotInfo found = info(kUpToTraces);
   CHECK(found.kind == SnapshotKind::tracemalloc);

@@ -48,6 +48,11 @@ struct MadeUp {
   std::vector<runtime::TracedPoint> timeline;
   std::uint64_t sampling_rate = 0;
   std::uint64_t missing_threads = 0;
+  runtime::SystemMemory system;
+  runtime::AllocatorFigures allocator;
+  std::vector<runtime::MemoryRecord> memory_timeline;
+  std::int64_t work = -1;
+  std::vector<runtime::Label> labels;
   mutable InSegments<ModuleRecord> module_segments;
   mutable InSegments<std::string_view> text_segments;
   mutable InSegments<CodeLocation> location_segments;
@@ -72,6 +77,11 @@ struct MadeUp {
     data.unknown_frees = 1;
     data.sampling_rate = sampling_rate;
     data.missing_threads = missing_threads;
+    data.system = system;
+    data.allocator = allocator;
+    data.memory_timeline = memory_timeline;
+    data.work = work;
+    data.labels = labels;
     return data;
   }
 
@@ -205,6 +215,11 @@ class Expected {
     }
   }
 
+  static std::optional<std::uint64_t> known(std::int64_t bytes) {
+    if (bytes == runtime::kUnknownBytes) return std::nullopt;
+    return static_cast<std::uint64_t>(bytes);
+  }
+
   void add_measures() {
     Metadata& metadata = result_.metadata;
     metadata.created = data_.created;
@@ -218,6 +233,24 @@ class Expected {
                        data_.missing_threads};
     for (const auto& point : data_.timeline) {
       result_.timeline.push_back({point.time, static_cast<std::uint64_t>(point.traced)});
+    }
+    if (data_.work >= 0) metadata.work = static_cast<std::uint64_t>(data_.work);
+    for (const auto& [name, value] : data_.labels) metadata.labels.emplace(name, value);
+    const runtime::SystemMemory& system = data_.system;
+    metadata.memory = {.resident = known(system.resident),
+                       .anonymous = known(system.anonymous),
+                       .file = known(system.file),
+                       .shared = known(system.shared),
+                       .huge_pages = known(system.huge_pages),
+                       .resident_peak = known(system.resident_peak),
+                       .swapped = known(system.swapped),
+                       .cgroup_use = known(system.cgroup_use),
+                       .cgroup_limit = known(system.cgroup_limit),
+                       .held = known(data_.allocator.held),
+                       .free = known(data_.allocator.free),
+                       .allocator = {}};
+    for (const auto& point : data_.memory_timeline) {
+      result_.memory_timeline.push_back({point.time, known(point.resident), known(point.held)});
     }
     if (data_.rows.empty()) {
       for (const Metric metric : kMetrics) result_.rows[metric].emplace();

@@ -89,6 +89,24 @@ TEST_CASE("a few tracebacks") {
   check_written(made_up);
 }
 
+TEST_CASE("work, labels and the process' memory") {
+  MadeUp made_up;
+  made_up.system = {.resident = 1000,
+                    .anonymous = 600,
+                    .file = 300,
+                    .shared = 100,
+                    .huge_pages = 0,
+                    .resident_peak = 2000,
+                    .swapped = 5,
+                    .cgroup_use = 9000,
+                    .cgroup_limit = 10000};
+  made_up.allocator = {.held = 500, .free = 50};
+  made_up.memory_timeline = {{10, 100, runtime::kUnknownBytes}, {20, runtime::kUnknownBytes, 7}};
+  made_up.work = 0;
+  made_up.labels = {{"host", "a"}, {"release", "1.7"}};
+  check_written(made_up);
+}
+
 TEST_CASE("blocks without a traceback, frames without a module, modules without a name") {
   MadeUp made_up;
   made_up.row(0, runtime::kNativeDomain, 100, 2);

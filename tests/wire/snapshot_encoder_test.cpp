@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -40,6 +41,8 @@ constexpr EncodingMemory kCountedMemory = {.allocate = [](std::size_t size) -> v
 struct MadeUpTables {
   PlainMetadata measures;
   std::vector<std::string> arguments, texts;
+  std::map<std::string, std::string> labels;
+  std::vector<PlainMemoryPoint> memory;
   std::vector<PlainFrame> all_frames;
   std::vector<PlainNode> tree{{}};
   std::vector<std::uint32_t> nodes_of_rows;
@@ -49,6 +52,10 @@ struct MadeUpTables {
   template <class Visit>
   void for_each_argument(Visit&& visit) const {
     for (const std::string& argument : arguments) visit(argument);
+  }
+  template <class Visit>
+  void for_each_label(Visit&& visit) const {
+    for (const auto& [name, value] : labels) visit(name, value);
   }
   [[nodiscard]] std::uint32_t strings() const { return static_cast<std::uint32_t>(texts.size()); }
   [[nodiscard]] std::string_view string(std::uint32_t i) const { return texts[i]; }
@@ -76,6 +83,8 @@ struct MadeUpTables {
   }
   [[nodiscard]] static std::size_t points() { return 0; }
   [[nodiscard]] static PlainPoint point(std::size_t /*i*/) { return {}; }
+  [[nodiscard]] std::size_t memory_points() const { return memory.size(); }
+  [[nodiscard]] PlainMemoryPoint memory_point(std::size_t i) const { return memory[i]; }
 
   void row(std::uint32_t node, std::uint64_t value) {
     nodes_of_rows.push_back(node);

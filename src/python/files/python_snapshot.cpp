@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "analysis/visible.hpp"
+#include "model/memory_amounts.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/snapshot.hpp"
 #include "mtrace/snapshot_builder.hpp"
@@ -36,6 +37,8 @@ void for_each_number(SnapshotMetadata& metadata, Visit&& visit) {
   visit("dropped_blocks", metadata.losses.dropped_blocks);
   visit("unknown_frees", metadata.losses.unknown_frees);
   visit("missing_threads", metadata.losses.missing_threads);
+  visit("work", metadata.work);
+  for (const auto& [name, amount] : kMemoryAmounts) visit(name.data(), metadata.memory.*amount);
 }
 
 Object number(std::uint64_t value) {
@@ -77,6 +80,9 @@ class Dict {
   Dict() : dict_(PyDict_New()) {}
   void set(const char* key, const Object& value) {
     if (PyDict_SetItemString(dict_.get(), key, value.get()) != 0) throw PythonError();
+  }
+  void set(const Object& key, const Object& value) {
+    if (PyDict_SetItem(dict_.get(), key.get(), value.get()) != 0) throw PythonError();
   }
   template <class Number>
   void set_if_known(const char* key, const std::optional<Number>& value) {
@@ -209,6 +215,11 @@ Object metadata_of(const Snapshot& snapshot) {
   dict.set_if_any("program", metadata.program);
   if (!metadata.command.empty()) dict.set("command", command(metadata));
   dict.set_if_any("host", metadata.host);
+  if (!metadata.labels.empty()) {
+    Dict labels;
+    for (const auto& [name, value] : metadata.labels) labels.set(text(name), text(value));
+    dict.set("labels", labels.take());
+  }
   for_each_number(metadata,
                   [&](const char* name, const auto& number) { dict.set_if_known(name, number); });
   return dict.take();
@@ -366,6 +377,12 @@ void read_metadata(PyObject* dict, Metadata& metadata) {
   if (const auto command = entry(dict, "command")) {
     for (std::size_t i = 0; i < length(command->get()); ++i) {
       metadata.command.push_back(text_of(item(command->get(), i).get()));
+    }
+  }
+  if (const auto labels = entry(dict, "labels"); labels && PyDict_Check(labels->get()) != 0) {
+    PyObject *name = nullptr, *value = nullptr;
+    for (Py_ssize_t at = 0; PyDict_Next(labels->get(), &at, &name, &value) != 0;) {
+      metadata.labels.emplace(text_of(name), text_of(value));
     }
   }
   for_each_number(metadata,

@@ -19,7 +19,9 @@ def read_snapshot(
     of file MODULE+0xOFFSET, line 0. metadata has the known values of "kind", "program", "command",
     "pid", "host", "started_ns", "created_ns", "traceback_limit", "current", "peak",
     "tracer_memory", "sampling_rate", "merged", "truncated_tracebacks", "dropped_blocks",
-    "unknown_frees" and "missing_threads".
+    "unknown_frees", "missing_threads" and "work", of the process' memory in bytes "resident",
+    "anonymous", "file", "shared", "huge_pages", "resident_peak", "swapped", "cgroup_use",
+    "cgroup_limit", "held" and "free", and a dict "labels".
 
     Raises ValueError if the file cannot be read or is not a snapshot.
     """

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
+#include "runtime/control/memory_figures.hpp"
 #include "runtime/control/own_thread.hpp"
 #include "runtime/control/process.hpp"
 #include "runtime/control/requests.hpp"
@@ -63,10 +65,20 @@ int write_data(std::uint64_t number) {
   return file.sync() && series.publish(file, number, path) ? 0 : file.error();
 }
 
+constinit std::array<MemoryRecord, kMostMemoryPoints> memory_points;
+
+// Of a child that lives for milliseconds nobody wants to know.
+bool wants_memory_figures(bool is_last) {
+  const bool is_first = options.first_process == static_cast<std::uint64_t>(traced_process());
+  return is_first || !is_last || has_lived_long();
+}
+
 // 0 or an error's number; then `path` is where it was to be.
-int take_next_snapshot() {
+int take_next_snapshot(bool is_last = false) {
   path.clear();
   if (!take_snapshot_data(data)) return has_traces() ? EAGAIN : ENODATA;
+  if (wants_memory_figures(is_last)) read_memory_figures(data);
+  data.memory_timeline = {memory_points.data(), copy_memory_timeline(memory_points)};
   use_program_umask();
   const int error = write_data(++options.snapshots_so_far);
   release_snapshot_data(data);
@@ -108,7 +120,7 @@ void perform(Duty duty) {
   if (duty == Duty::snapshot) take_next_snapshot();
   if (duty == Duty::last_snapshot && wants_last_snapshot() && !last_is_taken) {
     last_is_taken = true;
-    take_next_snapshot();
+    take_next_snapshot(true);
     schedule_next();
   }
 }
@@ -134,11 +146,16 @@ void serve_request(int listener) {
   request.answer(error, path.text());
 }
 
+void note_memory() {
+  if (is_tracing() && has_lived_long()) note_resident_memory();
+}
+
 constexpr ServiceWork kWork = {
     .begin = begin_service,
     .perform = perform,
     .due = next_due,
     .at_time = take_interval_snapshot,
+    .at_wake = note_memory,
     .serve = serve_request,
     .open_door = open_request_socket,
 };
@@ -187,6 +204,7 @@ namespace {
 void attend_in_process() {
   if (!is_traced_process()) return;
   end_long_looks();
+  answer_figures_request();
   if (is_service_running()) {
     if (is_wanted.exchange(false)) ask_service(Duty::snapshot);
     return;
@@ -203,7 +221,9 @@ constexpr TracerOwner kOwner = {.attend = attend_in_process, .tracing_gave_up = 
 
 void take_last_snapshot() {
   if (!is_traced_process()) return;
-  ask_or_do(wants_last_snapshot() ? Duty::last_snapshot : Duty::nothing);
+  if (!wants_last_snapshot()) return ask_or_do(Duty::nothing);
+  if (wants_memory_figures(true)) offer_allocator_figures(caller_registers());
+  ask_or_do(Duty::last_snapshot);
 }
 
 void take_snapshot_before_end() {
@@ -277,6 +297,7 @@ void start_from_environment() {
   if (!start_text.is_whole()) return say("MTRACE is longer than two paths: nothing is traced");
   if (!parse_start_options(start_text.text(), options)) return say_what_is_wrong();
   by_environment = true;
+  begin_memory_figures();
   if (options.by_run) hide_start_variables();
   set_traced_process(true);
   if (options.by_run && options.first_process == 0) {
@@ -300,6 +321,7 @@ void child_after_fork(bool is_whole) {
   if (traced_process() == 0) return;
   forget_service();
   forget_looks();
+  begin_memory_figures();
   if (is_whole && (options.follow_fork || !by_environment)) {
     set_traced_process(true);
     options.snapshots_so_far = 0;
@@ -318,23 +340,27 @@ void child_after_fork(bool is_whole) {
 namespace {
 
 struct OwnSnapshot {
-  const SnapshotData& data;
+  SnapshotData& data;
   const char* path;
   int error = 0;
 };
 void write_own_snapshot(void* what) {
   auto& snapshot = *static_cast<OwnSnapshot*>(what);
+  std::array<MemoryRecord, kMostMemoryPoints> points;
+  snapshot.data.memory_timeline = {points.data(), copy_memory_timeline(points)};
   write_snapshot(snapshot.data, snapshot.path, &snapshot.error);
 }
 
 }  // namespace
 
 int take_snapshot(const char* to) {
+  offer_allocator_figures(caller_registers());
   const Guarded guarded;
   SnapshotData copy;
   if (!take_snapshot_data(copy)) return has_traces() ? ENOMEM : ENODATA;
   OwnSnapshot snapshot{copy, to};
   const SignalsBlocked blocked;
+  read_memory_figures(copy);
   OwnThread writer;
   // What writing raises (SIGXFSZ, SIGPIPE) ends with the thread.
   if (writer.start(write_own_snapshot, &snapshot)) {

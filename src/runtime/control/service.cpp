@@ -256,6 +256,7 @@ void serve(void* /*argument*/) {
   while (!is_dismissed()) {
     perform_all();
     if (monotonic_time() >= present_work->due()) present_work->at_time();
+    present_work->at_wake();
     if (is_dismissed()) break;
     sleep_and_serve(waker, door);
     if (is_last_thread(thread.id())) {

@@ -52,6 +52,7 @@ struct ServiceWork {
   void (*perform)(Duty duty);  // credentials and forget are the service's own
   std::int64_t (*due)();       // when at_time() is to be called; CLOCK_MONOTONIC
   void (*at_time)();
+  void (*at_wake)();            // each time that it wakes: each second, or sooner
   void (*serve)(int listener);  // somebody is at the door
   int (*open_door)();           // a descriptor that becomes readable then, or -1
 };

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "runtime/container/append_only.hpp"
+#include "runtime/os/allocator.hpp"
+#include "runtime/os/process_memory.hpp"
 
 namespace memtrace::runtime {
 
@@ -105,6 +107,18 @@ struct TracedPoint {
   std::int64_t traced = 0;  // bytes
 };
 
+// What was seen of the process' memory; kUnknownBytes where that is not known.
+struct MemoryRecord {
+  std::int64_t time = 0;  // nanoseconds since the Unix epoch
+  std::int64_t resident = kUnknownBytes;
+  std::int64_t held = kUnknownBytes;
+};
+
+// As text. The name is not empty.
+struct Label {
+  std::string_view name, value;
+};
+
 // Numbers of the domains that the tracer itself knows; track() may bring others. Python's are
 // tracemalloc's.
 inline constexpr std::uint32_t kPythonDomain = 0;
@@ -135,6 +149,11 @@ struct SnapshotData {
   std::uint64_t dropped_blocks = 0;        // allocations that could not be recorded
   std::uint64_t unknown_frees = 0;         // frees of blocks that were never seen
   std::uint64_t missing_threads = 0;       // whose counters could not be copied
+  SystemMemory system;
+  AllocatorFigures allocator;
+  std::span<const MemoryRecord> memory_timeline;  // oldest first
+  std::int64_t work = -1;                         // units done so far; -1: nobody said
+  std::span<const Label> labels;                  // ascending by name
 };
 
 }  // namespace memtrace::runtime

@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "runtime/control/process.hpp"
+#include "runtime/os/allocator.hpp"
 #include "runtime/os/real_functions.hpp"
 #include "runtime/stacks/stack_cache.hpp"
 #include "runtime/tracer/events.hpp"
@@ -19,6 +20,7 @@ namespace {
   tables.tracebacks.leave_out(reinterpret_cast<std::uintptr_t>(__ehdr_start),
                               reinterpret_cast<std::uintptr_t>(etext));
   find_real_functions();
+  find_allocator();
   start_runtime();
 }
 

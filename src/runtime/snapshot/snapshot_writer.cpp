@@ -67,7 +67,13 @@ class CopiedTables {
     metadata.dropped_blocks = data_.dropped_blocks;
     metadata.unknown_frees = data_.unknown_frees;
     metadata.missing_threads = data_.missing_threads;
+    if (data_.work >= 0) metadata.work = static_cast<std::uint64_t>(data_.work);
+    metadata.memory = memory();
     return metadata;
+  }
+  template <class Visit>
+  void for_each_label(Visit&& visit) const {
+    for (const Label& label : data_.labels) visit(label.name, label.value);
   }
   template <class Visit>
   void for_each_argument(Visit&& visit) const {
@@ -159,7 +165,32 @@ class CopiedTables {
             .current = static_cast<std::uint64_t>(point.traced)};
   }
 
+  [[nodiscard]] std::size_t memory_points() const { return data_.memory_timeline.size(); }
+  [[nodiscard]] wire::PlainMemoryPoint memory_point(std::size_t i) const {
+    const MemoryRecord& point = data_.memory_timeline[i];
+    return {.time = static_cast<std::uint64_t>(point.time),
+            .resident = if_known(point.resident),
+            .held = if_known(point.held)};
+  }
+
  private:
+  static constexpr std::optional<std::uint64_t> if_known(std::int64_t bytes) {
+    if (bytes == kUnknownBytes) return std::nullopt;
+    return static_cast<std::uint64_t>(bytes);
+  }
+  // In the order of the keys.
+  [[nodiscard]] wire::PlainMemory memory() const {
+    const SystemMemory& system = data_.system;
+    const std::array<std::int64_t, wire::kMemoryAmounts> amounts = {
+        system.resident,     system.anonymous,     system.file,         system.shared,
+        system.huge_pages,   system.resident_peak, system.swapped,      system.cgroup_use,
+        system.cgroup_limit, data_.allocator.held, data_.allocator.free};
+    wire::PlainMemory memory;
+    for (std::size_t i = 0; i < amounts.size(); ++i) memory.amounts[i] = if_known(amounts[i]);
+    memory.allocator = allocator_name();
+    return memory;
+  }
+
   [[nodiscard]] std::uint32_t unknown_string() const {
     return data_.texts.size() + data_.modules.size();
   }
