@@ -49,6 +49,12 @@ MTRACE_PUBLIC void mtrace_reset_peak(void);
 /* Forgets all traced blocks and goes on tracing. */
 MTRACE_PUBLIC void mtrace_clear_traces(void);
 
+/* Adds units of work that the program has done since it started: requests, files, frames. Snapshots
+ * say how many there were so far, and `mtrace trend --per work` gives growth per unit, which is the
+ * same at day and at night. One atomic addition, also while tracing is off. A child of fork()
+ * begins at 0. */
+MTRACE_PUBLIC void mtrace_add_work(uint64_t units);
+
 /* Maximum number of frames per traceback; 0 if tracing is off. */
 MTRACE_PUBLIC unsigned mtrace_get_traceback_limit(void);
 /* Bytes of memory that the tracer itself has from the kernel. */

@@ -66,6 +66,10 @@ inline std::vector<std::uintptr_t> get_block_traceback(const void* pointer) {
   return frames;
 }
 
+inline void add_work(std::uint64_t units) {
+  mtrace_add_work(units);
+}
+
 inline bool track(std::uint32_t domain, const void* pointer, std::size_t size) {
   return mtrace_track(domain, reinterpret_cast<std::uintptr_t>(pointer), size) != 0;
 }

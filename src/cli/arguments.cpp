@@ -1,5 +1,7 @@
 #include "cli/arguments.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -120,6 +122,46 @@ int parse_signal(std::string_view text) {
                 "' is not a signal that a program can handle: write USR2");
   }
   return signal;
+}
+
+std::pair<std::string, std::string> parse_label(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    throw Error(fmt::format("invalid label: '{}': write NAME=VALUE", text));
+  }
+  return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+}
+
+std::string encoded_label(std::string_view text) {
+  constexpr std::size_t kMost = 512;
+  static_cast<void>(parse_label(text));
+  if (text.size() > kMost) throw Error(fmt::format("a label of more than {} bytes", kMost));
+  std::string encoded;
+  for (const char byte : text) {
+    const auto value = static_cast<unsigned char>(byte);
+    if (byte == ',' || byte == '%' || value < 0x20) {
+      encoded += fmt::format("%{:02X}", value);
+    } else {
+      encoded += byte;
+    }
+  }
+  return encoded;
+}
+
+void check_number_of_labels(std::size_t number) {
+  constexpr std::size_t kMost = 16;
+  if (number > kMost) throw Error(fmt::format("more than {} labels", kMost));
+}
+
+std::uint64_t parse_work(std::string_view text) {
+  constexpr std::size_t kMostDigits = 18;
+  std::uint64_t work = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), work);
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  if (!is_number || text.size() > kMostDigits) {
+    throw Error(fmt::format("invalid number of units of work: '{}'", text));
+  }
+  return work;
 }
 
 }  // namespace memtrace

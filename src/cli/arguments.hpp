@@ -1,10 +1,12 @@
-// Durations and signals as people write them; sizes are in base/byte_size.hpp.
+// Durations, signals, labels and numbers as people write them; sizes are in base/byte_size.hpp.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/byte_size.hpp"
 
@@ -29,6 +31,18 @@ std::chrono::milliseconds parse_duration(std::string_view text);
 // "USR2", "SIGUSR2", "usr2" or "12": the number of a signal that a program can handle. Throws
 // Error.
 int parse_signal(std::string_view text);
+
+// "release=1.7.2": a name, which is not empty, and a value. Throws Error.
+std::pair<std::string, std::string> parse_label(std::string_view text);
+// The same as the tracer is told it: without commas, line ends and percent signs of its own. Throws
+// Error for what is too long for it.
+std::string encoded_label(std::string_view text);
+
+// There is room for 16 of them. Throws Error.
+void check_number_of_labels(std::size_t number);
+
+// Units of work: digits, at most 18. Throws Error.
+std::uint64_t parse_work(std::string_view text);
 
 // For Option::check: throws what `kParse` throws.
 template <auto kParse>

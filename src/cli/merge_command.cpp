@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/input.hpp"
 #include "cli/output.hpp"
@@ -14,6 +15,7 @@ namespace {
 struct MergeOptions {
   std::vector<std::string> inputs;
   std::string output;
+  std::vector<std::string> labels;
 };
 
 void run_merge(const MergeOptions& options) {
@@ -27,7 +29,12 @@ void run_merge(const MergeOptions& options) {
       throw error.in(path);
     }
   }
-  write_snapshot(merger.finish(), options.output);
+  Snapshot sum = merger.finish();
+  for (const std::string& label : options.labels) {
+    const auto [name, value] = parse_label(label);
+    sum.metadata.labels.insert_or_assign(name, value);
+  }
+  write_snapshot(sum, options.output);
 }
 
 }  // namespace
@@ -42,7 +49,13 @@ Command merge_command() {
                         .summary = "Snapshots of any kind; - is standard input",
                         .completion = Completion::files,
                         .is_required = true},
-                       snapshot_output(options->output)}}},
+                       snapshot_output(options->output),
+                       {.name = "label",
+                        .value = "NAME=VALUE",
+                        .into = &options->labels,
+                        .summary = "Store a label, such as release=1.7.2",
+                        .details = "Repeatable. Labels that all inputs have alike stay anyway.",
+                        .check = checked_by<parse_label>}}}},
           .run = [options] {
             run_merge(*options);
             return kExitDone;

@@ -25,7 +25,7 @@ struct RunOptions {
   std::uint32_t frames = kDefaultFrames;
   std::string interval, signal, sample;
   std::uint32_t keep = 0;  // 0: all
-  std::vector<std::string> only;
+  std::vector<std::string> only, labels;
   bool at_exit = false, not_at_exit = false, follow_fork = false, mmap = false, verbose = false;
   bool native = false, not_symbolized = false;
 };
@@ -70,6 +70,8 @@ std::string start_value(const RunOptions& options, const RunReport& report,
   if (options.mmap) value += ",mmap";
   if (options.native) value += ",native";
   for (const std::string& glob : options.only) add("only", glob);
+  check_number_of_labels(options.labels.size());
+  for (const std::string& label : options.labels) add("label", encoded_label(label));
   value += fmt::format(",run=0/{}", numbers_before);
   add("report", report.path());
   add("output", pattern);
@@ -236,6 +238,12 @@ Other programs always keep all their frames.)"},
 the program has ended.
 This takes some time; a signal such as that of Ctrl-C skips it.
 `mtrace-symbolize(1)` and the other commands look up the remaining addresses later.)"},
+          {.name = "label",
+           .value = "NAME=VALUE",
+           .into = &options.labels,
+           .summary = "Store a label in every snapshot, such as release=1.7.2",
+           .details = "Repeatable. `mtrace-info(1)` shows labels, and JSON has them.",
+           .check = checked_by<encoded_label>},
           {.letter = 'v',
            .name = "verbose",
            .into = &options.verbose,

@@ -23,6 +23,8 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/file_output.hpp"
 #include "cli/arguments.hpp"
@@ -58,8 +60,12 @@ struct Door {
 // if the process does not exist, is not traced, may not be asked, or does not answer in time.
 class Request {
  public:
-  Request(pid_t process, std::chrono::milliseconds timeout)
-      : process_(process), timeout_(timeout), end_(Clock::now() + timeout) {}
+  // `told`: lines of what the snapshot is to say, besides.
+  Request(pid_t process, std::chrono::milliseconds timeout, std::string told)
+      : process_(process),
+        timeout_(timeout),
+        end_(Clock::now() + timeout),
+        told_(std::move(told)) {}
 
   // While a program looks at its own threads, it takes no requests for a moment.
   std::string run() {
@@ -79,7 +85,7 @@ class Request {
     const Door door = find_door();
     const Descriptor channel(socket_in_its_network());
     if (!connect_to(channel, door)) return std::nullopt;
-    const std::string request = "snapshot " + door.password;
+    const std::string request = "snapshot " + door.password + told_;
     if (send(channel.number(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
       return std::nullopt;
     }
@@ -174,6 +180,7 @@ class Request {
     const ssize_t got = recv(channel.number(), text.data(), text.size(), 0);
     // Reset: the process closed the socket before it read the request.
     if (got < 0 && errno == ECONNRESET) return std::nullopt;
+    if (got <= 0 && !told_.empty()) fail("it ended, or its tracer is too old for --work, --label");
     if (got <= 0) fail("it ended before it wrote a snapshot");
     text.resize(static_cast<std::size_t>(got));
     const std::size_t space = std::min(text.find(' '), text.size());
@@ -182,6 +189,7 @@ class Request {
     const std::string path = text.substr(std::min(space + 1, text.size()));
     if (error == ENODATA) fail("it has the tracer, but does not trace now");
     if (error == EAGAIN) fail("its counters cannot be read now: it has no memory, or stands still");
+    if (error == EINVAL && !told_.empty()) fail("its tracer does not understand the options");
     if (error != 0) throw Error(std::strerror(error)).in(path);
     return path;
   }
@@ -189,12 +197,23 @@ class Request {
   pid_t process_;
   std::chrono::milliseconds timeout_;
   Clock::time_point end_;
+  std::string told_;
 };
 
 struct SnapshotOptions {
-  std::string process;
+  std::string process, work;
+  std::vector<std::string> labels;
   std::string timeout = "10s";
 };
+
+// The tracer's control/requests.hpp describes it.
+std::string told_lines(const SnapshotOptions& options) {
+  std::string lines;
+  if (!options.work.empty()) lines += fmt::format("\nwork={}", parse_work(options.work));
+  check_number_of_labels(options.labels.size());
+  for (const std::string& label : options.labels) lines += "\nlabel=" + encoded_label(label);
+  return lines;
+}
 
 pid_t parse_process(const std::string& text) {
   pid_t process = 0;
@@ -218,14 +237,31 @@ Command snapshot_command() {
                         .summary = "The id of a traced process",
                         .completion = Completion::processes,
                         .is_required = true},
+                       {.name = "work",
+                        .value = "N",
+                        .into = &options->work,
+                        .summary = "Store that N units of work were done so far",
+                        .details = R"(Units are what you count: requests, files, frames.
+`mtrace trend --per work` then gives growth per unit.
+A program that counts itself calls `mtrace_add_work()`, or `mtrace.add_work()` in Python; `--work`
+sets that count.)",
+                        .check = checked_by<parse_work>},
+                       {.name = "label",
+                        .value = "NAME=VALUE",
+                        .into = &options->labels,
+                        .summary = "Store a label in this snapshot, such as phase=warm",
+                        .details = "Repeatable. It replaces a label of that name that "
+                                   "`mtrace-run(1)` was given.",
+                        .check = checked_by<encoded_label>},
                        {.name = "timeout",
                         .value = "DURATION",
                         .into = &options->timeout,
                         .summary = "How long to wait for the process: 30s, 5m",
                         .check = checked_by<parse_duration>}}}},
           .run = [options] {
-            const std::string path =
-                Request(parse_process(options->process), parse_duration(options->timeout)).run();
+            const std::string path = Request(parse_process(options->process),
+                                             parse_duration(options->timeout), told_lines(*options))
+                                         .run();
             Output output("-");
             output.write(path + "\n");
             output.commit();

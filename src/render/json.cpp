@@ -72,7 +72,7 @@ void write_value(JsonWriter& json, const Fact::Value& value) {
 // NOLINTNEXTLINE(misc-no-recursion)
 void write_facts(JsonWriter& json, const Facts& facts) {
   for (const Fact& fact : facts) {
-    json.name(fact.key);
+    json.text_key(fact.key);
     write_value(json, fact.value);
   }
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "mtrace/mtrace.h"
+#include "runtime/control/annotations.hpp"
 #include "runtime/control/control.hpp"
 #include "runtime/hooks/hook.hpp"
 #include "runtime/tracer/events.hpp"
@@ -112,6 +113,10 @@ int mtrace_set_untraced(int untraced) {
   const bool was = local.untraced;
   local.untraced = untraced != 0;
   return was ? 1 : 0;
+}
+
+void mtrace_add_work(uint64_t units) {
+  work.add(units);
 }
 
 int mtrace_track(uint32_t domain, uintptr_t pointer, size_t size) {

@@ -60,6 +60,21 @@ PyObject* get_traced_memory(PyObject*, PyObject*) {
   return Py_BuildValue("(KK)", current, peak);
 }
 
+PyObject* add_work(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  if (count > 1) {
+    return PyErr_Format(PyExc_TypeError, "add_work() takes at most 1 argument (%zd given)", count);
+  }
+  unsigned long long units = 1;
+  if (count == 1) {
+    const Reference number(PyNumber_Index(arguments[0]));
+    if (number.get() == nullptr) return nullptr;
+    units = PyLong_AsUnsignedLongLong(number.get());
+    if (PyErr_Occurred() != nullptr) return nullptr;
+  }
+  mtrace_add_work(units);
+  Py_RETURN_NONE;
+}
+
 PyObject* reset_peak(PyObject*, PyObject*) {
   if (mtrace_is_tracing() != 0) mtrace_reset_peak();
   Py_RETURN_NONE;
@@ -164,6 +179,11 @@ PyMethodDef methods[] = {
      "clear_traces($module, /)\n--\n\nForget all traced blocks and go on tracing."},
     {"get_traced_memory", get_traced_memory, METH_NOARGS,
      "get_traced_memory($module, /)\n--\n\n(current, peak): bytes of traced blocks."},
+    {"add_work", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(add_work)),
+     METH_FASTCALL,
+     "add_work($module, units=1, /)\n--\n\nAdd units of work that the program has done: requests, "
+     "files, frames.\n\nSnapshots store the sum, and mtrace trend --per work gives growth per "
+     "unit."},
     {"reset_peak", reset_peak, METH_NOARGS,
      "reset_peak($module, /)\n--\n\nMake the current size of traced blocks the peak."},
     {"get_traceback_limit", get_traceback_limit, METH_NOARGS,

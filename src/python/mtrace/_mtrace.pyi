@@ -32,6 +32,10 @@ def clear_traces() -> None:
 def get_traced_memory() -> Tuple[int, int]:
     """Bytes of traced blocks now and at their peak, of all domains; (0, 0) while not tracing."""
 
+def add_work(units: int = 1, /) -> None:
+    """Adds units of work that the program has done, also while not tracing. Raises OverflowError
+    for a negative number."""
+
 def reset_peak() -> None: ...
 def get_traceback_limit() -> int:
     """Maximum number of frames per traceback: that of the last start(), 1 before the first."""

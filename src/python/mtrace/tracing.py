@@ -13,6 +13,7 @@ from typing import Any, Dict, Optional, Union
 
 from . import _mtrace
 from ._mtrace import (
+    add_work,
     clear_traces,
     get_traceback_limit,
     get_traced_memory,
@@ -28,6 +29,7 @@ from .rows import RowTraces, rows_of_tracer
 from .snapshot import Snapshot
 
 __all__ = [
+    "add_work",
     "clear_traces",
     "get_object_traceback",
     "get_traceback_limit",

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "runtime/control/annotations.hpp"
 #include "runtime/control/memory_figures.hpp"
 #include "runtime/control/own_thread.hpp"
 #include "runtime/control/process.hpp"
@@ -74,9 +75,11 @@ bool wants_memory_figures(bool is_last) {
 }
 
 // 0 or an error's number; then `path` is where it was to be.
-int take_next_snapshot(bool is_last = false) {
+int take_next_snapshot(bool is_last = false, const Labels& labels = options.labels) {
   path.clear();
   if (!take_snapshot_data(data)) return has_traces() ? EAGAIN : ENODATA;
+  data.work = work.done();
+  data.labels = labels.items();
   if (wants_memory_figures(is_last)) read_memory_figures(data);
   data.memory_timeline = {memory_points.data(), copy_memory_timeline(memory_points)};
   use_program_umask();
@@ -139,10 +142,33 @@ void take_interval_snapshot() {
   if (next_time < now) next_time = now + options.interval;
 }
 
+// What a request tells of the snapshot. false where that is not understood.
+bool note_annotations(std::string_view lines, Labels& labels) {
+  constexpr std::string_view kWork = "work=", kLabel = "label=";
+  while (!lines.empty()) {
+    std::string_view line(lines.data(), std::min(lines.find('\n'), lines.size()));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    if (line.starts_with(kWork)) {
+      line.remove_prefix(kWork.size());
+      std::uint64_t done = 0;
+      if (!parse_number(line, done)) return false;
+      work.set(done);
+    } else if (line.starts_with(kLabel)) {
+      line.remove_prefix(kLabel.size());
+      if (!labels.set(line)) return false;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
 void serve_request(int listener) {
   const ReceivedRequest request(listener);
   if (!request.is_valid()) return;
-  const int error = take_next_snapshot();
+  Labels labels = options.labels;
+  const int error =
+      note_annotations(request.options(), labels) ? take_next_snapshot(false, labels) : EINVAL;
   request.answer(error, path.text());
 }
 
@@ -322,6 +348,7 @@ void child_after_fork(bool is_whole) {
   forget_service();
   forget_looks();
   begin_memory_figures();
+  work.forget();
   if (is_whole && (options.follow_fork || !by_environment)) {
     set_traced_process(true);
     options.snapshots_so_far = 0;
@@ -360,6 +387,8 @@ int take_snapshot(const char* to) {
   if (!take_snapshot_data(copy)) return has_traces() ? ENOMEM : ENODATA;
   OwnSnapshot snapshot{copy, to};
   const SignalsBlocked blocked;
+  copy.work = work.done();
+  copy.labels = options.labels.items();
   read_memory_figures(copy);
   OwnThread writer;
   // What writing raises (SIGXFSZ, SIGPIPE) ends with the thread.

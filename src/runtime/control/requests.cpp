@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -95,14 +96,17 @@ ReceivedRequest::ReceivedRequest(int listener) {
   const timespec patience = {.tv_sec = 0, .tv_nsec = 500 * kMilliseconds};
   pollfd watched{connection_, POLLIN, 0};
   const long ready = system_call(SYS_ppoll, &watched, 1, &patience, nullptr, 0);
-  char text[64];
   const long got = ready <= 0 ? 0
-                              : system_call(SYS_recvfrom, connection_, text, sizeof(text),
+                              : system_call(SYS_recvfrom, connection_, text_.data(), text_.size(),
                                             MSG_DONTWAIT, nullptr, nullptr);
   if (got <= 0) return;
-  TextBuffer<sizeof(text)> expected;
+  size_ = static_cast<std::size_t>(got);
+  const std::string_view text(text_.data(), size_);
+  const std::string_view line(text.data(), std::min(text.find('\n'), size_));
+  first_line_ = std::min(line.size() + 1, size_);
+  TextBuffer<64> expected;
   expected << "snapshot " << password.text();
-  valid_ = std::string_view(text, static_cast<std::size_t>(got)) == expected.text();
+  valid_ = line == expected.text();
 }
 
 ReceivedRequest::~ReceivedRequest() {

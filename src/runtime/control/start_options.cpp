@@ -101,6 +101,8 @@ std::string_view take_until(std::string_view& text, char separator) {
   return taken;
 }
 
+}  // namespace
+
 bool parse_number(std::string_view text, std::uint64_t& number) {
   constexpr std::size_t kMostDigits = 18;  // of which none overflows
   if (text.empty() || text.size() > kMostDigits) return false;
@@ -111,6 +113,8 @@ bool parse_number(std::string_view text, std::uint64_t& number) {
   }
   return true;
 }
+
+namespace {
 
 constexpr std::int64_t kDay = 24 * 60 * 60 * kSecond;
 
@@ -169,6 +173,7 @@ bool parse_option(std::string_view name, std::string_view value, StartOptions& o
   if (name == "signal") return parse_number(value, options.signal) && options.signal < NSIG;
   if (name == "sample") return parse_number(value, options.settings.sampling_rate);
   if (name == "only") return options.only.add(value);
+  if (name == "label") return options.labels.set(value);
   if (name == "run") return parse_run(value, options);
   if (name == "report") {
     options.report = value;

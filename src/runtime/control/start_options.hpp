@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/control/annotations.hpp"
 #include "runtime/os/environment.hpp"
 #include "runtime/snapshot/written_series.hpp"
 #include "runtime/tracer/tracer.hpp"
@@ -36,8 +37,8 @@ class ProgramChoice {
 //
 // FRAMES is the traceback limit. The options are: interval=DURATION (seconds, or with a unit:
 // 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, only=GLOB
-// (again and again), mmap, native, and, last, since it may hold commas, output=PATTERN. `mtrace
-// run` adds what only it knows: run=PID/NUMBER, report=PATH.
+// and label=NAME=VALUE (again and again), mmap, native, and, last, since it may hold commas,
+// output=PATTERN. `mtrace run` adds what only it knows: run=PID/NUMBER, report=PATH.
 struct StartOptions {
   Settings settings;
   std::int64_t interval = 0;           // nanoseconds between snapshots; 0: none
@@ -49,10 +50,14 @@ struct StartOptions {
   std::uint64_t first_process = 0;     // the one that `mtrace run` started; 0: this one
   std::uint64_t snapshots_so_far = 0;  // that this process wrote before it executed this program
   ProgramChoice only;                  // other programs only pass it on
+  Labels labels;                       // of each snapshot
   std::string_view report;             // see send_messages_to()
   std::string_view output;             // empty: no snapshot but on request
   std::string_view wrong;              // what was not understood
 };
+
+// A few digits and nothing else. false: it is none.
+bool parse_number(std::string_view text, std::uint64_t& number);
 
 // Points into `value`. false where there is something that it does not understand: `options.wrong`.
 bool parse_start_options(std::string_view value, StartOptions& options);
