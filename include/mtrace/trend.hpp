@@ -42,7 +42,7 @@ MTRACE_API std::string_view name_of(TrendUnit unit);
 
 struct TrendOptions {
   TrendUnit unit = TrendUnit::snapshot;
-  // How much was done before each snapshot; only for growth by work.
+  // How much was done before each snapshot; only for growth by work. Empty: what they say.
   std::vector<double> work{};
   std::uint64_t warm_up = 0;  // snapshots at the beginning that are shown, but not judged
   // The least growth over all judged snapshots that counts, as a share of everything selected.
@@ -94,6 +94,12 @@ struct StatisticTrend {
   Judgement judgement;
 };
 
+// How something that the system sees of the process developed, where all snapshots say it.
+struct MemoryTrend {
+  std::vector<std::int64_t> size;  // bytes, one a snapshot
+  Judgement judgement;
+};
+
 struct TrendRanking {
   std::uint64_t limit = 0;    // groups to keep; 0: all
   std::int64_t min_size = 0;  // bytes; leaves out groups that were smaller all the time
@@ -108,6 +114,8 @@ class MTRACE_API TrendReport : public Report {
   Verdict verdict = Verdict::flat;
   Series total;  // of the selected blocks
   Judgement total_judgement;
+  // All traced blocks, selected or not; what the allocator holds; what is resident.
+  std::optional<MemoryTrend> traced, held, resident;
   std::array<std::uint64_t, kVerdicts.size()> verdicts{};  // groups of each, shown or not
   std::vector<StatisticTrend> statistics;                  // ranked; at most the ranking's limit
   std::uint64_t rest_groups = 0;

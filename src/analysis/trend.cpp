@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <limits>
 #include <thread>
 
 #include "analysis/report_builder.hpp"
@@ -82,14 +83,22 @@ std::vector<double> axis_of(const std::vector<Metadata>& metadata, const TrendOp
       break;
     case TrendUnit::work:
       x = options.work;
+      for (std::size_t i = 0; options.work.empty() && i < metadata.size(); ++i) {
+        if (metadata[i].work) x.push_back(static_cast<double>(*metadata[i].work));
+      }
       break;
   }
   if (x.size() != metadata.size()) {
-    throw Error("growth by work takes snapshots that say how much was done");
+    throw Error(
+        "growth by work takes snapshots that say how much was done: mtrace snapshot --work N, or "
+        "mtrace_add_work() in the program");
   }
   const auto back = std::adjacent_find(x.begin(), x.end(), std::greater<>());
   if (back != x.end()) {
     const auto number = back - x.begin() + 2;
+    if (options.unit == TrendUnit::work) {
+      throw Error(fmt::format("snapshot {} says less work than the one before", number));
+    }
     throw Error(
         fmt::format("snapshot {} is older than the one before: the oldest comes first", number));
   }
@@ -143,6 +152,27 @@ std::vector<Judgement> judge_all(TrendReport& report, const SeriesColumns& colum
   const bool any_grows = report.verdicts[static_cast<std::size_t>(Verdict::growing)] > 0;
   report.verdict = any_grows ? Verdict::growing : report.total_judgement.verdict;
   return judgements;
+}
+
+// None where a snapshot does not say it.
+template <class Value>
+std::optional<MemoryTrend> memory_trend(const TrendReport& report, const Value& value_of) {
+  MemoryTrend trend;
+  for (const Metadata& metadata : report.metadata) {
+    const std::optional<std::uint64_t>& value = value_of(metadata);
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    if (!value || *value > kMost) return std::nullopt;
+    trend.size.push_back(static_cast<std::int64_t>(*value));
+  }
+  const SeriesView series = {trend.size, {}};
+  trend.judgement = judge({&series, 1}, report.x, trend.size, report.options).front();
+  return trend;
+}
+
+void judge_memory(TrendReport& report) {
+  report.traced = memory_trend(report, [](const Metadata& one) { return one.current; });
+  report.held = memory_trend(report, [](const Metadata& one) { return one.memory.held; });
+  report.resident = memory_trend(report, [](const Metadata& one) { return one.memory.resident; });
 }
 
 }  // namespace
@@ -218,6 +248,7 @@ TrendReport trend(std::size_t snapshots, const SnapshotReader& read, const Selec
   }
   const SeriesColumns columns = table.finish(report, ranking.min_size);
   const std::vector<Judgement> judgements = judge_all(report, columns);
+  judge_memory(report);
 
   std::vector<std::size_t> ranked;
   for (std::size_t i = 0; i < columns.groups.size(); ++i) {

@@ -25,7 +25,7 @@ void run_info(const InfoOptions& options) {
     });
     return;
   }
-  const SnapshotInfo info = read_info_of(options.snapshot);
+  const SnapshotInfo info = read_info_of(options.snapshot, true);
   print(options.output, lay_out(info, options.snapshot));
 }
 

@@ -84,9 +84,9 @@ Snapshot read_with_progress(const std::string& path, ReadOptions options) {
   }
 }
 
-SnapshotInfo read_info_of(const std::string& path) {
+SnapshotInfo read_info_of(const std::string& path, bool timelines) {
   try {
-    return read_info(path);
+    return read_info(path, timelines);
   } catch (const Error& error) {
     throw Error(error.what() + input_hint(path));
   }

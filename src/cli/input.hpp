@@ -22,7 +22,7 @@ bool looks_like_snapshot(std::string_view name);
 // Reads with a progress bar. What cannot be read is answered with what may be meant: a file with
 // nearly that name, a snapshot in the folder.
 Snapshot read_with_progress(const std::string& path, ReadOptions options);
-SnapshotInfo read_info_of(const std::string& path);
+SnapshotInfo read_info_of(const std::string& path, bool timelines = false);
 
 // Reads with a progress bar, then looks up in memory what is an address. What stays unresolved is
 // said in one line; and where looking up took long, how to keep the result.

@@ -155,9 +155,17 @@ TrendReport read_trend(std::vector<SeriesInput>& inputs, const TrendCommandOptio
   return report;
 }
 
+// What was asked for, or the limit of the control group.
+std::optional<MemoryLimit> limit_of(const TrendCommandOptions& options, const TrendReport& report) {
+  if (!options.limit_memory.empty()) return MemoryLimit{.size = parse_size(options.limit_memory)};
+  const ProcessMemory& memory = report.metadata.back().memory;
+  if (!memory.cgroup_limit || !memory.cgroup_use) return std::nullopt;
+  return MemoryLimit{.size = static_cast<std::int64_t>(*memory.cgroup_limit),
+                     .is_cgroup = true,
+                     .used = static_cast<std::int64_t>(*memory.cgroup_use)};
+}
+
 int run_trend(const TrendCommandOptions& options) {
-  std::optional<std::int64_t> limit;
-  if (!options.limit_memory.empty()) limit = parse_size(options.limit_memory);
   std::vector<SeriesInput> inputs = series_of(options);
   std::vector<std::string> paths;
   paths.reserve(inputs.size());
@@ -170,7 +178,7 @@ int run_trend(const TrendCommandOptions& options) {
   const TrendReport report = read_trend(inputs, options);
   warn_of_differences(report);
   warn_of_selection(report, options.output);
-  print(options.output, lay_out(report, paths, limit));
+  print(options.output, lay_out(report, paths, limit_of(options, report)));
   const bool fails = options.fail_on_growth && report.verdict == Verdict::growing;
   return fails ? kExitFound : kExitDone;
 }
@@ -184,7 +192,8 @@ OptionGroup trend_options(TrendCommandOptions& options) {
         .into = &options.per,
         .summary = "What growth is counted by",
         .words = {{name_of(TrendUnit::snapshot), "from one to the next"},
-                  {name_of(TrendUnit::hour), "by the times at which they were made"}}},
+                  {name_of(TrendUnit::hour), "by the times at which they were made"},
+                  {name_of(TrendUnit::work), "by the units of work that they say were done"}}},
        match_option(options.selection),
        {.name = "warm-up",
         .value = "N",
@@ -195,8 +204,10 @@ OptionGroup trend_options(TrendCommandOptions& options) {
         .value = "SIZE",
         .into = &options.limit_memory,
         .summary = "Say when so much memory is reached",
-        .details = "What is selected counts, not the process: its code and free memory come on "
-                   "top.",
+        .details =
+            R"(What is selected counts, not the process: its code and free memory come on top.
+By default, the limit of the control group that the last snapshot was made in, towards which all
+that is resident counts.)",
         .check = checked_by<parse_size>},
        {.name = "fail-on-growth",
         .into = &options.fail_on_growth,

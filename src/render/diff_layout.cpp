@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "render/layout.hpp"
+#include "render/memory_words.hpp"
 #include "render/quantity.hpp"
 
 namespace memtrace {
@@ -23,11 +24,18 @@ Mark mark_of(Change change) {
   return {"unchanged", {}};
 }
 
+// Units that were done between the two; none where that is not known, or there were none.
+std::optional<std::uint64_t> work_between(const DiffReport& report) {
+  const auto &before = report.metadata_before.work, &after = report.metadata_after.work;
+  if (!before || !after || *after <= *before) return std::nullopt;
+  return *after - *before;
+}
+
 std::vector<FieldOf<StatisticDiff>> fields_of(const DiffReport& report) {
   // In JSON, in CSV, on the screen, and where there.
   std::vector<FieldOf<StatisticDiff>> fields = {
       {{"rank", "rank", "", 0, Unit::rank}},
-      {{"change", "", "", 6, Unit::verdict},
+      {{"change", "", "", 7, Unit::verdict},
        [](const StatisticDiff& group) { return mark_of(group.change()); }},
       {{"size", "size", "size", 3, Unit::bytes, Role::value, Emphasis::strong},
        [](const StatisticDiff& group) { return group.after.size; }},
@@ -39,6 +47,12 @@ std::vector<FieldOf<StatisticDiff>> fields_of(const DiffReport& report) {
        [](const StatisticDiff& group) { return group.count_diff(); }},
       {{"average", "average", "", 0, Unit::average},
        [](const StatisticDiff& group) { return group.after; }}};
+  if (const auto work = work_between(report)) {
+    fields.push_back({{"size_diff_per_work", "size_diff_per_work", "bytes/work", 6, Unit::number},
+                      [units = static_cast<double>(*work)](const StatisticDiff& group) {
+                        return static_cast<double>(group.size_diff()) / units;
+                      }});
+  }
   add_errors_and_location(fields, report, 2);
   return fields;
 }
@@ -106,6 +120,11 @@ Document lay_out(const DiffReport& report, std::string_view before_path,
   add_snapshot(document.heading, report.metadata_after, after_path, "after");
   add_losses(document.heading, report.metadata_after, "after");
   document.heading.push_back({total_words(report, {}), Emphasis::strong});
+  document.heading.push_back(
+      {.text = memory_change(report.metadata_before, report.metadata_after), .detail = true});
+  if (const auto work = work_between(report)) {
+    document.heading.push_back({.text = counted(*work, "unit", "units") + " of work between them"});
+  }
   add_selection(document.heading, report, "changes");
 
   document.facts.emplace_back("before", snapshot_facts(report.metadata_before, before_path));

@@ -5,6 +5,7 @@
 
 #include "render/escape.hpp"
 #include "render/layout.hpp"
+#include "render/memory_words.hpp"
 #include "render/quantity.hpp"
 
 namespace memtrace {
@@ -50,10 +51,15 @@ Sentence snapshot_title(const Metadata& metadata, std::string_view path) {
 }
 
 // "traced 812.4 MiB, peak 1.2 GiB; up to 25 frames a traceback"; empty where nothing is known.
+// Where more is known of the memory: traced → held by the allocator → resident.
 Sentence traced_words(const Metadata& metadata) {
   Sentence words;
-  if (metadata.current) words.say("traced ").bytes(*metadata.current);
-  if (metadata.peak) words.say(words.empty() ? "peak " : ", peak ").bytes(*metadata.peak);
+  if (metadata.memory.held || metadata.memory.resident) {
+    words = memory_chain(metadata);
+  } else {
+    if (metadata.current) words.say("traced ").bytes(*metadata.current);
+    if (metadata.peak) words.say(words.empty() ? "peak " : ", peak ").bytes(*metadata.peak);
+  }
   if (metadata.traceback_limit) {
     words.say(words.empty() ? "" : "; ");
     words.say(
@@ -96,6 +102,7 @@ void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::str
   }
   // A comment on several snapshots leaves it out.
   heading.push_back({.text = traced_words(metadata), .label = label, .detail = !label.empty()});
+  if (label.empty()) heading.push_back({.text = gap_words(metadata), .detail = true});
 }
 
 void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::string_view label) {

@@ -1,11 +1,15 @@
 // What can be told of a snapshot without reading its rows: formats/info.schema.json.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
+#include <vector>
 
 #include "render/escape.hpp"
 #include "render/layout.hpp"
+#include "render/memory_words.hpp"
 #include "render/quantity.hpp"
 
 namespace memtrace {
@@ -34,6 +38,8 @@ class Listing {
   void add_process(const Metadata& metadata);
   void add_tracing(const Metadata& metadata);
   void add_content(const SnapshotInfo& info);
+  void add_memory(const Metadata& metadata);
+  void add_courses(const SnapshotInfo& info);
 
   std::vector<NamedFact> take() { return std::move(facts_); }
 
@@ -49,6 +55,10 @@ void Listing::add_process(const Metadata& metadata) {
   add_time("started", metadata.started);
   add_time("taken", metadata.created);
   if (metadata.merged > 1) add("merged from", counted(metadata.merged, "", "snapshots"));
+  if (metadata.work) add("work", counted(*metadata.work, "unit", "units"));
+  for (const auto& [name, value] : metadata.labels) {
+    add("label", Sentence().name(name).say("=").name(value));
+  }
 }
 
 void Listing::add_tracing(const Metadata& metadata) {
@@ -61,6 +71,62 @@ void Listing::add_tracing(const Metadata& metadata) {
   if (metadata.sampling_rate) {
     add("sampled", Sentence("every ").exact_bytes(*metadata.sampling_rate).say(" on average"));
   }
+}
+
+void Listing::add_memory(const Metadata& metadata) {
+  const ProcessMemory& memory = metadata.memory;
+  add_size("resident", memory.resident);
+  add_size("  of no file", memory.anonymous);
+  add_size("  of files", memory.file);
+  add_size("  shared", memory.shared);
+  add_size("  huge pages", memory.huge_pages);
+  add_size("resident at peak", memory.resident_peak);
+  add_size("in swap", memory.swapped);
+  if (memory.held) {
+    add("held", Sentence().exact_bytes(*memory.held).say(" by " + allocator_words(memory)));
+    add_size("  of it free", memory.free);
+  }
+  if (memory.cgroup_use) {
+    Sentence words;
+    words.bytes(*memory.cgroup_use);
+    if (memory.cgroup_limit) words.say(" of ").bytes(*memory.cgroup_limit);
+    add("control group", std::move(words));
+  }
+  if (!memory.resident && !memory.held) return;
+  add("memory", memory_chain(metadata));
+  for (const MemoryGap& gap : gaps_of(metadata)) {
+    add("", gap.what);
+    if (!gap.advice.empty()) add("", Sentence("  ").join(gap.advice));
+  }
+}
+
+// Where a course had its highest point, and when.
+template <class Point, class Value>
+Sentence course_words(const std::vector<Point>& points, const Value& value_of) {
+  std::vector<std::int64_t> times, values;
+  for (const Point& point : points) {
+    const std::optional<std::uint64_t> value = value_of(point);
+    if (!value || *value > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) continue;
+    times.push_back(point.time);
+    values.push_back(static_cast<std::int64_t>(*value));
+  }
+  const std::string bars = marked_course(times, values);
+  if (bars.empty()) return {};
+  const auto highest = std::max_element(values.begin(), values.end());
+  const std::int64_t after = times[static_cast<std::size_t>(highest - values.begin())] - times[0];
+  return Sentence(bars + " peak ")
+      .size(*highest)
+      .say(after > 0 ? ", " + duration(after) + " after the first point" : ", at the first point");
+}
+
+void Listing::add_courses(const SnapshotInfo& info) {
+  add("traced course", course_words(info.timeline, [](const TimelinePoint& point) {
+        return std::optional(point.current);
+      }));
+  add("resident course",
+      course_words(info.memory_timeline, [](const MemoryPoint& point) { return point.resident; }));
+  add("held course",
+      course_words(info.memory_timeline, [](const MemoryPoint& point) { return point.held; }));
 }
 
 void Listing::add_content(const SnapshotInfo& info) {
@@ -90,6 +156,8 @@ std::vector<NamedFact> listing_of(const SnapshotInfo& info, std::string_view pat
   list.add_size("size", info.file_size);
   list.add_process(info.metadata);
   list.add_tracing(info.metadata);
+  list.add_memory(info.metadata);
+  list.add_courses(info);
   if (info.counts) {
     const Losses& losses = info.metadata.losses;
     list.add("truncated",

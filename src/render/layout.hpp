@@ -20,9 +20,15 @@ namespace memtrace {
 Document lay_out(const TopReport& report, std::string_view path);
 Document lay_out(const DiffReport& report, std::string_view before_path,
                  std::string_view after_path);
-// `limit`: of the memory that is selected, in bytes; the report says when it is reached.
+// The report says when it is reached: by what is selected, or by the whole control group, which has
+// used a part of it.
+struct MemoryLimit {
+  std::int64_t size = 0;  // bytes
+  bool is_cgroup = false;
+  std::int64_t used = 0;  // bytes
+};
 Document lay_out(const TrendReport& report, std::span<const std::string> paths,
-                 std::optional<std::int64_t> limit);
+                 const std::optional<MemoryLimit>& limit);
 Document lay_out(const SnapshotInfo& info, std::string_view path);
 
 // Where a check's input came from; what was not given is empty.

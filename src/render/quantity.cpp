@@ -199,4 +199,9 @@ std::string duration(std::int64_t nanoseconds) {
   return fmt::format("{} d {} h", hours / 24, hours % 24);
 }
 
+std::string_view bar_of(double part) {
+  static constexpr std::array<std::string_view, 8> kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  return kBars[static_cast<std::size_t>(std::lround(part * (kBars.size() - 1)))];
+}
+
 }  // namespace memtrace

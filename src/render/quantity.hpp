@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "mtrace/snapshot.hpp"
 #include "render/renderer.hpp"
@@ -39,6 +40,9 @@ std::string percent_words(double percent);
 double share_of(std::int64_t part, std::int64_t whole);
 // "+13.3%"; empty where there was nothing before.
 std::string percent_change(std::int64_t before, std::int64_t after);
+
+// "▁" to "█": a part of the largest, from 0 to 1.
+std::string_view bar_of(double part);
 
 // A moment in nanoseconds since the Unix epoch, cut to the second: "2026-11-20T23:16:36Z".
 std::string rfc3339(std::int64_t nanoseconds);

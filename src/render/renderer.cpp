@@ -23,7 +23,6 @@ double mean_of(Course values) {
 
 // "▁▃▆█": each value as a part of the largest.
 std::string sparkline(Course course) {
-  static constexpr std::array kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   std::vector<double> heights(std::min(course.size(), kMostBars));
   for (std::size_t i = 0; i < heights.size(); ++i) {
     const std::size_t begin = course.size() * i / heights.size();
@@ -34,7 +33,7 @@ std::string sparkline(Course course) {
   std::string line;
   for (const double height : heights) {
     const double part = largest <= 0 ? 0 : height / largest;
-    line += kBars[static_cast<std::size_t>(std::lround(part * (kBars.size() - 1)))];
+    line += bar_of(part);
   }
   return line;
 }

@@ -1,4 +1,6 @@
 // The report of one snapshot: formats/top.schema.json.
+#include <fmt/format.h>
+
 #include "render/layout.hpp"
 #include "render/quantity.hpp"
 
@@ -18,8 +20,24 @@ std::vector<FieldOf<Statistic>> fields_of(const TopReport& report) {
        [](const Statistic& group) { return group.amount.count; }},
       {{"average", "average", "average", 5, Unit::average},
        [](const Statistic& group) { return group.amount; }}};
+  if (const auto work = report.metadata.work; work && *work > 0) {
+    fields.push_back({{"size_per_work", "size_per_work", "bytes/work", 6, Unit::number},
+                      [units = static_cast<double>(*work)](const Statistic& group) {
+                        return static_cast<double>(group.amount.size) / units;
+                      }});
+  }
   add_errors_and_location(fields, report, 2);
   return fields;
+}
+
+// "81,000 units of work: 10.3 bytes a unit"
+Sentence work_words(const TopReport& report) {
+  const std::optional<std::uint64_t>& work = report.metadata.work;
+  if (!work) return {};
+  Sentence words(counted(*work, "unit", "units") + " of work");
+  if (*work == 0) return words;
+  const double size = static_cast<double>(report.total.size) / static_cast<double>(*work);
+  return words.say(fmt::format(": {:.4g} bytes a unit", size));
 }
 
 Sentence nothing_words(const TopReport& report) {
@@ -57,6 +75,7 @@ Document lay_out(const TopReport& report, std::string_view path) {
                ", ");
   document.heading.push_back(
       {.text = total_words(report, amounts), .emphasis = Emphasis::strong, .headline = true});
+  document.heading.push_back({.text = work_words(report), .detail = true});
   add_losses(document.heading, report.metadata, {});
   add_selection(document.heading, report, "groups");
 

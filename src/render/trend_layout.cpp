@@ -6,6 +6,7 @@
 
 #include "render/layout.hpp"
 #include "render/location.hpp"
+#include "render/memory_words.hpp"
 #include "render/quantity.hpp"
 
 namespace memtrace {
@@ -159,6 +160,33 @@ Sentence verdict_words(const TrendReport& report) {
       .say(fmt::format(" {} in all", per_unit(report)));
 }
 
+// "memory: traced 12.0 to 12.1 MiB (flat), held by glibc ... (growing), resident ... (growing)",
+// and why where what is traced does not grow.
+std::vector<Sentence> memory_words(const TrendReport& report) {
+  if (!report.held && !report.resident) return {};
+  const Metadata &first = report.metadata.front(), &last = report.metadata.back();
+  Sentence words;
+  const auto add = [&](const std::string& what, const std::optional<MemoryTrend>& trend) {
+    if (!trend) return;
+    words.say(words.empty() ? what : ", " + what)
+        .say(" ")
+        .size(trend->size.front())
+        .say(" to ")
+        .size(trend->size.back())
+        .say(fmt::format(" ({})", name_of(trend->judgement.verdict)));
+  };
+  add("traced", report.traced);
+  add("held by " + allocator_words(last.memory), report.held);
+  add("resident", report.resident);
+  std::vector<Sentence> lines = {std::move(words)};
+  Sentence why = growth_of_free_memory(first, last);
+  if (why.empty()) why = gap_words(last);
+  const bool is_traced =
+      report.verdict == Verdict::growing && report.total_judgement.verdict == Verdict::growing;
+  if (!why.empty() && !is_traced) lines.push_back(std::move(why));
+  return lines;
+}
+
 void add_heading(Document& document, const TrendReport& report,
                  std::span<const std::string> paths) {
   document.heading.push_back({series_title(report, paths)});
@@ -171,6 +199,9 @@ void add_heading(Document& document, const TrendReport& report,
   document.heading.push_back({.text = verdict_words(report),
                               .emphasis = mark_of(report.verdict).emphasis,
                               .headline = true});
+  for (Sentence& words : memory_words(report)) {
+    document.heading.push_back({.text = std::move(words), .detail = true});
+  }
   add_losses(document.heading, worst_losses(report), {});
   add_selection(document.heading, report, "groups");
   if (report.options.warm_up > 0) {
@@ -252,18 +283,32 @@ const Judgement* growth_of(const TrendReport& report) {
   return first.verdict == Verdict::growing ? &first : nullptr;
 }
 
-std::optional<Forecast> forecast_of(const TrendReport& report, std::int64_t limit) {
-  const Judgement* const growth = growth_of(report);
-  return growth == nullptr ? std::nullopt : reaches(*growth, report.total.size.back(), limit);
+// The same of what counts towards a control group's: what is resident, or, where that is not known,
+// what is selected.
+const Judgement* growth_towards(const TrendReport& report, const MemoryLimit& limit) {
+  if (!limit.is_cgroup || !report.resident) return growth_of(report);
+  const Judgement& resident = report.resident->judgement;
+  return resident.verdict == Verdict::growing ? &resident : nullptr;
+}
+
+// What has been used of it.
+std::int64_t used_of(const TrendReport& report, const MemoryLimit& limit) {
+  return limit.is_cgroup ? limit.used : report.total.size.back();
+}
+
+std::optional<Forecast> forecast_of(const TrendReport& report, const MemoryLimit& limit) {
+  const Judgement* const growth = growth_towards(report, limit);
+  return growth == nullptr ? std::nullopt : reaches(*growth, used_of(report, limit), limit.size);
 }
 
 // "2.0 GiB are reached in 3 h 20 min, 2 h 50 min at the soonest"
-Sentence limit_words(const TrendReport& report, std::int64_t limit) {
+Sentence limit_words(const TrendReport& report, const MemoryLimit& limit) {
   Sentence words;
-  words.bytes(static_cast<std::uint64_t>(limit));
-  if (report.total.size.back() >= limit) return words.say(" are reached already");
+  words.bytes(static_cast<std::uint64_t>(limit.size));
+  if (limit.is_cgroup) words.say(" of the control group");
+  if (used_of(report, limit) >= limit.size) return words.say(" are reached already");
   const auto forecast = forecast_of(report, limit);
-  if (!forecast && report.verdict == Verdict::growing) {
+  if (!forecast && report.verdict == Verdict::growing && !limit.is_cgroup) {
     return words.say(" are not in sight by what is shown");
   }
   if (!forecast) return words.say(" are not in sight: nothing grows");
@@ -271,11 +316,12 @@ Sentence limit_words(const TrendReport& report, std::int64_t limit) {
   const std::string soonest = forecast_words(forecast->soonest, report.options.unit);
   words.say(" are reached in " + expected);
   if (soonest != expected) words.say(fmt::format(", {} at the soonest", soonest));
-  if (growth_of(report) == &report.total_judgement) return words;
+  if (limit.is_cgroup || growth_of(report) == &report.total_judgement) return words;
   return words.say(", by ").name(short_name(report, report.statistics.front().group)).say(" alone");
 }
 
-void add_footer(Section& section, const TrendReport& report, std::optional<std::int64_t> limit) {
+void add_footer(Section& section, const TrendReport& report,
+                const std::optional<MemoryLimit>& limit) {
   if (report.groups() > 0) {
     std::string counts;
     for (const Verdict verdict : kVerdicts) {
@@ -295,7 +341,10 @@ void add_footer(Section& section, const TrendReport& report, std::optional<std::
       ++said;
     }
   }
-  if (limit) section.footer.push_back({limit_words(report, *limit)});
+  // Where nothing grows, a limit that nobody asked for is not worth a line.
+  if (limit && (!limit->is_cgroup || forecast_of(report, *limit))) {
+    section.footer.push_back({limit_words(report, *limit)});
+  }
 }
 
 Sentence nothing_words(const TrendReport& report) {
@@ -341,17 +390,35 @@ Facts judgement_facts(const Judgement& judgement, const Series& series) {
           {"approaches", judgement.approaches}};
 }
 
-Fact limit_fact(const TrendReport& report, std::optional<std::int64_t> limit) {
+Fact memory_fact(std::string_view name, const std::optional<MemoryTrend>& trend) {
+  if (!trend) return {name, nullptr};
+  const Judgement& judgement = trend->judgement;
+  return {name, Facts{{"verdict", name_of(judgement.verdict)},
+                      {"doubt", if_doubted(judgement)},
+                      {"sizes", trend->size},
+                      {"slope", if_finite(judgement.slope.value)},
+                      {"slope_low", if_finite(judgement.slope.low)},
+                      {"slope_high", if_finite(judgement.slope.high)}}};
+}
+
+Fact memory_facts(const TrendReport& report) {
+  if (!report.traced && !report.held && !report.resident) return {"memory", nullptr};
+  return {"memory", Facts{memory_fact("traced", report.traced), memory_fact("held", report.held),
+                          memory_fact("resident", report.resident)}};
+}
+
+Fact limit_fact(const TrendReport& report, const std::optional<MemoryLimit>& limit) {
   if (!limit) return {"limit", nullptr};
   const auto forecast = forecast_of(report, *limit);
-  return {"limit", Facts{{"size", *limit},
+  return {"limit", Facts{{"size", limit->size},
+                         {"of", limit->is_cgroup ? "cgroup" : "selected"},
                          {"expected", forecast ? if_finite(forecast->expected) : std::nullopt},
                          {"soonest", forecast ? if_finite(forecast->soonest) : std::nullopt},
                          {"latest", forecast ? forecast->latest : std::nullopt}}};
 }
 
 void add_facts(Document& document, const TrendReport& report, std::span<const std::string> paths,
-               std::optional<std::int64_t> limit) {
+               const std::optional<MemoryLimit>& limit) {
   std::vector<Facts> snapshots;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     snapshots.push_back(snapshot_facts(report.metadata[i], paths[i]));
@@ -362,8 +429,7 @@ void add_facts(Document& document, const TrendReport& report, std::span<const st
   facts.emplace_back("unit", name_of(report.options.unit));
   facts.emplace_back("warm_up", report.options.warm_up);
   facts.emplace_back("verdict", name_of(report.verdict));
-  // Snapshots do not say what the system sees of the process.
-  facts.emplace_back("memory", nullptr);
+  facts.push_back(memory_facts(report));
   facts.push_back(limit_fact(report, limit));
   facts.emplace_back("total", judgement_facts(report.total_judgement, report.total));
   facts.emplace_back("groups", report.groups());
@@ -385,7 +451,7 @@ Facts rest_facts(const TrendReport& report) {
 }  // namespace
 
 Document lay_out(const TrendReport& report, std::span<const std::string> paths,
-                 std::optional<std::int64_t> limit) {
+                 const std::optional<MemoryLimit>& limit) {
   Document document{.schema = "mtrace.trend/1", .title = "Memory: what keeps growing"};
   add_heading(document, report, paths);
   add_facts(document, report, paths, limit);

@@ -39,6 +39,8 @@ SAME = [
     (re.compile(r"\bpid \d+ on [\w.`-]+, taken [-\d]+ [:\d]+ UTC, [\d.]+ \S+ after the start"), "pid P on H, taken T"),
     (re.compile(r"^((?:- )?hidden .*: )[\d,]+ frames?"), r"\1N frames"),
     (re.compile(r"/tmp/tmp\.\w{10}\b"), "/tmp/tmp.N"),
+    (re.compile(r"( → held by \w+ [\d.]+ \w+)? → resident [\d.]+ \w+"), " → resident N"),
+    (re.compile(r"(, held by \w+ [-+][\d.]+ \w+)?, resident [-+][\d.]+ \w+"), ", resident N"),
     (re.compile(r"^((\d+ (passed|failed)(, )?)+) in [\d.]+s"), r"\1 in N s"),
 ]
 

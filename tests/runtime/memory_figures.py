@@ -29,19 +29,19 @@ class ProcessMemory:
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                 env={**os.environ, **(environment or {})})  # fmt: skip
 
-    def series(self, rounds, *words, ask=True, options=(), environment=None):
-        """A program that works `rounds` times, and a snapshot after each; else one at its end."""
+    def series(self, rounds, *words, ask=True, told=lambda _: (), options=(), environment=None):
+        """A program that works `rounds` times, and a snapshot after each, `told` the options; else one at its end."""
         for old in self.tracer.folder.glob("*.zst"):
             old.unlink()
         with self.start(words, *(["--no-on-exit"] if ask else []), *options, environment=environment) as run:
             child = None
-            for _ in range(rounds):
+            for window in range(rounds):
                 run.stdin.write("\n")
                 run.stdin.flush()
                 assert run.stdout.readline() == "done\n"
                 child = child or self.child_of(run.pid)
                 if ask:
-                    subprocess.run([self.tracer.mtrace, "snapshot", child], check=True, stdout=subprocess.DEVNULL)
+                    subprocess.run([self.tracer.mtrace, "snapshot", child, *told(window)], check=True, stdout=subprocess.DEVNULL)
             run.stdin.close()
             self.expect(run.wait() == 0, f"{words}: {run.returncode}")
         return sorted(self.tracer.folder.glob("*.zst"))
@@ -104,6 +104,15 @@ class ProcessMemory:
         self.expect(trend["verdict"] != "growing", trend["verdict"])
         memory = self.memory(paths[-1])
         self.expect(memory["resident"] > 10 * memory["traced"], memory)
+        self.expect(trend["memory"]["traced"]["verdict"] != "growing", trend["memory"])
+        self.expect(trend["memory"]["resident"]["sizes"][-1] == memory["resident"], trend["memory"])
+        for command in ("info", "top"):
+            words = self.tracer.execute(self.tracer.mtrace, command, paths[-1]).stdout.decode()
+            self.expect("free in glibc's arenas: fragmentation, not a leak" in words, (command, words))
+            self.expect(" → held by glibc " in words and " → resident " in words, (command, words))
+        self.expect("MALLOC_ARENA_MAX" in self.tracer.execute(self.tracer.mtrace, "info", paths[-1]).stdout.decode(), "advice")
+        words = self.tracer.execute(self.tracer.mtrace, "trend", *paths).stdout.decode()
+        self.expect("resident " in words, words)
 
     def check_pools(self):
         """A pool that uses its chunks again fills; one that loses a chunk in each window grows."""
@@ -111,8 +120,28 @@ class ProcessMemory:
         self.expect(trend["verdict"] in ("filling", "flat"), trend["verdict"])
         later = self.document("trend", *sorted(self.tracer.folder.glob("*.zst"))[10:])
         self.expect(later["verdict"] == "flat", later["verdict"])
-        trend = self.document("trend", "--warm-up", "8", *self.series(20, "pool", "5", "32", "1"))
+
+    def check_lost_chunks(self):
+        """One for each thousand units of work, which each snapshot is told of."""
+
+        def told(window):
+            return ["--work", str(1000 * window), "--label", f"window={window}", "--label", "host=a,b"]
+
+        paths = self.series(20, "pool", "5", "32", "1", told=told, options=["--label", "release=1.7", "--label", "host=x"])
+        trend = self.document("trend", "--warm-up", "8", *paths)
         self.expect(trend["verdict"] == "growing", trend["verdict"])
+        trend = self.document("trend", "--warm-up", "8", "--per", "work", *paths)
+        self.expect((trend["verdict"], trend["unit"]) == ("growing", "work"), (trend["verdict"], trend["unit"]))
+        self.expect(65 < trend["total"]["slope"] < 66.5, trend["total"])
+        top = self.document("top", paths[-1])
+        self.expect(top["snapshot"]["work"] == 19000, top["snapshot"])
+        self.expect(top["snapshot"]["labels"] == {"host": "a,b", "release": "1.7", "window": "19"}, top["snapshot"])
+        first = top["statistics"][0]
+        self.expect(first["size_per_work"] == first["size"] / 19000, first)
+        diff = self.document("diff", paths[9], paths[-1])
+        first = diff["statistics"][0]
+        self.expect(first["size_diff_per_work"] == first["size_diff"] / 10000, first)
+        self.expect(self.tracer.execute(self.tracer.mtrace, "trend", "--per", "work", paths[0], paths[1], paths[3]).returncode == 0, "work")
 
 
 def main():
@@ -124,7 +153,7 @@ def main():
         tracer = Tracing(arguments.mtrace, folder)
         tests = ProcessMemory(tracer, arguments.program)
         return tracer.status(tests.check_end, tests.check_requests, tests.check_allocators, tests.check_children,
-                             tests.check_timeline, tests.check_fragmentation, tests.check_pools)  # fmt: skip
+                             tests.check_timeline, tests.check_fragmentation, tests.check_pools, tests.check_lost_chunks)  # fmt: skip
 
 
 if __name__ == "__main__":
