@@ -29,6 +29,11 @@ class ReportBuilder {
   // Of all snapshots.
   [[nodiscard]] TracebackTree tree() const;
 
+  [[nodiscard]] const std::vector<RowSource>& sources() const { return sources_; }
+  // By the grouping's nodes and domains.
+  [[nodiscard]] const IdVector<NodeId, char>& node_is_kept() const { return kept_nodes_; }
+  [[nodiscard]] const IdVector<DomainId, char>& domain_is_kept() const { return kept_domains_; }
+
   void describe(Report& report, std::int64_t min_size, std::uint64_t groups) const;
 
  private:
