@@ -28,7 +28,7 @@ void run_diff(const DiffOptions& options) {
   const Snapshot before = read_resolved(options.before, read_options_for(selection));
   const Snapshot after = read_resolved(options.after, read_options_for(selection));
   const DiffReport report = diff(before, after, selection, ranking);
-  warn_of_differences(report, options.before, options.after);
+  warn_of_differences(report.metadata_before, report.metadata_after, options.before, options.after);
   warn_of_selection(report, options.output);
   Document document = lay_out(report, options.before, options.after);
   document.tree = [&] { return traceback_tree(before, after, selection); };

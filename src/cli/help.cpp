@@ -174,10 +174,15 @@ std::string usage_of(const Command& command) {
   std::string usage = shown_name(command) + " [OPTIONS]";
   for (const Option* const argument : arguments_of(command)) {
     if (argument->completion == Completion::program) usage += " [--]";
-    usage += fmt::format(" {}{}", argument->value, is_repeatable(*argument) ? "..." : "");
+    const std::string name =
+        fmt::format("{}{}", argument->value, is_repeatable(*argument) ? "..." : "");
+    usage += argument->is_required ? " " + name : fmt::format(" [{}]", name);
   }
   for (const Option* const option : options_of(command)) {
-    if (option->is_required) usage += fmt::format(" -{} {}", option->letter, option->value);
+    if (!option->is_required) continue;
+    const std::string name =
+        option->letter == '\0' ? shown_name(*option) : std::string{'-', option->letter};
+    usage += fmt::format(" {} {}", name, option->value);
   }
   return usage;
 }

@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::uint64_t kRowsForPeople = 10;
 
-constexpr std::string_view kReplacesFile =
-    "The file appears, or is replaced, only when it is complete. It must differ from every file "
-    "that is read.";
-
 constexpr auto kFormats = std::to_array<Word>({
     {"table", "for people"},
     {"text", "the lines that Python prints for `str(stat)`, byte for byte"},

@@ -44,6 +44,11 @@ OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std:
 // Of what is held to limits: what is shown of it.
 OptionGroup check_options(OutputOptions& options);
 
+// What is said of every file that is written.
+inline constexpr std::string_view kReplacesFile =
+    "The file appears, or is replaced, only when it is complete. It must differ from every file "
+    "that is read.";
+
 // The option that names the snapshot to write.
 Option snapshot_output(std::string& path);
 

@@ -170,9 +170,12 @@ void warn_of_selection(const CheckReport& report, const OutputOptions& output) {
   }
 }
 
-void warn_of_differences(const DiffReport& report, const std::string& before_path,
-                         const std::string& after_path) {
-  const Metadata &before = report.metadata_before, &after = report.metadata_after;
+void warn_of_selection(const SelectedRows& rows) {
+  warn_of_filters(rows, {});
+}
+
+void warn_of_differences(const Metadata& before, const Metadata& after,
+                         const std::string& before_path, const std::string& after_path) {
   warn_of_order(before, after, before_path, after_path);
   for (const auto difference : kDifferences) {
     const std::string words = difference(before, after);

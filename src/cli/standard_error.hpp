@@ -20,6 +20,7 @@ struct ProgressUnit {
 };
 inline constexpr ProgressUnit kReadingBytes = {"reading", 1 << 20, "MiB"};
 inline constexpr ProgressUnit kReadingSnapshots = {"reading", 1, "snapshots"};
+inline constexpr ProgressUnit kWritingRows = {"writing", 1, "rows"};
 inline constexpr ProgressUnit kLookingUpAddresses = {"looking up", 1, "addresses"};
 
 // Appears when something takes longer than half a second and a person is watching; disappears in

@@ -1,7 +1,7 @@
 # `cpack -G DEB` makes Debian's packages from what is installed; `./dev package` builds what they need.
 
 # The licences of what is compiled or linked into the binaries go where they go.
-set(libraries libzstd-dev libxxhash-dev libiberty-dev robin-map-dev libcli11-dev libtomlplusplus-dev)
+set(libraries libzstd-dev libxxhash-dev libiberty-dev robin-map-dev libprotozero-dev libcli11-dev libtomlplusplus-dev)
 if(MTRACE_PORTABLE)
   list(APPEND libraries libfmt-dev libdw-dev libutf8proc-dev liblzma-dev libbz2-dev zlib1g-dev libpugixml-dev)
 endif()

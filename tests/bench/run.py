@@ -100,13 +100,21 @@ def scale(report, arguments, folder):
         report.line(f"mtrace {words}", milliseconds(seconds), milliseconds(claim), seconds <= claim)
 
 
+def exports(report, arguments, folder):
+    snapshot, profile = f"{folder}/50k.zst", f"{folder}/50k.pb.gz"
+    subprocess.run([arguments.make_synthetic, "50000", "1", snapshot], check=True)
+    command = [arguments.mtrace, "export", snapshot, "--to", "pprof", "-o", profile]
+    seconds = statistics.median(run(command).seconds for _ in range(2 * arguments.pairs + 1))
+    report.line("export of 50,000 tracebacks to pprof", milliseconds(seconds), "300 ms", seconds <= 0.3)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mtrace", required=True)
     parser.add_argument("--make-synthetic", required=True)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--blocks", type=int, default=3_000_000)
-    parser.add_argument("--only", default="", help="1, 25 or scale")
+    parser.add_argument("--only", default="", help="1, 25, scale or export")
     arguments = parser.parse_args()
     report = Report()
     with tempfile.TemporaryDirectory(prefix="mtrace-bench-") as folder:
@@ -115,6 +123,8 @@ def main():
                 compare_with_tracemalloc(report, arguments, folder, frames)
         if arguments.only in ("", "scale"):
             scale(report, arguments, folder)
+        if arguments.only in ("", "export"):
+            exports(report, arguments, folder)
     sys.exit(1 if report.missed else 0)
 
 

@@ -38,7 +38,7 @@ def expectations(mtrace):
             if words:
                 expected[f"mtrace {command} {option.names[-1]} "] = (words, "")
         # "Usage: mtrace merge [OPTIONS] SNAPSHOT... -o FILE"
-        arguments = re.search(r"^Usage: mtrace \w+ \[OPTIONS\] ([A-Z. ]+)", text).group(1).split() if command != "run" else []
+        arguments = re.search(r"^Usage: mtrace \w+ \[OPTIONS\] ([A-Z.\[\] ]+)", text).group(1).replace("[", "").replace("]", "").split() if command != "run" else []
         if arguments and arguments[0].rstrip(".") in KINDS:
             expected[f"mtrace {command} "] = (KINDS[arguments[0].rstrip(".")], "")
         if len(arguments) > 1 or arguments and arguments[0].endswith("..."):

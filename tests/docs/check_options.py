@@ -30,8 +30,8 @@ COLUMNS, ROWS = 80, 50
 # "  -g, --group-by KEY  What to group by: lineno, filename (default: lineno)"; names only where there is no
 # argument.
 HELP_OPTION = re.compile(r"^  (?P<names>(?:-\w, )?--[\w-]+)(?: (?P<argument>[A-Z=]+))?(?=  |$)")
-# Words to choose from end the description, in front of the default.
-HELP_CHOICES = re.compile(r": ([a-z_]+(?:, [a-z_]+)*) \(default: [a-z_]+\)$")
+# Words to choose from end the description, in front of the default, if there is one.
+HELP_CHOICES = re.compile(r": ([a-z_]+(?:, [a-z_]+)*) \(default: [a-z_]+\)$|: ([a-z_]+(?:, [a-z_]+)+)$")
 HELP_COMMAND = re.compile(r"^  (\w+)\s{2,}(.*)$")
 
 
@@ -81,7 +81,7 @@ def options_in_help(text):
         names = tuple(match["names"].split(", "))
         description = " ".join(map(str.strip, lines[index:end]))
         words = HELP_CHOICES.search(description)
-        choices = frozenset(words[1].split(", ") if words else ())
+        choices = frozenset((words[1] or words[2]).split(", ") if words else ())
         options[names] = Option(names, match["argument"] or "", choices, description)
     return options
 
