@@ -289,6 +289,7 @@ std::vector<Option> limit_options(CheckCommandOptions& options) {
            .into = &options.paths.baseline,
            .summary = "Measure growth from this snapshot; - is standard input",
            .completion = Completion::files},
+          match_option(options.selection),
           {.name = "max-growth",
            .value = "GROWTH",
            .into = &options.max_growth,

@@ -22,9 +22,9 @@ Command manual_command();
 namespace {
 
 constexpr std::array kCommands = {
-    run_command,     snapshot_command,  top_command,        diff_command,
-    trend_command,   check_command,     info_command,       export_command,    merge_command,
-    convert_command, symbolize_command, completion_command, manual_command,
+    run_command,       snapshot_command,   top_command,    diff_command,  trend_command,
+    check_command,     info_command,       export_command, merge_command, convert_command,
+    symbolize_command, completion_command, manual_command,
 };
 
 Option help_option() {

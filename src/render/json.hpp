@@ -32,7 +32,7 @@ class JsonWriter {
   void begin_array(Layout layout = Layout::single_line) { begin('[', layout); }
   void end_array() { end(']'); }
 
-  void key(std::string_view name);  // nothing in it needs an escape
+  void key(std::string_view name);       // nothing in it needs an escape
   void text_key(std::string_view name);  // a key that may be anything
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }
