@@ -96,6 +96,14 @@ bool has_only_unmatched(const Report& report) {
          is_unmatched("--module", selection.module.size());
 }
 
+// What reports of one snapshot and of two have in common here.
+struct JudgedGroups {
+  std::shared_ptr<const Report> report{};
+  Offender total{};
+  std::vector<Offender> groups{};
+  double unseen = 0;  // bytes that no sample may have hit
+};
+
 // Checks the limits of one budget. The groups of a report are looked at once for each limit.
 class BudgetCheck {
  public:
@@ -123,15 +131,7 @@ class BudgetCheck {
   }
 
  private:
-  // What reports of one snapshot and of two have in common here.
-  struct Groups {
-    std::shared_ptr<const Report> report;
-    Offender total;
-    std::vector<Offender> groups;
-    double unseen = 0;  // bytes that no sample may have hit
-  };
-
-  Groups& top_by(Metric metric) {
+  JudgedGroups& top_by(Metric metric) {
     auto& groups = tops_[static_cast<std::size_t>(metric)];
     if (groups) return *groups;
     Selection selection = budget_.selection;
@@ -147,7 +147,7 @@ class BudgetCheck {
     return *groups;
   }
 
-  Groups& growth() {
+  JudgedGroups& growth() {
     if (growth_) return *growth_;
     if (baseline_ == nullptr) throw Error("growth needs a baseline");
     auto report = std::make_shared<DiffReport>(
@@ -168,7 +168,7 @@ class BudgetCheck {
     return kUnseenRates * static_cast<double>(metadata.sampling_rate.value_or(1));
   }
 
-  void judge(LimitResult& result, Groups& of) {
+  void judge(LimitResult& result, JudgedGroups& of) {
     result.report = of.report;
     if (selects_nothing(of)) {
       result.finding = Finding::nothing_selected;
@@ -212,7 +212,7 @@ class BudgetCheck {
     result.error = unseen;
   }
 
-  void judge_sum(LimitResult& result, Groups& of) const {
+  void judge_sum(LimitResult& result, JudgedGroups& of) const {
     const Candidate sum = candidate(result.kind, of.total);
     set_measured(result, sum);
     if (of.total.after.count == 0) doubt_unseen(result, of.unseen, sum.allowed);
@@ -227,7 +227,7 @@ class BudgetCheck {
   }
 
   // The sum of all is what is measured where there is no group: nothing.
-  void judge_groups(LimitResult& result, Groups& of) const {
+  void judge_groups(LimitResult& result, JudgedGroups& of) const {
     std::vector<Candidate> over;
     std::optional<Candidate> closest;
     bool is_too_close = false;
@@ -252,7 +252,7 @@ class BudgetCheck {
   }
 
   // In samples, a group may have been there before although none hit it.
-  void judge_new(LimitResult& result, Groups& of) const {
+  void judge_new(LimitResult& result, JudgedGroups& of) const {
     std::vector<Candidate> added;
     bool is_unseen = false;
     for (const Offender& group : of.groups) {
@@ -292,7 +292,7 @@ class BudgetCheck {
   }
 
   // A selection that holds nothing now is in order if it held something once.
-  [[nodiscard]] bool selects_nothing(const Groups& of) const {
+  [[nodiscard]] bool selects_nothing(const JudgedGroups& of) const {
     if (of.total.after != Amount() || of.total.before != Amount()) return false;
     if (!filters_blocks(budget_.selection)) return false;
     if (has_only_unmatched(*of.report)) return true;
@@ -312,8 +312,8 @@ class BudgetCheck {
   const Snapshot* baseline_;
   const Budget& budget_;
   const CheckOptions& options_;
-  std::array<std::optional<Groups>, kMetrics.size()> tops_;
-  std::optional<Groups> growth_;
+  std::array<std::optional<JudgedGroups>, kMetrics.size()> tops_;
+  std::optional<JudgedGroups> growth_;
 };
 
 constexpr std::array kLimitKinds = {LimitKind::max_size, LimitKind::max_peak, LimitKind::max_count,

@@ -290,17 +290,19 @@ TextRange range_of(const toml::table& table, std::string_view key, std::string_v
           offset_of(text, starts, node->source().end)};
 }
 
+std::vector<std::string> known_keys() {
+  std::vector<std::string> names(kKeys.size());
+  std::ranges::transform(kKeys, names.begin(),
+                         [](const Key& key) { return std::string(key.name); });
+  return names;
+}
+
 Budget read_budget(const toml::table& table, const Selection& base) {
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names;
-    for (const Key& key : kKeys) names.emplace_back(key.name);
-    return names;
-  }();
   Budget budget{.selection = base};
   budget.line = table.source().begin.line;
   for (const auto& [key, node] : in_order(table)) {
     const auto known = std::ranges::find(kKeys, key->str(), &Key::name);
-    if (known == kKeys.end()) refuse_key(*key, kNames);
+    if (known == kKeys.end()) refuse_key(*key, known_keys());
     known->read(budget, *node, known->name);
   }
   check_budget(budget, table);

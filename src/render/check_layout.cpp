@@ -159,8 +159,8 @@ Sentence offender_words(const LimitResult& result, const Offender& offender) {
     case LimitKind::max_growth:
       return Sentence().size(growth, Sign::always).say(fmt::format(" in this {}", noun));
     case LimitKind::max_count:
-      return Sentence(counted(static_cast<std::uint64_t>(offender.after.count), "block", "blocks") +
-                      fmt::format(" of this {}", noun));
+      return counted(static_cast<std::uint64_t>(offender.after.count), "block", "blocks") +
+             fmt::format(" of this {}", noun);
     case LimitKind::max_size:
     case LimitKind::max_peak:
       break;

@@ -90,7 +90,6 @@ std::vector<Annotation> annotations_of(const Measurement& measurement, const Sty
 }  // namespace
 
 void print_github(const Document& document, const Style& style, Sink& sink) {
-  std::vector<std::vector<Annotation>> all;
   std::vector<const Measurement*> over;
   for (const Measurement& measurement : document.measurements) {
     if (measurement.is_over) over.push_back(&measurement);
@@ -98,7 +97,9 @@ void print_github(const Document& document, const Style& style, Sink& sink) {
   std::stable_sort(over.begin(), over.end(), [](const Measurement* a, const Measurement* b) {
     return a->severity > b->severity;
   });
-  for (const Measurement* const each : over) all.push_back(annotations_of(*each, style));
+  std::vector<std::vector<Annotation>> all(over.size());
+  std::ranges::transform(over, all.begin(),
+                         [&](const Measurement* each) { return annotations_of(*each, style); });
   // The worst line of each limit comes first: none is forgotten for another's tenth line.
   std::size_t printed = 0;
   bool has_more = true;
