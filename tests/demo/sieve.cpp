@@ -10,7 +10,8 @@ int main() {
     blocks.push_back(std::make_unique<char[]>(kSize));
     std::memset(blocks.back().get(), 1, kSize);
   }
-  std::vector<std::unique_ptr<char[]>> kept;
+  // Never destroyed: they are alive in the last snapshot.
+  auto& kept = *new std::vector<std::unique_ptr<char[]>>;
   for (std::size_t i = 0; i < kBlocks; i += kKept) kept.push_back(std::move(blocks[i]));
   blocks.clear();
   blocks.shrink_to_fit();

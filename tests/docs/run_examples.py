@@ -41,6 +41,7 @@ SAME = [
     (re.compile(r"/tmp/tmp\.\w{10}\b"), "/tmp/tmp.N"),
     (re.compile(r"( → held by \w+ [\d.]+ \w+)? → resident [\d.]+ \w+"), " → resident N"),
     (re.compile(r"(, held by \w+ [-+][\d.]+ \w+)?, resident [-+][\d.]+ \w+"), ", resident N"),
+    (re.compile(r"[\d.]+ MiB are free in glibc's arenas"), "N are free in glibc's arenas"),
     (re.compile(r"^((\d+ (passed|failed)(, )?)+) in [\d.]+s"), r"\1 in N s"),
 ]
 
