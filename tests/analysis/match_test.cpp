@@ -1,7 +1,10 @@
 // Snapshots of different builds: which lines are followed, and what the reports say of it.
 #include <doctest/doctest.h>
 
+#include <map>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mtrace/report.hpp"
@@ -150,6 +153,54 @@ TEST_CASE("callers are followed, too") {
   selection.cumulative = true;
   CHECK(diff_text("0 1 1 a.py:10@main a.py:30@f", "0 1 1 a.py:12@main a.py:32@f", selection) ==
         "a.py:12(was 10) 1>1\na.py:32(was 30) 1>1\n");
+}
+
+// --- whatever there is ---
+
+// Sizes before and after by file: where its lines went changes nothing.
+std::map<std::string, std::pair<std::int64_t, std::int64_t>> sums_by_file(const Snapshot& before,
+                                                                          const Snapshot& after,
+                                                                          Selection selection) {
+  const DiffReport report = diff(before, after, std::move(selection));
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> sums;
+  for (const StatisticDiff& statistic : report.statistics) {
+    auto& [sum_before, sum_after] =
+        sums[std::string(*report.traceback(statistic.group).back().filename)];
+    sum_before += statistic.before.size;
+    sum_after += statistic.after.size;
+  }
+  return sums;
+}
+
+std::string random_rows(std::mt19937& engine) {
+  const auto below = [&](unsigned end) { return static_cast<unsigned>(engine() % end); };
+  std::string rows;
+  for (unsigned row = 1 + below(12); row > 0; --row) {
+    rows += "0 " + std::to_string(1 + below(1000)) + " 1";
+    for (unsigned frame = 1 + below(3); frame > 0; --frame) {
+      const unsigned line = 1 + below(30);
+      rows += " " + std::string(1, static_cast<char>('a' + below(2))) +
+              ".py:" + std::to_string(line) + "@f" + std::to_string(line / 8);
+    }
+    rows += "\n";
+  }
+  return rows;
+}
+
+TEST_CASE("random snapshots: nothing is lost, and no memory changes its file") {
+  std::mt19937 engine(3);
+  for (int round = 0; round < 500; ++round) {
+    const Snapshot before = snapshot_of(random_rows(engine)),
+                   after = snapshot_of(random_rows(engine));
+    for (const GroupBy group_by : {GroupBy::lineno, GroupBy::traceback}) {
+      const auto by_line = sums_by_file(before, after, {.group_by = group_by});
+      for (const MatchBy match : {MatchBy::automatic, MatchBy::function}) {
+        CHECK(sums_by_file(before, after, {.group_by = group_by, .match = match}) == by_line);
+      }
+      // Compared with itself, nothing moves.
+      CHECK(diff(before, before, followed(group_by)).moved_lines() == 0);
+    }
+  }
 }
 
 // --- series ---

@@ -238,12 +238,10 @@ class Pytest(unittest.TestCase):
 
     def test_limits_of_all_tests(self):
         for options, files in (
-            (["--mtrace-max-growth", "1 MiB"], {}),
-            (["-o", "mtrace_max_growth=1 MiB"], {}),
-            ([], {"pytest_ini": "[pytest]\nmtrace_max_growth = 1 MiB\n"}),
             ([], {"mtrace_toml": '[pytest]\nmax_growth = "1 MiB"\n'}),
             # The nearest one counts.
-            (["--mtrace-max-growth", "1 MiB"], {"mtrace_toml": "[pytest]\nmax_growth = 1\n"}),
+            (["-o", "mtrace_max_growth=1 MiB"], {"mtrace_toml": "[pytest]\nmax_growth = 1\n"}),
+            (["--mtrace-max-growth", "1 MiB"], {"pytest_ini": "[pytest]\nmtrace_max_growth = 1\n"}),
         ):
             failed, document, done = self.run_all(*options, **files)
             self.assertEqual(failed, {"test_keeps_2_mb", "test_fails"}, done.stdout + done.stderr)
@@ -279,17 +277,22 @@ max_peak = 10
         self.assertEqual((small["max_peak"], small["max_growth"], small["result"]), (10, None, "over"))
 
     def test_wrong_files(self):
+        failed, document, done = self.run_all(mtrace_toml="[pytest]\nmax_growth = 'much'\n")
+        self.assertEqual((done.returncode, failed, document), (4, set(), None))
+        self.assertIn("'much' is an invalid size", done.stderr)
+        import pytest_mtrace
+
         for toml, words in (
             ("[pytest]\nmax_grwth = 1\n", "unknown key 'max_grwth'; there are max_peak, max_growth"),
-            ("[pytest]\nmax_growth = 'much'\n", "'much' is an invalid size"),
             ("[pytest\n", "mtrace.toml: "),
             ("[[pytest.budget]]\nmax_peak = 1\n", "number 1: needs tests"),
             ("[[pytest.budget]]\ntests = 'x'\nexpires = 2020-01-31\n", "expired on 2020-01-31"),
             ("pytest = 1\n", "pytest is a table"),
         ):
-            failed, document, done = self.run_all(mtrace_toml=toml)
-            self.assertEqual((done.returncode, failed, document), (4, set(), None), toml)
-            self.assertIn(words, done.stderr)
+            with tempfile.TemporaryDirectory() as folder, self.assertRaises(pytest_mtrace._Wrong) as caught:
+                Path(folder, "mtrace.toml").write_text(toml)
+                pytest_mtrace._File(Path(folder, "mtrace.toml"))
+            self.assertIn(words, str(caught.exception))
 
     def test_nothing_is_loaded_where_nothing_is_marked(self):
         with tempfile.TemporaryDirectory() as folder:
