@@ -26,9 +26,10 @@ struct ReadOptions {
   Progress progress{};
 };
 
-// Reads any snapshot: mtrace's own .zst, or a dump of CPython's tracemalloc.Snapshot.dump() (plain,
-// or inside gzip or zstd). Files are recognized by content, not by name. "-" is standard input. The
-// result is valid (see validate()). Throws Error, headed by the path.
+// Reads any snapshot: mtrace's own .zst, a dump of CPython's tracemalloc.Snapshot.dump(), or a heap
+// profile of pprof's (both plain, or inside gzip or zstd). Files are recognized by content, not by
+// name. "-" is standard input. The result is valid (see validate()). Throws Error, headed by the
+// path.
 MTRACE_API Snapshot read_snapshot(const std::string& path, const ReadOptions& options = {});
 
 // Takes constant time, whatever the snapshot's size. With `timelines`, it also looks for these

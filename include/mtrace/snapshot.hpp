@@ -120,7 +120,10 @@ struct Losses {
   MTRACE_COMPARABLE(Losses);
 };
 
-enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc };
+// What made it. Their numbers stand in files.
+enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc, pprof };
+inline constexpr std::array kSnapshotKinds = {SnapshotKind::mtrace, SnapshotKind::tracemalloc,
+                                              SnapshotKind::pprof};
 MTRACE_API std::string_view name_of(SnapshotKind kind);
 
 // What the system sees of a process at the moment of the snapshot, and what its allocator says; in

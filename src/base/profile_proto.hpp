@@ -38,8 +38,20 @@ enum class MappingField : std::uint32_t {
   has_line_numbers = 9,
   has_inline_frames = 10,
 };
-enum class LocationField : std::uint32_t { id = 1, mapping_id = 2, address = 3, line = 4 };
+enum class LocationField : std::uint32_t {
+  id = 1,
+  mapping_id = 2,
+  address = 3,
+  line = 4,
+  is_folded = 5,
+};
 enum class LineField : std::uint32_t { function_id = 1, line = 2 };
-enum class FunctionField : std::uint32_t { id = 1, name = 2, system_name = 3, filename = 4 };
+enum class FunctionField : std::uint32_t {
+  id = 1,
+  name = 2,
+  system_name = 3,
+  filename = 4,
+  start_line = 5,
+};
 
 }  // namespace memtrace

@@ -59,6 +59,17 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string as_utf8(std::string_view text) {
+  if (is_utf8(text)) return std::string(text);
+  std::string result;
+  while (!text.empty()) {
+    const CodePoint next = first_code_point(text);
+    append_utf8(result, next.value);
+    text.remove_prefix(next.size);
+  }
+  return result;
+}
+
 void append_utf8(std::string& text, char32_t code_point) {
   const auto tail = [&](unsigned shift) {
     text.push_back(static_cast<char>(0x80 | (code_point >> shift & 0x3F)));

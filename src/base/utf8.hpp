@@ -21,6 +21,9 @@ CodePoint first_code_point(std::string_view text);
 // Python's strings may hold them. Overlong forms and code points past U+10FFFF are not.
 bool is_utf8(std::string_view text);
 
+// Text of whatever encoding as UTF-8: a byte that is none becomes what first_code_point() says.
+std::string as_utf8(std::string_view text);
+
 // Appends the shortest form; surrogates take three bytes.
 void append_utf8(std::string& text, char32_t code_point);
 

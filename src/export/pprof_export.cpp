@@ -403,7 +403,7 @@ class PprofWriter {
       if (metadata_.sampling_rate) profile.number(ProfileField::period, *metadata_.sampling_rate);
     }
     comment("exported by " + input_.exporter);
-    if (const std::string command = command_of(metadata_); !command.empty()) comment(command);
+    if (!metadata_.command.empty()) comment("command: " + shell_words(metadata_.command));
     if (!metadata_.host.empty()) comment("host: " + escaped(metadata_.host));
     if (metadata_.pid) comment(fmt::format("pid: {}", *metadata_.pid));
     if (metadata_.sampling_rate) {

@@ -112,7 +112,15 @@ std::string_view name_of(Metric metric) {
 }
 
 std::string_view name_of(SnapshotKind kind) {
-  return kind == SnapshotKind::mtrace ? "mtrace" : "tracemalloc";
+  switch (kind) {
+    case SnapshotKind::mtrace:
+      return "mtrace";
+    case SnapshotKind::tracemalloc:
+      return "tracemalloc";
+    case SnapshotKind::pprof:
+      return "pprof";
+  }
+  return "";
 }
 
 void validate(const Snapshot& snapshot) {

@@ -22,7 +22,8 @@ constexpr std::string_view kCoreDump =
     "a core dump, which does not say what was allocated where: mtrace run traces the program";
 constexpr std::string_view kProgram = "a program or a library: mtrace run traces a program";
 constexpr std::string_view kText =
-    "text: what can be read is mtrace's own .zst, and what tracemalloc's Snapshot.dump() writes";
+    "text: what can be read is mtrace's own .zst, what tracemalloc's Snapshot.dump() writes, and "
+    "pprof's profiles";
 constexpr std::string_view kJson = "JSON: the commands read the snapshot that it was made from";
 
 constexpr auto kForeign = std::to_array<ForeignFile>({
@@ -87,8 +88,8 @@ std::string_view what_it_is(std::string_view start) {
 std::string why_not_a_snapshot(std::string_view start) {
   const std::string_view what = what_it_is(start);
   if (!what.empty()) return fmt::format("not a snapshot but {}", what);
-  return "not a snapshot: it is neither mtrace's own .zst nor what tracemalloc's Snapshot.dump() "
-         "writes";
+  return "not a snapshot: it is neither mtrace's own .zst, nor what tracemalloc's Snapshot.dump() "
+         "writes, nor a pprof profile";
 }
 
 }  // namespace memtrace

@@ -28,6 +28,7 @@ struct InputFormat {
 
 extern const InputFormat kMtraceSnapshot;   // mtrace's own .zst (formats/snapshot.md)
 extern const InputFormat kTracemallocDump;  // what CPython's tracemalloc.Snapshot.dump() writes
+extern const InputFormat kPprofProfile;     // pprof's profile.proto, of heaps
 
 // What the file is that begins so and is of no such format, and what to do about it, as one
 // sentence: "not a snapshot but a core dump: ...".

@@ -151,15 +151,12 @@ std::int64_t signed_number_in(std::string_view value) {
 
 // What blocks of another kind mean is not known.
 SnapshotKind kind_in(std::string_view value) {
-  switch (const std::uint64_t kind = number_in(value)) {
-    case 0:
-      return SnapshotKind::mtrace;
-    case 1:
-      return SnapshotKind::tracemalloc;
-    default:
-      throw Error("a snapshot of an unknown kind, " + std::to_string(kind) +
-                  ": a newer mtrace may be able to read it");
+  const std::uint64_t number = number_in(value);
+  for (const SnapshotKind kind : kSnapshotKinds) {
+    if (static_cast<std::uint64_t>(kind) == number) return kind;
   }
+  throw Error("a snapshot of an unknown kind, " + std::to_string(number) +
+              ": a newer mtrace may be able to read it");
 }
 
 Amount& present(std::optional<Amount>& amount) {

@@ -75,6 +75,9 @@ def prepare(folder, mtrace, files):
     shutil.copy(work / "before.pickle", work / "worker-1.pickle")
     shutil.copy(work / "after.pickle", work / "worker-2.pickle")
     write_night(work / "night")
+    # Of another profiler.
+    for name in ("heap", "before", "after"):
+        shutil.copy(ROOT / "testdata" / "pprof" / "go-heap.pb.gz", work / f"{name}.pb.gz")
     # For commands in sentences: any program will do.
     (work / "app").symlink_to("/usr/bin/sort")
     (work / "app.py").write_text("print(len('mtrace'))\n", encoding="utf-8")

@@ -371,7 +371,9 @@ std::vector<Metric> read_metrics(PyObject* dict) {
 void read_metadata(PyObject* dict, Metadata& metadata) {
   std::string kind;
   read_text(dict, "kind", kind);
-  if (kind == name_of(SnapshotKind::tracemalloc)) metadata.kind = SnapshotKind::tracemalloc;
+  for (const SnapshotKind known : kSnapshotKinds) {
+    if (kind == name_of(known)) metadata.kind = known;
+  }
   read_text(dict, "program", metadata.program);
   read_text(dict, "host", metadata.host);
   if (const auto command = entry(dict, "command")) {
