@@ -11,19 +11,11 @@
 #include "export/export_format.hpp"
 #include "export/gzip_sink.hpp"
 #include "mtrace/snapshot_builder.hpp"
+#include "render/rendered.hpp"
 #include "support/snapshot_text.hpp"
 
 namespace memtrace::test {
 namespace {
-
-class StringSink : public Sink {
- public:
-  void write(std::string_view text) override { text_ += text; }
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 std::string gunzipped(const std::string& packed) {
   z_stream stream{};
