@@ -379,7 +379,7 @@ Snapshot read(OpenInput& input, const ReadOptions& options) {
 }
 
 // Profiles are small, and what they are called by stands at their end.
-SnapshotInfo info_of(OpenInput& input) {
+SnapshotInfo info_of(OpenInput& input, bool /*timelines*/) {
   const Snapshot snapshot = read(input, {});
   SnapshotInfo info;
   info.kind = SnapshotKind::pprof;

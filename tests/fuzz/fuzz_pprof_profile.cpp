@@ -36,7 +36,7 @@ void look_at_start(std::string_view bytes) {
   test::PiecewiseInput all(bytes);
   OpenInput input{{}, all, "plain"};
   try {
-    static_cast<void>(kPprofProfile.info(input));
+    static_cast<void>(kPprofProfile.info(input, true));
   } catch (const Error&) {
   }
 }
