@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,7 +105,7 @@ struct Suppressed {
 // traceback. One result for each suppression: a block counts for the one that matches its most
 // recent frame.
 MTRACE_API std::vector<Suppressed> suppress(Snapshot& snapshot,
-                                            std::span<const Suppression> suppressions);
+                                            const std::vector<Suppression>& suppressions);
 
 // Whether there was anything to trace; it may have been freed since.
 MTRACE_API bool was_traced(const Snapshot& snapshot);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "mtrace/check.hpp"
 #include "mtrace/error.hpp"
@@ -143,7 +144,7 @@ std::vector<Suppression> parse_suppressions(std::string_view text) {
   return suppressions;
 }
 
-std::vector<Suppressed> suppress(Snapshot& snapshot, std::span<const Suppression> suppressions) {
+std::vector<Suppressed> suppress(Snapshot& snapshot, const std::vector<Suppression>& suppressions) {
   std::vector<Suppressed> results;
   const auto counted = std::ranges::find_if(
       kMetrics, [&](Metric metric) { return snapshot.rows[metric].has_value(); });

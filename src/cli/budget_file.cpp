@@ -310,16 +310,19 @@ Budget read_budget(const toml::table& table, const Selection& base) {
 }
 
 const toml::array& tables_of(const toml::table& root) {
-  const std::vector<std::string> known = {"budget"};
+  // [pytest] is for the plugin of the Python package.
+  const std::vector<std::string> known = {"budget", "pytest"};
+  const toml::array* budgets = nullptr;
   for (const auto& [key, node] : in_order(root)) {
-    if (key->str() != known.front()) refuse_key(*key, known);
-    const toml::array* const array = node->as_array();
-    if (array == nullptr || !array->is_homogeneous(toml::node_type::table)) {
+    if (std::ranges::find(known, key->str()) == known.end()) refuse_key(*key, known);
+    if (key->str() != "budget") continue;
+    budgets = node->as_array();
+    if (budgets == nullptr || !budgets->is_homogeneous(toml::node_type::table)) {
       refuse(*node, "a budget is a table in a list: write [[budget]]");
     }
-    return *array;
   }
-  throw Error("1: there is no budget: write [[budget]]");
+  if (budgets == nullptr) throw Error("1: there is no budget: write [[budget]]");
+  return *budgets;
 }
 
 std::string read_text(const std::string& path) {

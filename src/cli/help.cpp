@@ -124,7 +124,8 @@ std::string list_of(const std::vector<const Option*>& options, bool is_whole) {
 std::string lists_of(const Command& command, bool is_whole) {
   std::string text;
   const auto arguments = arguments_of(command);
-  if (!arguments.empty()) text += "\nArguments:\n" + list_of(arguments, is_whole);
+  if (!arguments.empty())
+    text += (is_whole ? "\nArguments:\n" : "\n") + list_of(arguments, is_whole);
   for (const OptionGroup& group : command.groups) {
     std::vector<const Option*> options;
     for (const Option& option : group.options) {
