@@ -175,7 +175,7 @@ class Reporter {
   void look() {
     try {
       if (!is_traced()) return;
-      Snapshot snapshot = own_snapshot();
+      Snapshot snapshot = own_snapshot({.metric = Metric::live, .domains = false});
       const LineAmounts now = line_amounts(snapshot, selection_, symbolizer_);
       const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin_;
       for (const GrownLine& line : baseline_.add(now, passed.count())) report(line);

@@ -10,7 +10,6 @@
 
 #include "mtrace/error.hpp"
 #include "mtrace/mtrace.h"
-#include "mtrace/read.hpp"
 #include "mtrace/report.hpp"
 
 // A program may use the library without a tracer.
@@ -100,13 +99,13 @@ void reset_traced_peak() {
   if (is_traced()) mtrace_reset_peak();
 }
 
-Snapshot own_snapshot() {
+Snapshot own_snapshot(const ReadOptions& options) {
   if (!has_tracer()) throw Error("the program has no tracer");
   const TemporaryFile file;
   if (mtrace_take_snapshot(file.path().c_str()) == 0) {
     throw Error(fmt::format("no snapshot: {}", mtrace_get_error_text(errno)));
   }
-  return read_snapshot(file.path());
+  return read_snapshot(file.path(), options);
 }
 
 LineAmounts line_amounts(Snapshot& snapshot, const Selection& selection, Symbolizer& symbolizer) {

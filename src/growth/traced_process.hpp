@@ -6,6 +6,7 @@
 #include <string>
 #include <tuple>
 
+#include "mtrace/read.hpp"
 #include "mtrace/selection.hpp"
 #include "mtrace/snapshot.hpp"
 #include "mtrace/symbolize.hpp"
@@ -37,7 +38,7 @@ MemoryNow traced_bytes();
 void reset_traced_peak();
 
 // This moment, with addresses. Throws Error.
-Snapshot own_snapshot();
+Snapshot own_snapshot(const ReadOptions& options = {});
 
 // The memory of each line; those of one name are one.
 struct LineName {
