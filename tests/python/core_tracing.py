@@ -238,6 +238,13 @@ class Traced(unittest.TestCase):
                 _mtrace.write_snapshot(os.path.join(folder, "no", "a.zst"))
             self.assertEqual(os.listdir(folder), ["a.zst"])
 
+    def test_work(self):
+        _mtrace.add_work()
+        _mtrace.add_work(41)
+        for wrong, error in (((-1,), OverflowError), (("x",), TypeError), ((1, 2), TypeError), ((1.5,), TypeError)):
+            with self.assertRaises(error):
+                _mtrace.add_work(*wrong)
+
     def test_nothing_grows(self):
         def resident():
             with open("/proc/self/statm", encoding="ascii") as file:

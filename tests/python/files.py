@@ -5,6 +5,7 @@
 
 import copy
 import gzip
+import os
 import pickle
 import sys
 import tempfile
@@ -183,6 +184,29 @@ class SnapshotFiles(InFolder):
         inner = loaded.statistics("lineno")[0].traceback[0]
         self.assertEqual((inner.filename, inner.lineno, inner.function), (*INNER, "Cache.put"))
         self.assertEqual(loaded.traces[0].traceback[0].function, "main")
+
+    def test_memory_work_and_labels(self):
+        told = {"work": 7, "labels": {"release": "1.7"}, "resident": 4096, "held": 2048, "free": 0}
+        rows = rows_with_metrics()
+        rows.metadata.update(told)
+        mtrace.Snapshot(rows, 7).write(self.path)
+        metadata = mtrace.Snapshot.load(self.path).metadata
+        self.assertEqual({name: metadata[name] for name in told}, told)
+
+    def test_work_of_a_child(self):
+        """It has done nothing of what its parent did."""
+        mtrace.add_work(100)
+        mtrace.start(1)
+        try:
+            child = os.fork()
+            if child == 0:
+                mtrace.add_work(5)
+                mtrace.write_snapshot(self.path)
+                os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+        finally:
+            mtrace.stop()
+        self.assertEqual(mtrace.Snapshot.load(self.path).metadata["work"], 5)
 
     def test_of_a_dump(self):
         mtrace.Snapshot(list(TRACES), 25).write(self.path)

@@ -344,11 +344,11 @@ void start_from_environment() {
 }
 
 void child_after_fork(bool is_whole) {
+  begin_memory_figures();
+  work.forget();
   if (traced_process() == 0) return;
   forget_service();
   forget_looks();
-  begin_memory_figures();
-  work.forget();
   if (is_whole && (options.follow_fork || !by_environment)) {
     set_traced_process(true);
     options.snapshots_so_far = 0;
