@@ -365,7 +365,7 @@ bool recognizes(const OpenInput& input) {
 }
 
 std::string all_of(Input& input) {
-  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  constexpr std::size_t kPiece = std::size_t{1} << 16;
   std::string bytes;
   for (;;) {
     const std::string piece = read_up_to(input, kPiece);
