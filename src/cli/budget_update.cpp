@@ -20,11 +20,14 @@ namespace {
 // In front of every time that there is, so that no budget has expired.
 constexpr std::chrono::sys_days kLongAgo{};
 
-std::int64_t with_headroom(const LimitResult& result, double headroom) {
+// Where groups are judged one by one, a limit below the smallest that is says no more.
+std::int64_t with_headroom(const Budget& budget, const LimitResult& result, double headroom) {
   constexpr double kHundred = 100, kMost = 9e18;
   const double highest = static_cast<double>(result.measured) + result.error;
   const double wanted = std::ceil(highest * (1 + headroom / kHundred));
-  return std::max(result.measured, static_cast<std::int64_t>(std::min(wanted, kMost)));
+  const bool is_size = result.kind != LimitKind::max_count;
+  const std::int64_t least = budget.limits.per_group && is_size ? budget.limits.min_size : 0;
+  return std::max({least, result.measured, static_cast<std::int64_t>(std::min(wanted, kMost))});
 }
 
 // The size in the largest unit that fits, rounded up to three digits: "8.3 MiB".
@@ -134,7 +137,7 @@ BudgetUpdate update_budgets(const BudgetFile& file, const CheckReport& report, d
     if (begin >= end || end > file.text.size())
       throw Error("the limits are written in a way that cannot be updated: edit them by hand");
     const std::string_view written = std::string_view(file.text).substr(begin, end - begin);
-    NewValue value = new_value(written, with_headroom(result, headroom));
+    NewValue value = new_value(written, with_headroom(budget, result, headroom));
     if (value.value == **limit->value || (value.value > **limit->value && !may_loosen)) continue;
     ++(value.value < **limit->value ? update.tightened : update.loosened);
     *limit->value = value.value;

@@ -132,13 +132,18 @@ TEST_CASE("a limit becomes higher only if that is asked for") {
   CHECK(updated(kStart + "max_size = 12\n", 15) == kStart + "max_size = 12\n");
 }
 
+TEST_CASE("a limit of each group does not go below the smallest that is judged") {
+  CHECK(updated(kStart + "max_size = 99\nper_group = true\nmin_size = 50\n") ==
+        kStart + "max_size = 50\nper_group = true\nmin_size = 50\n");
+}
+
 TEST_CASE("a size is written rounded up, in the unit that fits") {
   const auto written = [](std::int64_t size) {
     const BudgetFile file = parsed(kStart + "max_size = \"1 TiB\"\n");
     const Snapshot snapshot = snapshot_of("0 " + std::to_string(size) + " 1 main.py:1\n");
     const std::string text =
         update_budgets(file, check(snapshot, nullptr, file.budgets), 0, true).text;
-    const std::size_t begin = text.find("\"", text.find("max_size")) + 1;
+    const std::size_t begin = text.find('"', text.find("max_size")) + 1;
     return text.substr(begin, text.find('"', begin) - begin);
   };
   CHECK(written(1023) == "1023 B");
