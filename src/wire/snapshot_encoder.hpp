@@ -120,7 +120,7 @@ class SnapshotEncoder {
   }
 
   // The lowest that has all kinds and keys of the file.
-  std::uint16_t minor_version(const PlainMetadata& metadata) const {
+  [[nodiscard]] std::uint16_t minor_version(const PlainMetadata& metadata) const {
     bool has_label = false;
     tables_.for_each_label([&](std::string_view, std::string_view) { has_label = true; });
     const bool is_newer =

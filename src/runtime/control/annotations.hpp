@@ -23,6 +23,7 @@ class Labels {
   [[nodiscard]] std::span<const Label> items() const { return {labels_.data(), count_}; }
 
   Labels() = default;
+  ~Labels() = default;
   Labels(const Labels& other) { *this = other; }
   Labels& operator=(const Labels& other);
 

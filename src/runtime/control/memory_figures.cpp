@@ -127,7 +127,7 @@ class MemoryTimeline {
     if (size_ > 1) added.time = std::max(added.time, points_[size_ - 2].time);
     due_ = monotonic_time() + distance_;
   }
-  std::size_t copy(std::span<MemoryRecord> to) const {
+  [[nodiscard]] std::size_t copy(std::span<MemoryRecord> to) const {
     const std::size_t count = std::min(size_, to.size());
     std::copy_n(points_.begin(), count, to.begin());
     return count;
