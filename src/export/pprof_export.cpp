@@ -223,7 +223,8 @@ class PprofWriter {
     }
     for (std::size_t i = 0; i < input_.rows.snapshots(); ++i) {
       const bool is_base = input_.is_comparison() && i == 0;
-      input_.for_each_row(i, [&](const SelectedRow& row) { sample(row, is_base); });
+      const Metadata& metadata = input_.rows.snapshot(i).metadata;
+      input_.for_each_row(i, [&](const SelectedRow& row) { sample(row, metadata, is_base); });
     }
     about();
     flush();
@@ -347,7 +348,7 @@ class PprofWriter {
     }
   }
 
-  void sample(const SelectedRow& row, bool is_base) {
+  void sample(const SelectedRow& row, const Metadata& metadata, bool is_base) {
     values_.clear();
     for (const Metric metric : metrics_) {
       values_.push_back(row[metric].count);
@@ -361,6 +362,7 @@ class PprofWriter {
     labels_.clear();
     const Domain& domain = input_.rows.domains()[row.domain];
     label("domain", domain.name.empty() ? std::to_string(domain.number) : escaped(domain.name));
+    for (const auto& [name, text] : metadata.labels) label(escaped(name), escaped(text));
     // As `go tool pprof -diff_base` marks what is taken off.
     if (is_base) label("pprof::base", "true");
     {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <iterator>
+#include <map>
 
 #include "analysis/grouping.hpp"
 #include "base/utf8.hpp"
@@ -125,6 +126,16 @@ void write_text(JsonWriter& json, const char* key, const std::optional<std::stri
   json.value(known ? std::optional(valid_text(*known, changed)) : std::nullopt);
 }
 
+void write_labels(JsonWriter& json, const std::map<std::string, std::string>& labels) {
+  std::string changed;
+  json.begin_object();
+  for (const auto& [name, text] : labels) {
+    json.text_key(valid_text(name, changed));
+    json.value(valid_text(text, changed));
+  }
+  json.end_object();
+}
+
 void write_place(JsonWriter& json, const FrameView& frame) {
   write_text(json, "filename", frame.filename);
   json.member("lineno", frame.lineno);
@@ -145,6 +156,7 @@ struct SnapshotColumns {
   std::string id;
   std::optional<std::string> time, host, program;
   std::optional<std::uint64_t> pid, sampling_rate;
+  const std::map<std::string, std::string>* labels = nullptr;
 };
 
 // Each row in turn, of either kind.
@@ -182,8 +194,7 @@ class NdjsonRows : public RowFormat {
     write_text(json_, "program", snapshot.program);
     json_.member("pid", snapshot.pid);
     json_.key("labels");
-    json_.begin_object();
-    json_.end_object();
+    write_labels(json_, *snapshot.labels);
     json_.member("sampling_rate", snapshot.sampling_rate);
     json_.member("stack", hash);
     json_.member("domain", domain.number);
@@ -217,7 +228,7 @@ class NdjsonRows : public RowFormat {
 class CsvRows : public RowFormat {
  public:
   CsvRows(const ExportInput& input, Sink& sink)
-      : input_(input), buffer_(sink), frames_json_(frames_text_) {
+      : input_(input), buffer_(sink), object_json_(object_text_) {
     buffer_.text() +=
         "kind,snapshot,time,host,program,pid,labels,sampling_rate,stack,domain,domain_name,"
         "live_size,live_count,peak_size,peak_count,total_size,total_count,"
@@ -234,11 +245,11 @@ class CsvRows : public RowFormat {
     number(std::optional(last.lineno));
     text(last.function.value_or(""));
     text(last.module.value_or(""));
-    frames_json_.begin_array();
-    for (const FrameView& frame : frames) write_frame(frames_json_, frame);
-    frames_json_.end_array();
-    frames_json_.finish();
-    text(frames_text_.take());
+    object_json_.begin_array();
+    for (const FrameView& frame : frames) write_frame(object_json_, frame);
+    object_json_.end_array();
+    object_json_.finish();
+    text(object_text_.take());
     end_line();
   }
 
@@ -250,7 +261,9 @@ class CsvRows : public RowFormat {
     text(snapshot.host.value_or(""));
     text(snapshot.program.value_or(""));
     number(snapshot.pid);
-    text("{}");
+    write_labels(object_json_, *snapshot.labels);
+    object_json_.finish();
+    text(object_text_.take());
     number(snapshot.sampling_rate);
     text(hash);
     number(std::optional(domain.number));
@@ -304,8 +317,8 @@ class CsvRows : public RowFormat {
 
   const ExportInput& input_;
   SinkBuffer buffer_;
-  StringSink frames_text_;
-  JsonWriter frames_json_;
+  StringSink object_text_;
+  JsonWriter object_json_;
   std::string changed_;
   bool is_first_ = true;
 };
@@ -357,7 +370,8 @@ class RowsWriter {
                             .host = known(metadata.host),
                             .program = known(metadata.program),
                             .pid = metadata.pid,
-                            .sampling_rate = metadata.sampling_rate};
+                            .sampling_rate = metadata.sampling_rate,
+                            .labels = &metadata.labels};
     if (metadata.created) columns.time = time_of(*metadata.created);
     return columns;
   }

@@ -343,6 +343,21 @@ def check_rows(session):
     require(len(ids - {None}) == 2, "another selection is another snapshot")
 
 
+def check_labels(session):
+    labels = {"release": "1.7", "role": 'a "worker", two'}
+    session.run("merge", "after.pickle", "before.pickle", "-o", "labelled.zst",
+                *(f"--label={name}={value}" for name, value in labels.items()))  # fmt: skip
+    _, amounts = rows_by_kind(map(json.loads, session.export("ndjson", "labelled.zst").splitlines()))
+    require(amounts and all(row["labels"] == labels for row in amounts), f"{amounts[:1]}")
+    table = csv.DictReader(io.StringIO(session.export("csv", "labelled.zst").decode(), newline=""))
+    _, amounts = rows_by_kind(table)
+    require(amounts and all(json.loads(row["labels"]) == labels for row in amounts), f"{amounts[:1]}")
+    if shutil.which("go"):
+        (session.folder / "labelled.pb.gz").write_bytes(session.export("pprof", "labelled.zst"))
+        raw = Pprof(pprof(session.folder, "-raw", "labelled.pb.gz"))
+        require(all("release:[1.7]" in labels[0] for _, _, labels in raw.samples), f"{raw.samples[:1]}")
+
+
 # --- the command ---
 
 
@@ -397,7 +412,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mtrace-export-") as folder:
         session = Session(mtrace, Path(folder))
         write_inputs(session.folder)
-        checks = [check_speedscope, check_folded, check_dhat, check_rows, check_selection, check_refusals, check_reproducible]
+        checks = [check_speedscope, check_folded, check_dhat, check_rows, check_labels, check_selection, check_refusals, check_reproducible]
         if shutil.which("go"):
             checks += [check_pprof, check_pprof_reports, check_pprof_comparison]
         else:
