@@ -280,10 +280,6 @@ Sentence rest_words(const Budget& budget, const LimitResult& result) {
   return all > shown ? Sentence("… " + grouped_digits(all - shown) + " more") : Sentence();
 }
 
-std::optional<std::string> if_known(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional(text);
-}
-
 Facts facts_of(const CheckReport& report, const LimitResult& result, const CheckPaths& paths) {
   const Budget& budget = report.budgets[result.budget];
   const Selection& selection = result.report->selection();

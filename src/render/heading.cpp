@@ -80,15 +80,15 @@ std::string hidden_by(const Selection& selection) {
   return options;
 }
 
-std::optional<std::string> if_known(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional(text);
-}
-
 std::optional<std::string> time_of(std::optional<std::int64_t> nanoseconds) {
   return nanoseconds ? std::optional(rfc3339(*nanoseconds)) : std::nullopt;
 }
 
 }  // namespace
+
+std::optional<std::string> if_known(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
 
 void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
                   std::string_view label) {

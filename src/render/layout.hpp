@@ -51,6 +51,9 @@ enum class HeaderOnly : std::uint8_t { no, yes, without_losses };
 Facts snapshot_facts(const Metadata& metadata, std::string_view path,
                      HeaderOnly header = HeaderOnly::no);
 
+// Null in JSON where it is empty.
+std::optional<std::string> if_known(const std::string& text);
+
 // One line for the filters, one for each kind of hidden frames, one for the smallest size of
 // `groups`.
 void add_selection(std::vector<Note>& heading, const Report& report, std::string_view groups);

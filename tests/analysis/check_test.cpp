@@ -10,10 +10,10 @@
 namespace memtrace::test {
 namespace {
 
-constexpr std::string_view kBefore =
+constexpr std::string_view kBaseline =
     "0 1000 10 main.py:1 cache.py:7@put\n"
     "0 400 4 main.py:2 worker.py:3@work\n";
-constexpr std::string_view kAfter =
+constexpr std::string_view kChecked =
     "0 1300 13 main.py:1 cache.py:7@put\n"
     "0 404 4 main.py:2 worker.py:3@work\n"
     "0 50 1 main.py:2 log.py:9@write\n";
@@ -47,7 +47,7 @@ Snapshot sampled(std::string_view text, double variance) {
 }
 
 TEST_CASE("a limit is kept up to its last byte") {
-  const Snapshot after = snapshot_of(kAfter);
+  const Snapshot after = snapshot_of(kChecked);
   CHECK_FALSE(checked(after, nullptr, {.max_size = 1754}).is_over());
   const LimitResult result = only_result(checked(after, nullptr, {.max_size = 1753}));
   CHECK(result.is_over());
@@ -74,7 +74,7 @@ TEST_CASE("results come by budget, then by kind") {
 }
 
 TEST_CASE("of a size and a percentage, growth must exceed both") {
-  const Snapshot before = snapshot_of(kBefore), after = snapshot_of(kAfter);
+  const Snapshot before = snapshot_of(kBaseline), after = snapshot_of(kChecked);
   const auto is_over = [&](std::optional<std::int64_t> size, std::optional<double> percent) {
     return checked(after, &before, {.max_growth = size, .max_growth_percent = percent}).is_over();
   };
@@ -90,7 +90,7 @@ TEST_CASE("of a size and a percentage, growth must exceed both") {
 }
 
 TEST_CASE("each group has the limit for itself, and what grew most comes first") {
-  const Snapshot before = snapshot_of(kBefore), after = snapshot_of(kAfter);
+  const Snapshot before = snapshot_of(kBaseline), after = snapshot_of(kChecked);
   const CheckReport report =
       checked(after, &before, {.max_growth = 3, .max_growth_percent = 1, .per_group = true});
   const LimitResult result = only_result(report);
@@ -113,7 +113,7 @@ TEST_CASE("each group has the limit for itself, and what grew most comes first")
 }
 
 TEST_CASE("within the limit, the group that comes closest to it is measured") {
-  const Snapshot after = snapshot_of(kAfter);
+  const Snapshot after = snapshot_of(kChecked);
   const LimitResult result =
       only_result(checked(after, nullptr, {.max_size = 2000, .per_group = true}));
   CHECK(result.finding == Finding::within);
@@ -123,7 +123,7 @@ TEST_CASE("within the limit, the group that comes closest to it is measured") {
 }
 
 TEST_CASE("what has no block in the baseline is new") {
-  const Snapshot before = snapshot_of(kBefore), after = snapshot_of(kAfter);
+  const Snapshot before = snapshot_of(kBaseline), after = snapshot_of(kChecked);
   const LimitResult result = only_result(checked(after, &before, {.fail_on_new = true}));
   CHECK(result.is_over());
   CHECK(result.measured == 1);
@@ -134,7 +134,7 @@ TEST_CASE("what has no block in the baseline is new") {
 }
 
 TEST_CASE("a selection that never held anything is nothing to judge") {
-  const Snapshot after = snapshot_of(kAfter), before = snapshot_of(kBefore);
+  const Snapshot after = snapshot_of(kChecked), before = snapshot_of(kBaseline);
   const auto finding = [&](const Selection& selection, const Snapshot* baseline = nullptr) {
     return checked(after, baseline, {.max_size = 0}, selection).results.front().finding;
   };
@@ -158,7 +158,7 @@ TEST_CASE("a selection that never held anything is nothing to judge") {
 }
 
 TEST_CASE("nothing was traced where no block ever was") {
-  CHECK(was_traced(snapshot_of(kAfter)));
+  CHECK(was_traced(snapshot_of(kChecked)));
   CHECK(was_traced(snapshot_of("0 0,5,9 0,1,2 old.py:1\n")));
   Snapshot empty = snapshot_of("");
   CHECK_FALSE(was_traced(empty));

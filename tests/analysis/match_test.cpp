@@ -14,7 +14,7 @@
 namespace memtrace::test {
 namespace {
 
-std::string name_of_group(const Report& report, GroupId group) {
+std::string followed_name_of(const Report& report, GroupId group) {
   std::string name;
   for (const FrameView& frame : report.traceback(group)) {
     if (!name.empty()) name += ' ';
@@ -30,8 +30,9 @@ std::string diff_text(const Snapshot& before, const Snapshot& after, Selection s
   std::string lines;
   std::int64_t size_before = 0, size_after = 0;
   for (const StatisticDiff& statistic : report.statistics) {
-    lines += name_of_group(report, statistic.group) + " " + std::to_string(statistic.before.size) +
-             ">" + std::to_string(statistic.after.size) + "\n";
+    lines += followed_name_of(report, statistic.group) + " " +
+             std::to_string(statistic.before.size) + ">" + std::to_string(statistic.after.size) +
+             "\n";
     size_before += statistic.before.size;
     size_after += statistic.after.size;
   }
@@ -50,38 +51,39 @@ constexpr Selection followed(GroupBy group_by = GroupBy::lineno) {
   return {.group_by = group_by, .match = MatchBy::automatic};
 }
 
-constexpr std::string_view kBefore = R"(
+constexpr std::string_view kOldBuild = R"(
   0 100 1 app.py:4@main app.py:10@load
   0 200 2 app.py:5@main app.py:20@save
   0 10  1 app.py:6@main app.py:30@drop
 )";
 // Three lines were put in between load() and save().
-constexpr std::string_view kAfter = R"(
+constexpr std::string_view kNewBuild = R"(
   0 150 1 app.py:4@main app.py:10@load
   0 240 2 app.py:5@main app.py:23@save
   0 5   1 app.py:7@main app.py:40@fresh
 )";
 
 TEST_CASE("by line, a line is its number") {
-  CHECK(diff_text(kBefore, kAfter, {}) ==
+  CHECK(diff_text(kOldBuild, kNewBuild, {}) ==
         "app.py:10 100>150\napp.py:20 200>0\napp.py:23 0>240\napp.py:30 10>0\napp.py:40 0>5\n");
 }
 
 TEST_CASE("a line whose function stayed is followed, and says where it was") {
-  CHECK(diff_text(kBefore, kAfter, followed()) ==
+  CHECK(diff_text(kOldBuild, kNewBuild, followed()) ==
         "app.py:10 100>150\napp.py:23(was 20) 200>240\napp.py:30 10>0\napp.py:40 0>5\n");
-  CHECK(diff_text(kBefore, kAfter, followed(GroupBy::traceback)) ==
+  CHECK(diff_text(kOldBuild, kNewBuild, followed(GroupBy::traceback)) ==
         "app.py:4 app.py:10 100>150\napp.py:5 app.py:23(was 20) 200>240\n"
         "app.py:6 app.py:30 10>0\napp.py:7 app.py:40 0>5\n");
-  const DiffReport report = diff(snapshot_of(kBefore), snapshot_of(kAfter), followed());
+  const DiffReport report = diff(snapshot_of(kOldBuild), snapshot_of(kNewBuild), followed());
   CHECK(report.moved_lines() == 1);
-  CHECK(diff(snapshot_of(kBefore), snapshot_of(kAfter), {}).moved_lines() == 0);
+  CHECK(diff(snapshot_of(kOldBuild), snapshot_of(kNewBuild), {}).moved_lines() == 0);
 }
 
 TEST_CASE("other groups are what they are by line") {
   for (const GroupBy group_by : {GroupBy::filename, GroupBy::function, GroupBy::domain}) {
     Selection by_line{.group_by = group_by};
-    CHECK(diff_text(kBefore, kAfter, followed(group_by)) == diff_text(kBefore, kAfter, by_line));
+    CHECK(diff_text(kOldBuild, kNewBuild, followed(group_by)) ==
+          diff_text(kOldBuild, kNewBuild, by_line));
   }
 }
 
@@ -145,7 +147,7 @@ TEST_CASE("files that moved are followed by their mapped names") {
 TEST_CASE("patterns see a line where it was followed to") {
   Selection selection = followed();
   selection.include = {Pattern("app.py:23")};
-  CHECK(diff_text(kBefore, kAfter, selection) == "app.py:23(was 20) 200>240\n");
+  CHECK(diff_text(kOldBuild, kNewBuild, selection) == "app.py:23(was 20) 200>240\n");
 }
 
 TEST_CASE("callers are followed, too") {
@@ -210,7 +212,7 @@ std::string trend_text(const std::vector<std::string>& texts, Selection selectio
       texts.size(), [&](std::size_t i) { return snapshot_of(texts[i]); }, selection);
   std::string lines;
   for (const StatisticTrend& statistic : report.statistics) {
-    lines += name_of_group(report, statistic.group);
+    lines += followed_name_of(report, statistic.group);
     for (const std::int64_t size : statistic.series.size) lines += " " + std::to_string(size);
     lines += "\n";
   }

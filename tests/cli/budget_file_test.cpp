@@ -15,7 +15,7 @@ BudgetFile parsed(const std::string& text) {
   return parse_budgets(text, {}, kToday);
 }
 
-std::string refusal(const std::string& text) {
+std::string refusal_of(const std::string& text) {
   try {
     parsed(text);
   } catch (const Error& error) {
@@ -96,17 +96,18 @@ TEST_CASE("what a budget does not say is as on the command line") {
 }
 
 TEST_CASE("what is wrong first is said first, with its line") {
-  CHECK(refusal(kStart + "max_sise = 1\nowner = 5\n") ==
+  CHECK(refusal_of(kStart + "max_sise = 1\nowner = 5\n") ==
         "3: unknown key 'max_sise', did you mean 'max_size'?");
-  CHECK(refusal(kStart + "owner = 5\nmax_sise = 1\n") == "3: owner is a text: write owner = \"…\"");
-  CHECK(refusal(kStart + "max_size = 1\n\n" + kStart + "max_size = 1\n") ==
+  CHECK(refusal_of(kStart + "owner = 5\nmax_sise = 1\n") ==
+        "3: owner is a text: write owner = \"…\"");
+  CHECK(refusal_of(kStart + "max_size = 1\n\n" + kStart + "max_size = 1\n") ==
         "5: there are two budgets 'a'");
-  CHECK(refusal(kStart + "max_size = 1\nexpires = 2027-01-30\n") ==
+  CHECK(refusal_of(kStart + "max_size = 1\nexpires = 2027-01-30\n") ==
         "4: budget 'a' expired on 2027-01-30: renew or remove it");
-  CHECK(refusal(kStart + "max_size = 1\nexpires = 2027-01-31\n").empty());
-  CHECK(refusal(kStart + "max_size = 1\nexpires = 2027-01-30T00:00:00Z\n") ==
+  CHECK(refusal_of(kStart + "max_size = 1\nexpires = 2027-01-31\n").empty());
+  CHECK(refusal_of(kStart + "max_size = 1\nexpires = 2027-01-30T00:00:00Z\n") ==
         "4: expires is a date without quotes: write 2027-01-31");
-  CHECK(refusal("x = 1\n" + kStart) ==
+  CHECK(refusal_of("x = 1\n" + kStart) ==
         "1: unknown key 'x': mtrace-check(1) lists those that there are");
 }
 

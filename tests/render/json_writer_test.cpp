@@ -12,18 +12,18 @@ namespace {
 
 std::string string_json(std::string_view text) {
   test::StringSink sink;
-  JsonWriter json(sink);
-  json.value(text);
-  json.finish();
+  JsonWriter writer(sink);
+  writer.value(text);
+  writer.finish();
   return sink.text();
 }
 
 template <class T>
 std::string value_json(const T& value) {
   test::StringSink sink;
-  JsonWriter json(sink);
-  json.value(value);
-  json.finish();
+  JsonWriter writer(sink);
+  writer.value(value);
+  writer.finish();
   return sink.text();
 }
 
@@ -54,23 +54,23 @@ TEST_CASE("numbers, truth and nothing") {
 
 TEST_CASE("containers on one line and on several") {
   test::StringSink sink;
-  JsonWriter json(sink);
-  json.begin_object(JsonWriter::Layout::lines);
-  json.member("a", 1);
-  json.key("b");
-  json.begin_array(JsonWriter::Layout::lines);
+  JsonWriter writer(sink);
+  writer.begin_object(JsonWriter::Layout::lines);
+  writer.member("a", 1);
+  writer.key("b");
+  writer.begin_array(JsonWriter::Layout::lines);
   for (int i = 0; i < 2; ++i) {
-    json.begin_object();
-    json.member("x", i);
-    json.member("y", nullptr);
-    json.end_object();
+    writer.begin_object();
+    writer.member("x", i);
+    writer.member("y", nullptr);
+    writer.end_object();
   }
-  json.end_array();
-  json.key("c");
-  json.begin_array(JsonWriter::Layout::lines);
-  json.end_array();
-  json.end_object();
-  json.finish();
+  writer.end_array();
+  writer.key("c");
+  writer.begin_array(JsonWriter::Layout::lines);
+  writer.end_array();
+  writer.end_object();
+  writer.finish();
   CHECK(sink.text() == R"({
   "a": 1,
   "b": [
