@@ -3,10 +3,23 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-// Formatters and exceptions cost most of what it takes to compile toml++.
+#include "mtrace/error.hpp"
+
+// Damaged files reach the assertions of toml++, which refuse them here instead of ending the
+// process or, without assertions, being taken for true. Formatters and exceptions cost most of what
+// it takes to compile toml++.
+namespace {
+[[noreturn]] void refuse_as_toml() {
+  throw memtrace::Error("1: it is not TOML");
+}
+}  // namespace
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : refuse_as_toml())
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 #include <algorithm>
 #include <cctype>
@@ -15,7 +28,6 @@
 #include "base/file_input.hpp"
 #include "base/suggestion.hpp"
 #include "cli/arguments.hpp"
-#include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
