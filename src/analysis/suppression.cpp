@@ -40,47 +40,19 @@ Suppression parse_line(std::string_view text, std::uint32_t line) {
   return {std::string(pattern), line};
 }
 
-// The pieces between stars are found one behind the other, as early as each can be; that is right
-// because only the first may be bound to the beginning and only the last to the end.
-class Template {
- public:
-  explicit Template(std::string_view pattern) {
-    at_begin_ = pattern.starts_with('^');
-    if (at_begin_) pattern.remove_prefix(1);
-    at_end_ = pattern.ends_with('$');
-    if (at_end_) pattern.remove_suffix(1);
-    while (true) {
-      const std::size_t star = pattern.find('*');
-      pieces_.emplace_back(pattern.substr(0, star));
-      if (star == std::string_view::npos) break;
-      pattern.remove_prefix(star + 1);
-    }
+// The same as a glob of the whole name: anything may stand around it, unless an end is bound.
+Glob glob_of(std::string_view pattern) {
+  const bool at_begin = pattern.starts_with('^');
+  if (at_begin) pattern.remove_prefix(1);
+  const bool at_end = pattern.ends_with('$');
+  if (at_end) pattern.remove_suffix(1);
+  std::string glob = at_begin ? "" : "*";
+  for (const char c : pattern) {
+    const bool is_special = c == '?' || c == '[';
+    glob += is_special ? std::string{'[', c, ']'} : std::string{c};
   }
-
-  [[nodiscard]] bool matches(std::string_view text) const {
-    if (at_begin_ && !text.starts_with(pieces_.front())) return false;
-    std::size_t position = 0;
-    for (std::size_t i = 0; i < pieces_.size(); ++i) {
-      const std::string& piece = pieces_[i];
-      const bool is_last = i + 1 == pieces_.size();
-      if (is_last && at_end_) return ends_with(text, piece, position, i == 0 && at_begin_);
-      const std::size_t found = i == 0 && at_begin_ ? 0 : text.find(piece, position);
-      if (found == std::string_view::npos) return false;
-      position = found + piece.size();
-    }
-    return true;
-  }
-
- private:
-  static bool ends_with(std::string_view text, const std::string& piece, std::size_t position,
-                        bool is_whole) {
-    if (is_whole) return text == piece;
-    return text.size() - position >= piece.size() && text.ends_with(piece);
-  }
-
-  std::vector<std::string> pieces_;
-  bool at_begin_ = false, at_end_ = false;
-};
+  return Glob(glob + (at_end ? "" : "*"));
+}
 
 // Which suppression a name, a frame or a traceback belongs to.
 using Index = std::uint32_t;
@@ -88,16 +60,15 @@ constexpr Index kNotSuppressed = std::numeric_limits<Index>::max();
 
 IdVector<FrameId, Index> match_frames(const Tracebacks& tables,
                                       std::span<const Suppression> suppressions) {
-  std::vector<Template> templates;
-  templates.reserve(suppressions.size());
-  for (const Suppression& suppression : suppressions) templates.emplace_back(suppression.pattern);
+  std::vector<Glob> globs;
+  globs.reserve(suppressions.size());
+  for (const Suppression& suppression : suppressions) globs.push_back(glob_of(suppression.pattern));
   // Each name meets each pattern once.
   IdVector<StringId, Index> of_name(tables.strings.size());
   for (const StringId id : ids_of(of_name)) {
     const auto found = std::ranges::find_if(
-        templates, [&](const Template& each) { return each.matches(tables.strings[id]); });
-    of_name[id] =
-        found == templates.end() ? kNotSuppressed : static_cast<Index>(found - templates.begin());
+        globs, [&](const Glob& each) { return each.matches(tables.strings[id]); });
+    of_name[id] = found == globs.end() ? kNotSuppressed : static_cast<Index>(found - globs.begin());
   }
   IdVector<FrameId, Index> of_frame(tables.frames.size());
   for (const FrameId id : ids_of(of_frame)) {

@@ -3,19 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "mtrace/error.hpp"
-
-// Damaged files reach the assertions of toml++, which refuse them here instead of ending the
-// process or, without assertions, being taken for true. Formatters and exceptions cost most of what
-// it takes to compile toml++.
+// Some damaged files reach assertions of toml++. These refuse the file here, where they would end
+// the process or, without assertions, be taken for true. Formatters and exceptions cost most of
+// what it takes to compile toml++.
 namespace {
-[[noreturn]] void refuse_as_toml() {
-  throw memtrace::Error("1: it is not TOML");
+struct FailedAssertion {};
+[[noreturn]] void fail_assertion() {
+  throw FailedAssertion();
 }
 }  // namespace
 #pragma push_macro("NDEBUG")
 #undef NDEBUG
-#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : refuse_as_toml())
+#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : fail_assertion())
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -28,6 +27,7 @@ namespace {
 #include "base/file_input.hpp"
 #include "base/suggestion.hpp"
 #include "cli/arguments.hpp"
+#include "mtrace/error.hpp"
 
 namespace memtrace {
 namespace {
@@ -294,6 +294,29 @@ std::size_t offset_of(std::string_view text, const std::vector<std::size_t>& sta
   return offset;
 }
 
+bool fails_assertion(std::string_view text) {
+  try {
+    static_cast<void>(toml::parse(text));
+    return false;
+  } catch (const FailedAssertion&) {
+    return true;
+  }
+}
+
+// An assertion does not say where it fails: at the end of the fewest lines on which it does.
+toml::parse_result parse_toml(std::string_view text) {
+  try {
+    return toml::parse(text);
+  } catch (const FailedAssertion&) {
+    std::vector<std::size_t> ends = line_starts(text);
+    ends.push_back(text.size());
+    const auto end = std::ranges::partition_point(ends, [&](std::size_t size) {
+      return size < text.size() && !fails_assertion(text.substr(0, size));
+    });
+    throw Error(fmt::format("{}: it is not TOML", end - ends.begin()));
+  }
+}
+
 TextRange range_of(const toml::table& table, std::string_view key, std::string_view text,
                    const std::vector<std::size_t>& starts) {
   const toml::node* const node = table.get(key);
@@ -361,7 +384,7 @@ auto headed(const std::string& path, const Parse& parse) {
 }  // namespace
 
 BudgetFile parse_budgets(std::string text, const Selection& base, std::chrono::sys_days today) {
-  const toml::parse_result result = toml::parse(text);
+  const toml::parse_result result = parse_toml(text);
   if (result.failed()) {
     std::string what(result.error().description());
     what.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(what.front())));

@@ -136,6 +136,14 @@ void write_labels(JsonWriter& json, const std::map<std::string, std::string>& la
   json.end_object();
 }
 
+std::string json_of(const std::map<std::string, std::string>& labels) {
+  StringSink text;
+  JsonWriter json(text);
+  write_labels(json, labels);
+  json.finish();
+  return text.take();
+}
+
 void write_place(JsonWriter& json, const FrameView& frame) {
   write_text(json, "filename", frame.filename);
   json.member("lineno", frame.lineno);
@@ -157,6 +165,7 @@ struct SnapshotColumns {
   std::optional<std::string> time, host, program;
   std::optional<std::uint64_t> pid, sampling_rate;
   const std::map<std::string, std::string>* labels = nullptr;
+  std::string labels_text;  // the same as JSON
 };
 
 // Each row in turn, of either kind.
@@ -261,9 +270,7 @@ class CsvRows : public RowFormat {
     text(snapshot.host.value_or(""));
     text(snapshot.program.value_or(""));
     number(snapshot.pid);
-    write_labels(object_json_, *snapshot.labels);
-    object_json_.finish();
-    text(object_text_.take());
+    text(snapshot.labels_text);
     number(snapshot.sampling_rate);
     text(hash);
     number(std::optional(domain.number));
@@ -291,18 +298,7 @@ class CsvRows : public RowFormat {
   }
   void text(std::string_view text) {
     separate();
-    text = valid_text(text, changed_);
-    std::string& out = buffer_.text();
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-      out += text;
-      return;
-    }
-    out += '"';
-    for (const char c : text) {
-      if (c == '"') out += '"';
-      out += c;
-    }
-    out += '"';
+    append_csv_field(buffer_.text(), valid_text(text, changed_));
   }
   template <class T>
   void number(const std::optional<T>& known) {
@@ -371,7 +367,8 @@ class RowsWriter {
                             .program = known(metadata.program),
                             .pid = metadata.pid,
                             .sampling_rate = metadata.sampling_rate,
-                            .labels = &metadata.labels};
+                            .labels = &metadata.labels,
+                            .labels_text = json_of(metadata.labels)};
     if (metadata.created) columns.time = time_of(*metadata.created);
     return columns;
   }

@@ -152,17 +152,7 @@ class CsvWriter {
 
   void quoted(std::string_view text) {
     separate();
-    std::string& out = buffer_.text();
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-      out += text;
-      return;
-    }
-    out += '"';
-    for (const char c : text) {
-      if (c == '"') out += '"';
-      out += c;
-    }
-    out += '"';
+    append_csv_field(buffer_.text(), text);
   }
 
   template <class T>

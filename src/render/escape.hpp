@@ -29,6 +29,9 @@ std::string markdown_code(std::string_view text);
 // The same for places where only HTML is read, such as within <summary>.
 std::string html_code(std::string_view text);
 
+// Adds a field of a CSV table, in quotes where RFC 4180 wants them.
+void append_csv_field(std::string& out, std::string_view text);
+
 // Cells of a terminal that a text takes: two for East Asian wide characters, none for combining
 // ones. The text must be escaped already.
 std::size_t display_width(std::string_view text);

@@ -38,6 +38,13 @@ TEST_CASE("^ and $ are the ends of the name") {
   CHECK(suppresses("a^b", "a^b"));
 }
 
+TEST_CASE("what is special in other globs means itself") {
+  CHECK(suppresses("operator[]", "List::operator[]"));
+  CHECK_FALSE(suppresses("[ab]", "ab"));
+  CHECK(suppresses("a?b", "a?b"));
+  CHECK_FALSE(suppresses("a?b", "aXb"));
+}
+
 TEST_CASE("any frame may match, by its function, file or module, and each block counts once") {
   Snapshot snapshot = snapshot_of(
       "0 1 1 main.py:1 cache.py:7@put malloc:1@malloc\n"

@@ -95,6 +95,11 @@ TEST_CASE("what a budget does not say is as on the command line") {
   CHECK(selection.include.front().text() == "b");
 }
 
+TEST_CASE("where the parser asserts, the line is refused") {
+  CHECK(refusal_of(kStart + "max_size = 1\n\n[\\budget]]\nname = 'b'\n") == "5: it is not TOML");
+  CHECK(refusal_of("[\\budget]]") == "1: it is not TOML");
+}
+
 TEST_CASE("what is wrong first is said first, with its line") {
   CHECK(refusal_of(kStart + "max_sise = 1\nowner = 5\n") ==
         "3: unknown key 'max_sise', did you mean 'max_size'?");

@@ -173,10 +173,9 @@ void offer_allocator_figures(const Registers& caller) {
   const bool is_asked =
       !allocator_name().empty() && wants_program_thread() && !makes_few_system_calls();
   if (!is_asked || local.guard || may_be_in_signal_handler(caller)) return;
-  const bool guard = local.guard;
   local.guard = true;
   read_into_answer(nullptr);
-  local.guard = guard;
+  local.guard = false;
 }
 
 void answer_figures_request() {
