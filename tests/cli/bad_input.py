@@ -223,10 +223,11 @@ def bombs(checks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
+    parser.add_argument("--fork-server", metavar="LIBRARY", help="load the command once, not for each run")
     parser.add_argument("--every", type=int, default=3, metavar="N", help="flip only every Nth bit, and cut 10 times as often")
     parser.add_argument("--only", help="only this part: cuts, flips, made_up, bombs")
     arguments = parser.parse_args()
-    mtrace = Mtrace(arguments.mtrace)
+    mtrace = Mtrace(arguments.mtrace, arguments.fork_server)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.ExitStack() as stack:
         folder = tempfile.mkdtemp(prefix="mtrace-bad-input-")

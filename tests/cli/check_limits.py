@@ -157,9 +157,10 @@ def check_damaged_files(mtrace, rounds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mtrace", required=True, help="the command to test")
+    parser.add_argument("--fork-server", metavar="LIBRARY", help="load the command once, not for each run")
     parser.add_argument("--rounds", type=int, default=60, help="damaged budget files")
     arguments = parser.parse_args()
-    mtrace = Mtrace(arguments.mtrace)
+    mtrace = Mtrace(arguments.mtrace, arguments.fork_server)
     with tempfile.TemporaryDirectory(prefix="mtrace-check-") as name:
         folder = Path(name).resolve()
         write_repository(folder)

@@ -3,7 +3,11 @@
 import os
 import select
 import signal
+import socket
+import struct
+import threading
 import time
+import weakref
 from typing import NamedTuple
 
 # Nothing of the caller's terminal or locale reaches a test; sanitizer settings do.
@@ -32,10 +36,16 @@ def shown(argument):
 
 
 class Mtrace:
-    def __init__(self, path):
+    """Runs the command; with `fork_server`, the library that makes it a server of itself, by that: much
+    faster where a test runs it thousands of times (../support/fork_server.cpp).
+    """
+
+    def __init__(self, path, fork_server=None):
         self.path = os.path.realpath(path)
         if not os.access(self.path, os.X_OK):
             raise SystemExit(f"{path}: not an executable file")
+        self.fork_server = fork_server and os.path.realpath(fork_server)
+        self.local = threading.local()
 
     def is_sanitized(self):
         """Sanitizers reserve terabytes of address space and need several times the memory."""
@@ -50,29 +60,63 @@ class Mtrace:
         given = memory_file(stdin) if isinstance(stdin, bytes) else None
         null = os.open(os.devnull, os.O_RDONLY)
         try:
-            child = os.posix_spawn(
-                self.path,
-                ["mtrace", *arguments],
-                ENVIRONMENT | (environment or {}),
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, first_set(given, stdin, null), 0),
-                    (os.POSIX_SPAWN_DUP2, first_set(stdout, collected), 1),
-                    (os.POSIX_SPAWN_DUP2, errors, 2),
-                ],
-                setsigdef=[signal.SIGPIPE],  # Python ignores it, a shell does not
-            )
-            status, usage = wait(child, seconds)
+            descriptors = (first_set(given, stdin, null), first_set(stdout, collected), errors)
+            run = self.request if self.fork_server else self.spawn
+            status, peak_memory = run(arguments, descriptors, environment or {}, seconds)
             return Outcome(
-                os.waitstatus_to_exitcode(status),
-                content(collected),
-                content(errors),
-                usage.ru_maxrss * 1024,
-                arguments,
+                os.waitstatus_to_exitcode(status), content(collected), content(errors), peak_memory * 1024, arguments
             )
         finally:
             for descriptor in (collected, errors, null, given):
                 if descriptor is not None:
                     os.close(descriptor)
+
+    def spawn(self, arguments, descriptors, environment, seconds):
+        """Loads the program. Returns what wait() says of its status, and its peak in KiB."""
+        child = spawned(self.path, ["mtrace", *arguments], ENVIRONMENT | environment, descriptors)
+        status, usage = wait(child, seconds)
+        return status, usage.ru_maxrss
+
+    def request(self, arguments, descriptors, environment, seconds):
+        """The same by this thread's server."""
+        if not hasattr(self.local, "server"):
+            self.local.server = ForkServer(self.path, self.fork_server)
+        return self.local.server.run(["mtrace", *arguments], descriptors, environment, seconds)
+
+
+class ForkServer:
+    """The command as a server of itself. It ends with this object."""
+
+    def __init__(self, path, library):
+        self.socket, served = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {"LD_PRELOAD": library, "MTRACE_FORK_SERVER": "3"}
+        null = os.open(os.devnull, os.O_RDWR)
+        with served:
+            process = spawned(path, ["mtrace"], ENVIRONMENT | environment, (null, null, null, served.fileno()))
+        os.close(null)
+        self.end = weakref.finalize(self, end_server, self.socket, process)
+
+    def run(self, arguments, descriptors, environment, seconds):
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        words = [str(int(seconds)), str(len(variables)), *variables, *arguments]
+        message = b"".join(os.fsencode(word) + b"\0" for word in words)
+        socket.send_fds(self.socket, [message], descriptors)
+        return struct.unpack("qq", self.socket.recv(16))
+
+
+def end_server(its_socket, process):
+    its_socket.close()
+    os.waitpid(process, 0)
+
+
+def spawned(path, arguments, environment, descriptors):
+    return os.posix_spawn(
+        path,
+        arguments,
+        environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(descriptors)],
+        setsigdef=[signal.SIGPIPE],  # Python ignores it, a shell does not
+    )
 
 
 def first_set(*values):

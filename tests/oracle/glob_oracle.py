@@ -94,10 +94,11 @@ def compare(mtrace, rng, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
+    parser.add_argument("--fork-server", metavar="LIBRARY", help="load the command once, not for each run")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    mtrace = Mtrace(arguments.mtrace)
+    mtrace = Mtrace(arguments.mtrace, arguments.fork_server)
     compared, differences = 0, []
     with tempfile.TemporaryDirectory(prefix="mtrace-globs-") as folder:
         for number in range(arguments.rounds):

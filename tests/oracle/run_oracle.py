@@ -38,7 +38,7 @@ class Run:
     """One pair of snapshots: its files, and what was found."""
 
     def __init__(self, arguments, documents, label, seed, snapshots, folder):
-        self.mtrace, self.documents = Mtrace(arguments.mtrace), documents
+        self.mtrace, self.documents = Mtrace(arguments.mtrace, arguments.fork_server), documents
         self.label, self.snapshots, self.folder = label, snapshots, folder
         self.rng = random.Random(seed ^ 0x5EED)
         self.cases, self.differences = 0, []
@@ -149,6 +149,7 @@ def ask_everything(run, kind, selections):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
+    parser.add_argument("--fork-server", metavar="LIBRARY", help="load the command once, not for each run")
     parser.add_argument("--seeds", type=int, default=100, help="how many random pairs")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one")
