@@ -1,23 +1,34 @@
 #!/usr/bin/env bash
-# Proves that mtrace works on a Debian 12 with nothing installed: makes such roots with debootstrap, below DIR, and runs
+# Proves that mtrace works on a Debian with nothing installed: makes such roots with debootstrap, below DIR, and runs
 # there the README's commands (readme), what `./dev package` makes (packages), and the guide's container with its checks
-# of pull requests (container; after packages). Packages of Debian come from where this machine gets its own. Roots that
-# are there already are used again.
+# of pull requests (container; after packages; Debian 12's). Packages of Debian come from where this machine gets its
+# own. Roots that are there already are used again.
 #
-#   bare_root.sh DIR [readme|packages|container]...
+#   bare_root.sh DIR [bookworm|trixie|sid] [readme|packages|container]...
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
-base=${1:?usage: bare_root.sh DIR [readme|packages|container]...}
+base=${1:?usage: bare_root.sh DIR [SUITE] [readme|packages|container]...}
 shift
 suite=bookworm
+case ${1:-} in bookworm | trixie | sid)
+  suite=$1
+  shift
+  ;;
+esac
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() { printf 'bare_root.sh: %s\n' "$*" >&2; exit 1; }
 
+# Each suite is where this machine's own one is.
 mirror() {
   # shellcheck disable=SC2016 # apt's own variables
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Release: $suite" 'Component: main' |
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Release: $(own_suite)" 'Component: main' |
     head -n 1
+}
+
+own_suite() {
+  # shellcheck source=/dev/null
+  (. /etc/os-release && printf '%s' "$VERSION_CODENAME")
 }
 
 make_root() {
@@ -38,6 +49,15 @@ copy_network_settings() {
     mkdir -p "$root/$(dirname "$path")"
     cp -rL "/$path" "$root/$(dirname "$path")/"
   done
+  [ "$suite" = "$(own_suite)" ] || name_other_suite "$root"
+}
+
+# In place of this machine's sources.
+name_other_suite() {
+  rm -rf "$1/etc/apt/sources.list.d"
+  mkdir "$1/etc/apt/sources.list.d"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$(mirror)" "$suite" \
+    >"$1/etc/apt/sources.list"
 }
 
 copy_source_tree() {
@@ -106,7 +126,10 @@ container() {
     cd /tmp && MTRACE=5,output=/tmp/python.zst python3 -c "" && mtrace info python.zst'
 }
 
-if [ $# = 0 ]; then set -- readme packages container; fi
+if [ $# = 0 ]; then
+  set -- readme packages
+  if [ "$suite" = bookworm ]; then set -- "$@" container; fi
+fi
 if [ ! -e "$base/use" ]; then
   say "debootstrap $suite into $base"
   mkdir -p "$base"
