@@ -320,7 +320,34 @@ Sentence limit_words(const TrendReport& report, const MemoryLimit& limit) {
   return words.say(", by ").name(short_name(report, report.statistics.front().group)).say(" alone");
 }
 
-void add_footer(Section& section, const TrendReport& report,
+// The window in which the whole grew most.
+struct LargestStep {
+  std::size_t after;  // the snapshot at its end
+  std::int64_t size_diff;
+  bool stands_out;  // from what is usual
+};
+
+std::optional<LargestStep> largest_step(const TrendReport& report) {
+  constexpr std::int64_t kStandsOut = 2;  // times the median of all windows
+  const std::vector<std::int64_t>& size = report.total.size;
+  std::vector<std::int64_t> steps;
+  for (std::size_t i = 1; i < size.size(); ++i) steps.push_back(size[i] - size[i - 1]);
+  const auto largest = std::max_element(steps.begin(), steps.end());
+  if (largest == steps.end() || *largest <= 0) return std::nullopt;
+  const LargestStep step{static_cast<std::size_t>(largest - steps.begin()) + 1, *largest, false};
+  const auto median = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  std::nth_element(steps.begin(), median, steps.end());
+  return LargestStep{step.after, step.size_diff, step.size_diff / kStandsOut > *median};
+}
+
+// "most at once: +190.0 KiB, from night/shop.0.zst to night/shop.1.zst"
+Sentence step_words(const LargestStep& step, std::span<const std::string> paths) {
+  Sentence words("most at once: ");
+  words.size(step.size_diff, Sign::always).say(", from ");
+  return words.name(paths[step.after - 1]).say(" to ").name(paths[step.after]);
+}
+
+void add_footer(Section& section, const TrendReport& report, std::span<const std::string> paths,
                 const std::optional<MemoryLimit>& limit) {
   if (report.groups() > 0) {
     std::string counts;
@@ -341,6 +368,8 @@ void add_footer(Section& section, const TrendReport& report,
       ++said;
     }
   }
+  const auto step = largest_step(report);
+  if (step && step->stands_out) section.footer.push_back({step_words(*step, paths)});
   // Where nothing grows, a limit that nobody asked for is not worth a line.
   if (limit && (!limit->is_cgroup || forecast_of(report, *limit))) {
     section.footer.push_back({limit_words(report, *limit)});
@@ -417,6 +446,14 @@ Fact limit_fact(const TrendReport& report, const std::optional<MemoryLimit>& lim
                          {"latest", forecast ? forecast->latest : std::nullopt}}};
 }
 
+Fact step_fact(const TrendReport& report, std::span<const std::string> paths) {
+  const auto step = largest_step(report);
+  if (!step) return {"largest_step", nullptr};
+  return {"largest_step", Facts{{"before", paths[step->after - 1]},
+                                {"after", paths[step->after]},
+                                {"size_diff", step->size_diff}}};
+}
+
 void add_facts(Document& document, const TrendReport& report, std::span<const std::string> paths,
                const std::optional<MemoryLimit>& limit) {
   std::vector<Facts> snapshots;
@@ -432,6 +469,7 @@ void add_facts(Document& document, const TrendReport& report, std::span<const st
   facts.push_back(memory_facts(report));
   facts.push_back(limit_fact(report, limit));
   facts.emplace_back("total", judgement_facts(report.total_judgement, report.total));
+  facts.push_back(step_fact(report, paths));
   facts.emplace_back("groups", report.groups());
   Facts verdicts;
   for (const Verdict verdict : kVerdicts) {
@@ -460,7 +498,7 @@ Document lay_out(const TrendReport& report, std::span<const std::string> paths,
   section.nothing = nothing_words(report);
   section.rest = rest_words(report);
   section.rest_facts = rest_facts(report);
-  add_footer(section, report, limit);
+  add_footer(section, report, paths, limit);
   document.sections.push_back(std::move(section));
   return document;
 }
