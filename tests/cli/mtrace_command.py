@@ -37,7 +37,7 @@ def shown(argument):
 
 class Mtrace:
     """Runs the command; with `fork_server`, the library that makes it a server of itself, by that: much
-    faster where a test runs it thousands of times (../support/fork_server.cpp).
+    faster where a test runs it thousands of times (fork_server.cpp).
     """
 
     def __init__(self, path, fork_server=None):

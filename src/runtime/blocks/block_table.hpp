@@ -42,14 +42,15 @@ class BlockTable {
     const Locked locked(shard.lock);
     return take_locked(shard, key, hash, value);
   }
-  // The same where the calling thread may have been interrupted in this table: false where it was,
-  // and nobody can tell. Otherwise true; `value` stays as it is where the key is not known.
+  // The same where the calling thread may have been interrupted anywhere, in this table or under a
+  // lock that a fork waits for, which holds this one: it does not wait for long. false where nobody
+  // can tell; otherwise true, and `value` stays as it is where the key is not known.
   bool take_in_handler(const Key& key, Value& value) {
     const std::uint64_t hash = hash_of(key);
     Shard& shard = shard_of(hash);
-    if (shard.lock.is_held_here()) return false;
-    const Locked locked(shard.lock);
+    if (!shard.lock.lock_until(monotonic_time() + kPatience)) return false;
     take_locked(shard, key, hash, value);
+    shard.lock.unlock();
     return true;
   }
   bool peek(const Key& key, Value& value) {
@@ -77,7 +78,6 @@ class BlockTable {
 
   // Where a thread stands still in a part of it, that part stays.
   void clear() {
-    constexpr std::int64_t kPatience = 20 * kMillisecond;
     for (Shard& shard : shards_) {
       if (!shard.lock.lock_until(monotonic_time() + kPatience)) continue;
       unmap_memory(shard.items, shard.capacity * sizeof(Item));
@@ -102,6 +102,7 @@ class BlockTable {
  private:
   static constexpr unsigned kShardBits = 6;
   static constexpr std::size_t kFirstCapacity = 64;
+  static constexpr std::int64_t kPatience = 20 * kMillisecond;
 
   struct Item {
     Key key;  // Key{}: empty
