@@ -136,7 +136,7 @@ struct ImageSection {
 // An ELF file whose sections have the right names, and one byte each: a section without content is
 // none. What they really hold is put into libelf's own record of them afterwards.
 template <std::size_t count>
-std::vector<char> image_of(const std::array<ImageSection, count>& sections) {
+std::string image_of(const std::array<ImageSection, count>& sections) {
   std::string names(1, '\0');
   Elf64_Ehdr header{};
   std::array<Elf64_Shdr, count + 2> headers{};  // the first one stands for none
@@ -165,11 +165,9 @@ std::vector<char> image_of(const std::array<ImageSection, count>& sections) {
   header.e_shnum = static_cast<Elf64_Half>(headers.size());
   header.e_shstrndx = static_cast<Elf64_Half>(headers.size() - 1);
 
-  std::vector<char> image(sizeof header + sizeof headers + names.size());
-  std::memcpy(image.data(), &header, sizeof header);
-  std::memcpy(image.data() + sizeof header, headers.data(), sizeof headers);
-  std::memcpy(image.data() + sizeof header + sizeof headers, names.data(), names.size());
-  return image;
+  std::string image(reinterpret_cast<const char*>(&header), sizeof header);
+  image.append(reinterpret_cast<const char*>(headers.data()), sizeof headers);
+  return image.append(names.data(), names.size());
 }
 
 }  // namespace

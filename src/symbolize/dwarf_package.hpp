@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "symbolize/elf_file.hpp"
 
@@ -89,7 +88,7 @@ class PackageUnit {
   void begin();
 
   SplitSections sections_;
-  std::vector<char> image_;
+  std::string image_;
   Elf* elf_ = nullptr;
   DwarfPointer dwarf_;
 };
