@@ -98,7 +98,7 @@ IdVector<NodeId, XXH128_hash_t> hash_tracebacks(const Tracebacks& tables) {
   return hashes;
 }
 
-class StringSink : public Sink {
+class RowText : public Sink {
  public:
   void write(std::string_view text) override { text_ += text; }
   // Without the line end.
@@ -137,7 +137,7 @@ void write_labels(JsonWriter& json, const std::map<std::string, std::string>& la
 }
 
 std::string json_of(const std::map<std::string, std::string>& labels) {
-  StringSink text;
+  RowText text;
   JsonWriter json(text);
   write_labels(json, labels);
   json.finish();
@@ -313,7 +313,7 @@ class CsvRows : public RowFormat {
 
   const ExportInput& input_;
   SinkBuffer buffer_;
-  StringSink object_text_;
+  RowText object_text_;
   JsonWriter object_json_;
   std::string changed_;
   bool is_first_ = true;

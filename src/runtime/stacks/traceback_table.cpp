@@ -119,7 +119,7 @@ RecordId TracebackTable::add(std::span<const UnwoundFrame> frames, bool truncate
   bool is_same = true;
   for (std::size_t depth = 0; depth < frames.size(); ++depth) {
     const UnwoundFrame& frame = frames[frames.size() - 1 - depth];
-    Step& latest = latest_.steps[depth];
+    LatestStep& latest = latest_.steps[depth];
     is_same = is_same && depth < latest_.depth && latest.frame.pc == frame.pc &&
               latest.frame.exact == frame.exact;
     if (!is_same && frame.pc - left_out_begin_ < left_out_end_ - left_out_begin_) {
@@ -139,7 +139,7 @@ RecordId TracebackTable::add(std::span<const UnwoundFrame> frames, bool truncate
 }
 
 std::uint32_t TracebackTable::location_of(const UnwoundFrame& frame, std::uint32_t generation) {
-  KnownLocation& known = known_locations_[scatter(frame.pc) % known_locations_.size()];
+  LocationOfCall& known = known_locations_[scatter(frame.pc) % known_locations_.size()];
   if (known.pc == frame.pc && known.generation == generation && !frame.exact) return known.location;
   const CodeLocation location = modules_.locate(frame.pc, frame.exact, generation);
   const std::uint32_t id = id_of(location);

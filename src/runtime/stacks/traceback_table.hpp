@@ -91,17 +91,17 @@ class TracebackTable {
   static constexpr std::uint32_t kMostNodes = 1U << 28;
 
   // The latest new traceback, outermost frame first: the next one most often begins like it.
-  struct Step {
+  struct LatestStep {
     UnwoundFrame frame;
     std::uint32_t node = 0;
   };
-  struct Path {
+  struct LatestTraceback {
     std::uint32_t generation = 0;
     std::size_t depth = 0;
-    std::array<Step, kMostFrames> steps;
+    std::array<LatestStep, kMostFrames> steps;
   };
   // A call's location by its address.
-  struct KnownLocation {
+  struct LocationOfCall {
     std::uintptr_t pc = 0;
     std::uint32_t generation = 0;
     std::uint32_t location = 0;
@@ -116,8 +116,8 @@ class TracebackTable {
 
   std::uintptr_t left_out_begin_ = 0, left_out_end_ = 0;
   Lock lock_{LockRank::tracebacks};
-  Path latest_{};
-  std::array<KnownLocation, 2048> known_locations_{};
+  LatestTraceback latest_{};
+  std::array<LocationOfCall, 2048> known_locations_{};
   KnownStacks known_;
   ModuleTable modules_;
   TextTable texts_;

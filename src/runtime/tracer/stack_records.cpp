@@ -187,8 +187,9 @@ RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const
   if (meanwhile != kNoRecord) return meanwhile;
   if (!prepare_workspace()) return kNoRecord;
   const FoundStack found = from.collect(query, workspace_->frames);
-  const Path path = query.with_calls ? locate_merged(thread, from, found, query, key.registers)
-                                     : locate(from, found);
+  const LocatedStack path = query.with_calls
+                                ? locate_merged(thread, from, found, query, key.registers)
+                                : locate(from, found);
   if (path.frames == IdIndex::kNotFound) return kNoRecord;
   const bool can_be_own = key.domain == kPythonDomain || key.domain == kNativeDomain;
   const RecordId record =
@@ -213,9 +214,10 @@ RecordId InterpreterStacks::add(ThreadState& thread, const FrontEnd& from, const
   return record;
 }
 
-InterpreterStacks::Path InterpreterStacks::locate(const FrontEnd& from, const FoundStack& found) {
+InterpreterStacks::LocatedStack InterpreterStacks::locate(const FrontEnd& from,
+                                                          const FoundStack& found) {
   const std::span<const InterpretedFrame> frames(workspace_->frames, found.frames);
-  Path path{found.frames, found.all, {}};
+  LocatedStack path{found.frames, found.all, {}};
   if (sees_ends_.load(std::memory_order_relaxed))
     path.known = workspace_->paths.begin_of(frames, era_.load(std::memory_order_relaxed));
   for (std::size_t i = 0; i < frames.size() - path.known.depth; ++i) {
@@ -226,10 +228,11 @@ InterpreterStacks::Path InterpreterStacks::locate(const FrontEnd& from, const Fo
 }
 
 // The machine's stack is unwound again, this time for where its frames lie.
-InterpreterStacks::Path InterpreterStacks::locate_merged(ThreadState& thread, const FrontEnd& from,
-                                                         const FoundStack& found,
-                                                         const StackQuery& query,
-                                                         const Registers& start) {
+InterpreterStacks::LocatedStack InterpreterStacks::locate_merged(ThreadState& thread,
+                                                                 const FrontEnd& from,
+                                                                 const FoundStack& found,
+                                                                 const StackQuery& query,
+                                                                 const Registers& start) {
   // One more tells where the last one ends.
   const std::uint32_t room = std::min(query.limit + 1, kMostFrames);
   const UnwindResult unwound =
@@ -253,7 +256,7 @@ InterpreterStacks::Path InterpreterStacks::locate_merged(ThreadState& thread, co
 
 std::uint32_t InterpreterStacks::location_of(const FrontEnd& from, const InterpretedFrame& frame) {
   const std::uint64_t hash = scatter(frame.code, frame.instruction);
-  KnownLocation& known = known_locations_[hash % known_locations_.size()];
+  LocationOfInstruction& known = known_locations_[hash % known_locations_.size()];
   const std::uint32_t era = era_.load(std::memory_order_relaxed);
   if (known.era == era && known.frame.code == frame.code &&
       known.frame.instruction == frame.instruction) {

@@ -202,7 +202,7 @@ class InterpreterStacks {
     std::array<Retired, kRoom> blocks_;
     std::size_t count_ = 0;
   };
-  struct KnownLocation {
+  struct LocationOfInstruction {
     InterpretedFrame frame;
     std::uint32_t era = 0;
     std::uint32_t location = 0;
@@ -222,7 +222,7 @@ class InterpreterStacks {
   };
   // Of a new stack: the locations, but those that are known to lead to the node, are in the
   // workspace.
-  struct Path {
+  struct LocatedStack {
     std::uint32_t frames = 0;  // that are kept; kNotFound: there is no memory
     std::uint32_t all = 0;
     KnownPaths::Begin known;
@@ -242,9 +242,9 @@ class InterpreterStacks {
   RecordId find(ThreadState& thread, std::uint64_t hash) const;
   RecordId add(ThreadState& thread, const FrontEnd& from, const StackQuery& query,
                const FoundStack& walked, const StackKey& key);
-  Path locate(const FrontEnd& from, const FoundStack& found);
-  Path locate_merged(ThreadState& thread, const FrontEnd& from, const FoundStack& found,
-                     const StackQuery& query, const Registers& start);
+  LocatedStack locate(const FrontEnd& from, const FoundStack& found);
+  LocatedStack locate_merged(ThreadState& thread, const FrontEnd& from, const FoundStack& found,
+                             const StackQuery& query, const Registers& start);
   std::uint32_t location_of(const FrontEnd& from, const InterpretedFrame& frame);
   void watch(std::uintptr_t code);
   void forget_stacks();
@@ -260,7 +260,7 @@ class InterpreterStacks {
   RetiredBlocks retired_;
   // Changes before codes' memory is given to others. Whoever runs one of those has seen it.
   std::atomic<std::uint32_t> era_{1};
-  std::array<KnownLocation, 4096> known_locations_{};
+  std::array<LocationOfInstruction, 4096> known_locations_{};
   Workspace* workspace_ = nullptr;
 };
 extern constinit InterpreterStacks interpreter_stacks;
