@@ -101,15 +101,21 @@ class Request {
     constexpr std::string_view kMapping = "/memfd:mtrace-requests-";
     if (kill(process_, 0) != 0 && errno == ESRCH) fail("there is none");
     std::ifstream maps(fmt::format("/proc/{}/maps", process_));
-    bool has_tracer = false, is_readable = false;
+    bool has_tracer = false, has_extension = false, is_readable = false;
     for (std::string line; std::getline(maps, line); is_readable = true) {
       has_tracer = has_tracer || line.find("libmtrace_rt") != std::string::npos;
+      has_extension = has_extension || line.find("/mtrace/_mtrace.") != std::string::npos;
       const std::size_t at = line.find(kMapping);
       if (at == std::string::npos) continue;
       const std::string text = line.substr(at + kMapping.size());
       const std::size_t dash = text.find('-');
       if (dash == std::string::npos) continue;
       return {text.substr(0, dash), text.substr(dash + 1, text.find(' ') - dash - 1)};
+    }
+    if (has_extension) {
+      fail(
+          "mtrace's Python package traces it, which takes no requests: start it with mtrace run, or "
+          "with --on-signal");
     }
     if (has_tracer) fail("it has the tracer, but takes no requests now");
     if (!is_readable && kill(process_, 0) != 0) fail(std::strerror(errno));

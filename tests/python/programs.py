@@ -166,6 +166,11 @@ class Run(InFolder):
         numbered = [name for name in self.names() if name[0] == "n"]
         self.assertEqual(numbered, [f"n{number:04}.zst" for number in (1, 2, 3, 4)])
 
+    def test_takes_no_requests(self):
+        code = "import os, subprocess, sys; subprocess.run([*sys.argv[1:], str(os.getpid())])"
+        done = self.mtrace("run", "-c", code, COMMAND, "snapshot")
+        self.assertRegex(done.stderr, "^mtrace: process [0-9]+: mtrace's Python package traces it, .* --on-signal\n$")
+
     def test_no_run_replaces_the_snapshots_of_another_one(self):
         self.write("app.py", PROGRAM)
         (self.folder / "out.zst").write_bytes(b"old")
