@@ -110,7 +110,10 @@ SymbolizeResult symbolize_with_progress(Snapshot& snapshot, const std::string& p
 }
 
 Snapshot read_resolved(const std::string& path, const ReadOptions& options) {
-  Snapshot snapshot = read_with_progress(path, options);
+  return resolved(read_with_progress(path, options), path);
+}
+
+Snapshot resolved(Snapshot snapshot, const std::string& path) {
   if (!has_addresses(snapshot)) return snapshot;
   constexpr auto kLong = std::chrono::milliseconds(500);
   const auto start = std::chrono::steady_clock::now();

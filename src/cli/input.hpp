@@ -27,6 +27,8 @@ SnapshotInfo read_info_of(const std::string& path, bool timelines = false);
 // Reads with a progress bar, then looks up in memory what is an address. What stays unresolved is
 // said in one line; and where looking up took long, how to keep the result.
 Snapshot read_resolved(const std::string& path, const ReadOptions& options);
+// The second half of it, of what was read already.
+Snapshot resolved(Snapshot snapshot, const std::string& path);
 
 // Replaces addresses by lines, with a progress bar.
 SymbolizeResult symbolize_with_progress(Snapshot& snapshot, const std::string& path,
