@@ -23,7 +23,7 @@ SYMBOLIZE = MODEL | {"mtrace/symbolize.hpp"}
 ALL = ANALYSIS | READ | WRITE | SYMBOLIZE
 
 # Folder: (public headers, folders of src beside itself, libraries). Data flows one way:
-# file -> read -> model -> analysis -> render -> export, and nothing looks back.
+# file -> read -> model -> analysis -> render -> export -> page, and nothing looks back.
 FOLDERS = {
     "base": (BASICS, set(), {"fmt", "zstd", "zlib"}),
     "wire": (set(), set(), {"xxhash", "zstd"}),
@@ -38,7 +38,8 @@ FOLDERS = {
     "growth": (ALL | {"mtrace/growth.h", "mtrace/growth.hpp", "mtrace/mtrace.h"}, {"base", "analysis", "read", "symbolize"}, {"fmt"}),
     "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc", "pugixml"}),
     "export": (ANALYSIS, {"model", "analysis", "render", "base"}, {"fmt", "zlib", "xxhash", "tsl", "protozero"}),
-    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render", "export"}, {"fmt", "CLI", "toml++"}),
+    "page": (ANALYSIS | INFO, {"model", "analysis", "render", "export", "base"}, {"fmt"}),
+    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render", "export", "page"}, {"fmt", "CLI", "toml++"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
 RUNTIME = [

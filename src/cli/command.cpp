@@ -15,6 +15,7 @@ Command info_command();
 Command merge_command();
 Command convert_command();
 Command symbolize_command();
+Command report_command();
 Command export_command();
 Command completion_command();
 Command manual_command();
@@ -22,9 +23,9 @@ Command manual_command();
 namespace {
 
 constexpr std::array kCommands = {
-    run_command,       snapshot_command,   top_command,    diff_command,  trend_command,
-    check_command,     info_command,       export_command, merge_command, convert_command,
-    symbolize_command, completion_command, manual_command,
+    run_command,     snapshot_command,  top_command,        diff_command,   trend_command,
+    check_command,   info_command,      report_command,     export_command, merge_command,
+    convert_command, symbolize_command, completion_command, manual_command,
 };
 
 Option help_option() {

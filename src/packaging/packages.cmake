@@ -2,6 +2,9 @@
 
 # The licences of what is compiled or linked into the binaries go where they go.
 set(libraries libzstd-dev libxxhash-dev libiberty-dev robin-map-dev libprotozero-dev libcli11-dev libtomlplusplus-dev)
+if(MTRACE_ESBUILD AND MTRACE_D3_MODULES)
+  list(APPEND libraries node-d3-axis node-d3-hierarchy node-d3-scale node-d3-selection node-d3-shape)
+endif()
 if(MTRACE_PORTABLE)
   list(APPEND libraries libfmt-dev libdw-dev libutf8proc-dev liblzma-dev libbz2-dev zlib1g-dev libpugixml-dev)
 endif()

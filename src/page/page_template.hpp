@@ -1,0 +1,11 @@
+// The page without its title and data; empty in a build without pages. page/bundle.cmake makes the
+// source of it.
+#pragma once
+
+#include <string_view>
+
+namespace memtrace {
+
+extern const std::string_view kPageTemplate;
+
+}  // namespace memtrace
