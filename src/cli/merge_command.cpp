@@ -108,6 +108,7 @@ class MergeThreads {
 void run_merge(const MergeOptions& options) {
   std::vector<SeriesInput> inputs = inputs_of(options.inputs, {});
   std::vector<std::string> paths;
+  paths.reserve(inputs.size());
   for (const SeriesInput& input : inputs) paths.push_back(input.path);
   refuse_own_input(options.output, paths);
   if (inputs.empty()) throw Error("there is no snapshot in it").in(options.inputs.front());
