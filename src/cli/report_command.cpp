@@ -35,6 +35,19 @@ struct ReportOptions {
   }
 };
 
+// What is said on standard error, for those who only see the page.
+std::vector<std::string> warnings_of(const Report& report, std::span<const Metadata> snapshots) {
+  std::vector<std::string> warnings;
+  for (const UnmatchedFilter& filter : report.unmatched()) warnings.push_back(words_of(filter));
+  for (const Metadata& later : snapshots) {
+    std::string difference = difference_of(snapshots.front(), later);
+    if (difference.empty()) continue;
+    warnings.push_back(std::move(difference));
+    break;
+  }
+  return warnings;
+}
+
 void require_metric(const Snapshot& snapshot, Metric metric, const std::string& path) {
   if (snapshot.rows[metric]) return;
   throw Error(fmt::format("the snapshot has no {} metric", name_of(metric))).in(path);
@@ -67,7 +80,11 @@ void report_one(const ReportOptions& options, const Selection& selection, Series
   require_metric(snapshot, selection.metric, input.path);
   const TopReport report = top(snapshot, selection, {.limit = 1});
   warn_of_selection(report, options.for_warnings());
-  write_report(options, {.snapshots = {&snapshot}, .paths = {input.path}, .selection = selection},
+  write_report(options,
+               {.snapshots = {&snapshot},
+                .paths = {input.path},
+                .selection = selection,
+                .warnings = warnings_of(report, {})},
                lay_out(report, input.path), fmt::format("{} – mtrace", last_name(input.path)));
 }
 
@@ -83,12 +100,14 @@ void report_two(const ReportOptions& options, const Selection& selection,
   const DiffReport report = diff(snapshots[0], snapshots[1], selection, {.limit = 1});
   warn_of_differences(report.metadata_before, report.metadata_after, before, after);
   warn_of_selection(report, options.for_warnings());
-  write_report(options,
-               {.snapshots = {&snapshots[0], &snapshots[1]},
-                .paths = {before, after},
-                .selection = selection},
-               lay_out(report, before, after),
-               fmt::format("{} → {} – mtrace", last_name(before), last_name(after)));
+  write_report(
+      options,
+      {.snapshots = {&snapshots[0], &snapshots[1]},
+       .paths = {before, after},
+       .selection = selection,
+       .warnings = warnings_of(report, std::array{report.metadata_before, report.metadata_after})},
+      lay_out(report, before, after),
+      fmt::format("{} → {} – mtrace", last_name(before), last_name(after)));
 }
 
 // The first and the last one compared, and how all lines went in between.
@@ -121,6 +140,7 @@ void report_series(const ReportOptions& options, const Selection& selection,
                {.snapshots = {&ends[0], &ends[1]},
                 .paths = {paths.front(), paths.back()},
                 .selection = selection,
+                .warnings = warnings_of(report, report.metadata),
                 .series = &report},
                lay_out(report, paths, {}), fmt::format("{} snapshots – mtrace", paths.size()));
 }

@@ -118,6 +118,8 @@ class PageDataWriter {
     json_.member("metric", name_of(input_.selection.metric));
     json_.member("group_by", name_of(input_.selection.group_by));
     heading();
+    write_column(json_, "warnings", input_.warnings,
+                 [](const std::string& warning) { return bounded(warning); });
     json_.key("sides");
     json_.begin_array();
     for (std::size_t i = 0; i < input_.snapshots.size(); ++i) side(i);

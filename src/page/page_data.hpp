@@ -19,6 +19,7 @@ struct PageInput {
   std::vector<std::string> paths{};  // of each
   Selection selection{};
   const Document* heading = nullptr;    // what is said above and below the rows of a report
+  std::vector<std::string> warnings{};  // of what may mislead, beside those in the heading
   const TrendReport* series = nullptr;  // none: no series
   std::vector<std::string> strip_prefixes{};
   bool has_source = true;  // lines of source files, as far as they are here

@@ -232,6 +232,12 @@ def check_series(session):
     require("±" in session.text("#rows"), "with their errors")
 
 
+def check_warnings(session):
+    session.report("old.zst", "sampled.zst", "--include", "nothing.py")
+    warnings = session.text("#warning-list")
+    require("sampled at different rates" in warnings and "--include 'nothing.py' matches nothing" in warnings, warnings)
+
+
 def check_hostile(session):
     blocks = [(1, 1000 + i, ((name, i), (HOSTILE[0], 1))) for i, name in enumerate(HOSTILE, 1)]
     (session.folder / "hostile.pickle").write_bytes(pickle.dumps(snapshot_of(blocks)))
@@ -322,7 +328,7 @@ def main():
         session = Session(mtrace.path, Path(folder), browser.page())
         write_inputs(session.folder)
         session.page.look(1280)
-        for check in (check_figures, check_comparison, check_picture, check_search, check_series, check_hostile, check_privacy):
+        for check in (check_figures, check_comparison, check_picture, check_search, check_series, check_warnings, check_hostile, check_privacy):
             start = time.monotonic()
             check(session)
             print(f"{check.__name__}: {time.monotonic() - start:.1f} s")

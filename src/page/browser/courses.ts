@@ -36,7 +36,7 @@ interface Chart {
   curves: Curve[];
   marks: Mark[];
   says: string; // for whoever does not see it
-  tickX: (x: number) => string;
+  start: number | null; // of the time that is counted from; null: the points are numbered
   fromZero: boolean;
 }
 
@@ -58,9 +58,23 @@ function sizeTicks(low: number, high: number, about: number): number[] {
   return ticks;
 }
 
+const kSecond = 1000;
+const kHour = 3600 * kSecond;
+const kSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500]
+  .concat([1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800].map((seconds) => seconds * kSecond))
+  .concat([1, 2, 3, 6, 12, 24, 48, 168, 336, 720, 2160, 8760].map((hours) => hours * kHour));
+
+// Milliseconds that read well as durations.
+function timeTicks(first: number, last: number, about: number): number[] {
+  const step = kSteps.find((each) => (last - first) / each <= about) ?? (last - first) / about;
+  const ticks: number[] = [];
+  for (let tick = Math.ceil(first / step) * step; tick <= last && ticks.length < 100; tick += step) ticks.push(tick);
+  return ticks;
+}
+
 function draw(chart: Chart): SVGElement {
   const { width, height, curves, marks } = chart;
-  const margin = { top: 16, right: 14, bottom: 22, left: 62 };
+  const margin = { top: 16, right: 30, bottom: 22, left: 62 };
   const all = curves.flatMap((curve) => curve.points);
   const xs = [...all.map((point) => point[0]), ...marks.map((mark) => mark.x)];
   const ys = all.map((point) => point[1]);
@@ -74,8 +88,11 @@ function draw(chart: Chart): SVGElement {
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": chart.says });
   const bottom = svg("g", { class: "axis", transform: `translate(0,${height - margin.bottom})` });
   const side = svg("g", { class: "axis", transform: `translate(${margin.left},0)` });
-  const ticksX = x.ticks(Math.max(2, Math.floor(width / 110)));
-  select(bottom).call(axisBottom(x).tickValues(ticksX).tickFormat(chart.tickX).tickSizeOuter(0));
+  const { start } = chart;
+  const about = Math.max(3, Math.floor(width / 110));
+  const ticksX = start === null ? x.ticks(about).filter(Number.isInteger) : timeTicks(left - start, right - start, about).map((time) => time + start);
+  const words = (at: number) => (start === null ? String(at + 1) : at === start ? "start" : format.duration(at - start));
+  select(bottom).call(axisBottom(x).tickValues(ticksX).tickFormat(words).tickSizeOuter(0));
   select(side).call(axisLeft(y).tickValues(sizeTicks(low, high, 3)).tickFormat((size) => format.size(size)).tickSizeOuter(0).tickSizeInner(-(width - margin.left - margin.right)).tickPadding(8));
   root.append(side, bottom);
   for (const curve of curves) {
@@ -132,7 +149,7 @@ function courseOf(side: Side, moments: [string, number][], width: number): HTMLE
     if (moment >= first && moment <= last && moments.length > 1) marks.push({ x: moment, y: null, text: name, className: "moment" });
   }
   const says = `Memory over ${format.duration(last - first)}: ${curves.map((curve) => `${curve.name} from ${format.size(curve.points[0][1])} to ${format.size(curve.points[curve.points.length - 1][1])}`).join(", ")}${peak ? `, traced ${peak}` : ""}`;
-  const chart = draw({ width, height: 170, curves, marks, says, tickX: (time) => (time <= start ? "start" : format.duration(time - start)), fromZero: true });
+  const chart = draw({ width, height: 170, curves, marks, says, start, fromZero: true });
   return element("div", {}, chart, legend(curves));
 }
 
@@ -163,7 +180,8 @@ const kPer: Record<string, string> = { snapshot: "a snapshot", hour: "an hour", 
 function slopeWords(judgement: Judgement, unit: string): string {
   if (judgement.slope === null) return "";
   const per = kPer[unit] ?? unit;
-  const between = judgement.slope_low !== null && judgement.slope_high !== null ? ` (95%: ${format.size(judgement.slope_low, true)} to ${format.size(judgement.slope_high, true)})` : "";
+  const [low, high] = [judgement.slope_low, judgement.slope_high].map((slope) => (slope === null ? "" : format.size(slope, true)));
+  const between = low !== high ? ` (95%: ${low || "?"} to ${high || "?"})` : "";
   const limit = judgement.approaches !== null ? `, approaches ${format.size(judgement.approaches)}` : "";
   return `${format.size(judgement.slope, true)} ${per}${between}${limit}`;
 }
@@ -179,13 +197,13 @@ function card(group: SeriesGroup, series: Series, width: number): HTMLElement {
   const chart = draw({
     width, height: 130, marks, says, fromZero: false,
     curves: [{ name: place, className: `verdict-${group.verdict}`, points, isStep: false }],
-    tickX: (x) => (isDated ? (x <= times[0] ? "0" : format.duration(x - times[0])) : String(x + 1)),
+    start: isDated ? times[0] : null,
   });
   const doubt = group.doubt && group.doubt !== "none" ? `: ${group.doubt}` : "";
   return element(
     "li", { class: "card" },
     element("p", { class: "card-title", title: group.path + group.position }, element("span", { class: `verdict ${group.verdict}` }, group.verdict + doubt), " ", element("b", {}, group.function || place)),
-    element("p", { class: "dim card-place" }, group.function ? place : ""),
+    element("p", { class: "dim card-place" }, group.function && group.path ? place : ""),
     element("p", { class: "card-slope" }, slopeWords(group, series.unit)),
     chart,
   );
@@ -195,7 +213,7 @@ export function showSeries(data: Data): void {
   const { series } = data;
   byId("series-box").hidden = !series;
   if (!series) return;
-  const total: SeriesGroup = { ...series.total, path: "everything", position: "", function: "everything selected" };
+  const total: SeriesGroup = { ...series.total, path: "", position: "", function: "all that is selected" };
   const moves = series.groups.filter((group) => group.verdict !== "flat");
   const all = [total, ...series.memory.filter((each) => each.path !== "traced"), ...(moves.length > 0 ? moves : series.groups)];
   const more = byId<HTMLButtonElement>("more-series");

@@ -92,6 +92,7 @@ export interface Data {
   metric: Metric;
   groupBy: string;
   notes: Note[];
+  warnings: string[];
   sides: Side[];
   names: string[];
   fullNames: Record<string, string>;
@@ -154,6 +155,7 @@ export async function readData(element: Element): Promise<Data> {
     metric: json.metric,
     groupBy: json.group_by,
     notes: json.notes,
+    warnings: json.warnings,
     sides: json.sides,
     names: json.names,
     fullNames: json.full_names,

@@ -45,7 +45,7 @@ export function utcTime(milliseconds: number): string {
 export function duration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 1) return `${Math.round(milliseconds)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   const two = (large: number, a: string, b: string, small: number) =>
     `${Math.floor(whole / large)} ${a}` + (Math.floor((whole % large) / small) ? ` ${Math.floor((whole % large) / small)} ${b}` : "");

@@ -27,7 +27,7 @@ export function showHeading(data: Data): void {
   const others = data.notes.filter((note) => !note.is_headline && !note.is_warning);
   replaceChildren(byId("headlines"), ...headlines.map((note) => element("p", {}, noteText(note))));
   replaceChildren(byId("notes"), ...others.map((note) => element("p", {}, noteText(note))));
-  const warnings = data.notes.filter((note) => note.is_warning).map(noteText);
+  const warnings = [...data.warnings, ...data.notes.filter((note) => note.is_warning).map(noteText)];
   const { tracebacks, lines, size } = data.merged;
   if (tracebacks > 0) {
     const less = lines > 0 ? `, and ${format.plural(lines, "line is", "lines are")} part of it` : ": each line still has its own size";

@@ -19,6 +19,7 @@ class Page {
   private readonly main: FlameView;
   private readonly other: FlameView;
   private readonly table: Table;
+  private step = typeof history.state === "number" ? history.state : 0; // that the browser can go back
 
   constructor(private readonly data: Data) {
     this.view = new View(data);
@@ -52,8 +53,8 @@ class Page {
     if (isOtherTree) this.state.zoom = 0;
     if ("group" in changes) this.state.selected = -1;
     const hash = writeState(this.state, this.data);
-    if (isStep) history.pushState(null, "", `#${hash}`);
-    else history.replaceState(null, "", `#${hash}`);
+    if (isStep) history.pushState(++this.step, "", `#${hash}`);
+    else history.replaceState(this.step, "", `#${hash}`);
     this.show(isOtherTree || "query" in changes || "mode" in changes || "zoom" in changes);
   }
 
@@ -61,6 +62,8 @@ class Page {
     const { state, view } = this;
     view.update(state);
     const { main, other, otherIsGone, otherScale } = view.pictures(state);
+    byId("empty").hidden = view.after.total[0] > 0 || view.before.total[0] > 0;
+    byId("picture").hidden = !byId("empty").hidden;
     byId("other-box").hidden = other === null;
     this.main.show(main);
     if (other) {
@@ -97,7 +100,8 @@ class Page {
       query.value = "";
       this.change({ query: "", selected: -1 }, false);
     });
-    addEventListener("popstate", () => {
+    addEventListener("popstate", (event) => {
+      this.step = typeof event.state === "number" ? event.state : 0;
       this.state = readState(location.hash, this.data);
       this.show(true);
     });
@@ -143,6 +147,7 @@ class Page {
     for (const box of document.querySelectorAll<HTMLElement>(".single")) box.hidden = isComparison(data);
     for (const box of document.querySelectorAll<HTMLElement>(".estimate")) box.hidden = !this.view.isEstimate;
     byId<HTMLButtonElement>("reset").disabled = state.zoom === 0;
+    byId<HTMLButtonElement>("back").disabled = this.step === 0;
   }
 
   private showPath(): void {
@@ -222,7 +227,6 @@ class Page {
     const tip = byId("tip");
     tip.hidden = at === null;
     if (at === null) return;
-    const { view } = this;
     if (tip.dataset.node !== String(node) || tip.dataset.key !== location.hash) {
       tip.dataset.node = String(node);
       tip.dataset.key = location.hash;
@@ -232,7 +236,6 @@ class Page {
     const x = Math.min(at.x + 14, innerWidth - bounds.width - 8);
     const y = at.y + 18 + bounds.height > innerHeight ? at.y - bounds.height - 12 : at.y + 18;
     tip.style.transform = `translate(${Math.max(8, x)}px, ${Math.max(8, y)}px)`;
-    void view;
   }
 
   private fillTip(tip: HTMLElement, node: number): void {

@@ -31,11 +31,15 @@ export const kGroupNames: Record<GroupBy, [string, string]> = {
 
 export class Table {
   private shown = kRows;
+  private showsUnchanged = false;
   private last: { view: View; state: State } | null = null;
 
   constructor(private readonly events: TableEvents) {
     byId("more").addEventListener("click", () => this.showMore(this.shown + 200));
-    byId("all").addEventListener("click", () => this.showMore(Infinity));
+    byId("all").addEventListener("click", () => {
+      this.showsUnchanged = true;
+      this.showMore(Infinity);
+    });
   }
 
   private showMore(rows: number): void {
@@ -44,11 +48,17 @@ export class Table {
   }
 
   show(view: View, state: State, isOther: boolean): void {
-    if (isOther) this.shown = kRows;
+    if (isOther) {
+      this.shown = kRows;
+      this.showsUnchanged = false;
+    }
     this.last = { view, state };
     const columns = view.isComparison ? this.ofComparison(view) : this.ofSnapshot(view);
     const isSearch = state.query !== "" && view.found !== null;
-    const rows = view.rows.filter((row) => !isSearch || view.found!.groups[row.group] !== 0);
+    let rows = view.rows.filter((row) => !isSearch || view.found!.groups[row.group] !== 0);
+    const all = rows.length;
+    // What stayed as it is says nothing, unless somebody looks for it.
+    if (view.isComparison && !this.showsUnchanged && !isSearch) rows = rows.filter((row) => row.group === state.selected || hasChanged(row));
     this.sort(rows, columns, view, state);
     this.head(columns, state);
     const shown = rows.slice(0, this.shown);
@@ -57,15 +67,17 @@ export class Table {
     const selected = rows.findIndex((row) => row.group === state.selected);
     if (selected >= shown.length) body.push(this.row(rows[selected], columns, view, state));
     replaceChildren(byId("rows"), ...body);
-    this.say(rows, body.length, view, state, isSearch);
+    this.say(all, rows.length, body.length, view, state, isSearch);
   }
 
-  private say(rows: Row[], shown: number, view: View, state: State, isSearch: boolean): void {
-    const [, many] = kGroupNames[state.group];
-    const what = isSearch ? `${many} that match` : many;
-    byId("counted").textContent =
-      rows.length === 0 ? `There are no ${what}.` : shown < rows.length ? `${format.count(shown)} of ${format.count(rows.length)} ${what}` : `${format.count(rows.length)} ${rows.length === 1 ? what.replace(many, kGroupNames[state.group][0]) : what}`;
-    byId("more").hidden = byId("all").hidden = shown >= rows.length;
+  private say(all: number, rows: number, shown: number, view: View, state: State, isSearch: boolean): void {
+    const [one, many] = kGroupNames[state.group];
+    const what = (number: number) => (number === 1 ? one : many) + (isSearch ? (number === 1 ? " that matches" : " that match") : rows < all ? " that changed" : "");
+    const shownOf = shown < rows ? `${format.count(shown)} of ` : "";
+    const unchanged = rows < all ? `; ${format.count(all - rows)} did not change` : "";
+    byId("counted").textContent = rows === 0 ? `There are no ${what(0)}${unchanged}.` : `${shownOf}${format.count(rows)} ${what(rows)}${unchanged}`;
+    byId("more").hidden = shown >= rows;
+    byId("all").hidden = shown >= all;
     const within = byId("within");
     within.textContent = state.zoom === 0 ? "" : `Only what is ${state.inverted ? "called" : "reached"} through ${view.title(state.zoom)}`;
     byId("within-box").hidden = state.zoom === 0;
@@ -201,6 +213,10 @@ export class Table {
       },
     ];
   }
+}
+
+function hasChanged(row: Row): boolean {
+  return row.own !== row.ownBefore || row.count !== row.countBefore || row.total !== row.totalBefore;
 }
 
 function largest(rows: Row[], value: (row: Row) => number): number {

@@ -239,7 +239,8 @@ export class View {
   }
 
   private rootLabel(): string {
-    return this.data.sides[this.data.sides.length - 1].program || "everything";
+    const { program } = this.data.sides[this.data.sides.length - 1];
+    return program.slice(program.lastIndexOf("/") + 1) || "everything";
   }
 
   title(node: number): string {
