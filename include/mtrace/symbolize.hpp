@@ -38,9 +38,10 @@ struct SymbolizeResult {
 MTRACE_API bool has_addresses(const Snapshot& snapshot);
 
 // Replaces frames that are addresses by frames of source code, with one more frame for each inlined
-// call. A module is used only if its build id is that of the traced module; unresolved frames
-// remain addresses. Damaged and missing files cause warnings, not errors. If the environment
-// variable DEBUGINFOD_URLS is set, its debuginfod servers are asked for missing files.
+// call. A module is used only if its build id is that of the traced module, as far as that is
+// known: other profilers' files seldom say it. Unresolved frames remain addresses. Damaged and
+// missing files cause warnings, not errors. If the environment variable DEBUGINFOD_URLS is set, its
+// debuginfod servers are asked for missing files.
 //
 // Looks up each distinct address once. Needs memory for the debug information of a few modules. If
 // it throws, the snapshot is unchanged.

@@ -158,9 +158,13 @@ IdVector<FrameId, char> match_machinery(const Tracebacks& tables) {
            (is_run && is_module_runner(name));
   };
   OncePerString is_machinery(tables.strings, ask);
+  OncePerString is_allocator(tables.strings, is_allocator_module);
   OncePerString is_container(tables.strings, ask_file);
   return for_each_frame(tables, [&](const Frame& frame) {
     if (frame.filename != kNone<StringId> && is_container(frame.filename)) return true;
+    if (frame.module != kNone<ModuleId> && is_allocator(tables.modules[frame.module].name)) {
+      return true;
+    }
     return frame.function != kNone<StringId> && is_machinery(frame.function) &&
            is_native(tables, frame);
   });

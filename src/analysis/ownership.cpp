@@ -222,6 +222,9 @@ constexpr std::string_view kAllocationFunctions =
     "ResizeQuantumMemory rtl_allocateMemory rtl_allocateZeroMemory rtl_reallocateMemory "
     "_talloc __talloc _talloc_zero _talloc_array _talloc_zero_array _talloc_realloc "
     "_talloc_realloc_array _talloc_memdup talloc_strdup talloc_strndup talloc_named_const "
+    // jemalloc's profiler, in programs that are linked to it
+    "je_prof_backtrace je_prof_tctx_create je_malloc_default prof_backtrace prof_backtrace_impl "
+    "prof_alloc_prep prof_tctx_create imalloc imalloc_body imalloc_sample imalloc_no_sample "
     // names that programs give theirs
     "safe_malloc safe_calloc safe_realloc safe_strdup checked_malloc checked_calloc "
     "checked_realloc emalloc ecalloc erealloc estrdup estrndup ereallocarray mymalloc mycalloc "
@@ -313,6 +316,12 @@ bool is_container_internal(std::string_view function) {
   // Names that begin like this are the library's own: nobody else may call them.
   if (name.size() > 1 && name.front() == '_') return true;
   return std::ranges::binary_search(kContainers, name);
+}
+
+bool is_allocator_module(std::string_view module) {
+  static constexpr std::array kAllocators = std::to_array<std::string_view>(
+      {"libjemalloc.so", "libtcmalloc", "libmimalloc", "libheaptrack_", "vgpreload_"});
+  return begins_with_any(module.substr(module.rfind('/') + 1), kAllocators);
 }
 
 bool is_allocation_machinery(std::string_view function) {

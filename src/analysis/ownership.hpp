@@ -24,6 +24,10 @@ bool is_interpreter_module(std::string_view module);
 // The allocation machinery: functions that stand between the line that wants memory and the
 // allocator. `function` is a native function's demangled name.
 bool is_allocation_machinery(std::string_view function);
+
+// A shared object that is an allocator, or that a profiler puts in front of one: whoever looks at
+// stacks from inside it sees it on all of them.
+bool is_allocator_module(std::string_view module);
 // The second, wider class: what containers and strings of the C++ and Rust standard libraries
 // consist of. Their memory is asked for by whoever uses them.
 bool is_container_internal(std::string_view function);

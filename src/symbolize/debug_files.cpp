@@ -129,13 +129,14 @@ std::string hexadecimal(std::string_view bytes) {
   return text;
 }
 
-ModuleFiles find_module_files(const std::string& path, const std::string& build_id,
+ModuleFiles find_module_files(const std::string& path, const std::optional<std::string>& traced_id,
                               const SymbolizeOptions& options, DebugServers& servers) {
   ModuleFiles files;
-  std::string reason;
+  std::string reason, build_id = traced_id.value_or("");
   try {
     files.main = std::make_unique<ElfFile>(options.sysroot + path);
     const std::string found = files.main->build_id();
+    if (!traced_id) build_id = found;
     if (found != build_id) {
       reason = other_build(hexadecimal(found), hexadecimal(build_id));
       files.main = nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,9 +23,10 @@ struct ModuleFiles {
   [[nodiscard]] ElfFile& debug_information() const { return debug ? *debug : *main; }
 };
 
-// Looks for the module with this path and build id (raw bytes; empty: it had none). Throws Error
-// with the reason where there is none, or only another build of it.
-ModuleFiles find_module_files(const std::string& path, const std::string& build_id,
+// Looks for the module with this path and build id (raw bytes; empty: it had none; nullopt:
+// unknown, so that whatever the path leads to is taken for it). Throws Error with the reason where
+// there is none, or only another build of it.
+ModuleFiles find_module_files(const std::string& path, const std::optional<std::string>& traced_id,
                               const SymbolizeOptions& options, DebugServers& servers);
 
 // The file that `debug` shares debug information with (dwz), by its build id; nullptr where it

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@ struct UnitAddresses {
 // What is asked of a module, and the answers.
 struct ModuleRequest {
   std::string path;
-  std::string build_id;
+  std::optional<std::string> build_id;   // as find_module_files() takes it
   std::vector<std::uint64_t> addresses;  // sorted, each once
   std::vector<FrameChain> chains;        // one for each address
   std::string warning;

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,9 +26,9 @@ class AddressBook {
     std::vector<std::uint64_t> addresses;
   };
 
-  // Looks up what is not known yet of the addresses in `tables`, for which find() works from then
-  // on. Returns new warnings.
-  std::vector<std::string> look_up(const Tracebacks& tables, const SymbolizeOptions& options);
+  // Looks up what is not known yet of the addresses in a snapshot's tables, for which find() works
+  // from then on. Returns new warnings.
+  std::vector<std::string> look_up(const Snapshot& snapshot, const SymbolizeOptions& options);
 
   // For the tables of the last look_up(). nullptr for a frame that has no address in a file.
   [[nodiscard]] const FrameChain* find(const Frame& frame) const;
@@ -41,15 +43,16 @@ class AddressBook {
  private:
   static constexpr std::size_t kNowhere = SIZE_MAX;
 
-  void ask(const Tracebacks& tables);
-  std::size_t place_of(const Tracebacks& tables, const Module& module);
+  void ask(const Snapshot& snapshot);
+  std::size_t place_of(const std::string& path, const std::optional<std::string>& build_id);
   [[nodiscard]] std::vector<ModuleRequest> unknown() const;
   void learn(ModuleRequest&& answered, ModuleRequest& known) const;
 
   DebugServers servers_;
   TracebackBuilder texts_;
   Names names_{[this](std::string_view text) { return texts_.string(text); }};
-  std::map<std::pair<std::string, std::string>, std::size_t> places_;  // by path and build id
+  // By path and build id.
+  std::map<std::pair<std::string, std::optional<std::string>>, std::size_t> places_;
   std::vector<ModuleRequest> known_;
   std::vector<Asked> asked_;
   IdVector<ModuleId, std::size_t> asked_of_;  // module of the last tables -> index into asked_
@@ -70,17 +73,20 @@ bool has_file(std::string_view module) {
 
 }  // namespace
 
-std::size_t AddressBook::place_of(const Tracebacks& tables, const Module& module) {
-  const std::string path(tables.strings[module.name]);
-  const auto [found, is_new] = places_.try_emplace({path, module.build_id}, known_.size());
+std::size_t AddressBook::place_of(const std::string& path,
+                                  const std::optional<std::string>& build_id) {
+  const auto [found, is_new] = places_.try_emplace({path, build_id}, known_.size());
   if (is_new) {
     known_.push_back(
-        {.path = path, .build_id = module.build_id, .addresses = {}, .chains = {}, .warning = {}});
+        {.path = path, .build_id = build_id, .addresses = {}, .chains = {}, .warning = {}});
   }
   return found->second;
 }
 
-void AddressBook::ask(const Tracebacks& tables) {
+void AddressBook::ask(const Snapshot& snapshot) {
+  const Tracebacks& tables = snapshot.tracebacks;
+  // Other profilers seldom write it down: that there is none means nothing.
+  const bool is_own = snapshot.metadata.kind == SnapshotKind::mtrace;
   asked_.clear();
   asked_of_ = IdVector<ModuleId, std::size_t>(tables.modules.size(), kNowhere);
   for (const Frame& frame : tables.frames) {
@@ -90,7 +96,11 @@ void AddressBook::ask(const Tracebacks& tables) {
     std::size_t& index = asked_of_[frame.module];
     if (index == kNowhere) {
       index = asked_.size();
-      asked_.push_back({.place = place_of(tables, module), .addresses = {}});
+      const bool is_known = is_own || !module.build_id.empty();
+      const std::optional<std::string> build_id =
+          is_known ? std::optional(module.build_id) : std::nullopt;
+      const std::string path(tables.strings[module.name]);
+      asked_.push_back({.place = place_of(path, build_id), .addresses = {}});
     }
     asked_[index].addresses.push_back(address_of(frame));
   }
@@ -139,9 +149,9 @@ void AddressBook::learn(ModuleRequest&& answered, ModuleRequest& known) const {
   known = std::move(merged);
 }
 
-std::vector<std::string> AddressBook::look_up(const Tracebacks& tables,
+std::vector<std::string> AddressBook::look_up(const Snapshot& snapshot,
                                               const SymbolizeOptions& options) {
-  ask(tables);
+  ask(snapshot);
   std::vector<ModuleRequest> requests = unknown();
   const auto nothing_new = [](const ModuleRequest& request) { return request.addresses.empty(); };
   std::vector<std::size_t> places;
@@ -286,7 +296,7 @@ Symbolizer::~Symbolizer() = default;
 
 SymbolizeResult Symbolizer::symbolize(Snapshot& snapshot) {
   if (!has_addresses(snapshot)) return {};
-  std::vector<std::string> warnings = book_->look_up(snapshot.tracebacks, options_);
+  std::vector<std::string> warnings = book_->look_up(snapshot, options_);
   SymbolizeResult result = result_of(snapshot.tracebacks, *book_);
   result.warnings = std::move(warnings);
   replace_frames(snapshot, *book_);

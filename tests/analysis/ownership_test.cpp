@@ -116,5 +116,14 @@ TEST_CASE("functions that only pass a size on") {
   }
 }
 
+TEST_CASE("shared objects that are allocators") {
+  CHECK(is_allocator_module("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"));
+  CHECK(is_allocator_module("/usr/lib/libtcmalloc_minimal.so.4"));
+  CHECK(is_allocator_module("/usr/libexec/valgrind/vgpreload_dhat-amd64-linux.so"));
+  CHECK_FALSE(is_allocator_module("/usr/lib/libc.so.6"));
+  CHECK_FALSE(is_allocator_module("/opt/libjemalloc.so.2/app"));
+  CHECK_FALSE(is_allocator_module(""));
+}
+
 }  // namespace
 }  // namespace memtrace::test
