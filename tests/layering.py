@@ -29,7 +29,7 @@ FOLDERS = {
     "wire": (set(), set(), {"xxhash", "zstd"}),
     "model": (MODEL, {"base", "wire"}, {"fmt", "xxhash", "tsl"}),
     "analysis": (ANALYSIS, {"model", "base"}, {"fmt", "tsl"}),
-    "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl", "zstd", "protozero"}),
+    "read": (READ, {"model", "wire", "base"}, {"fmt", "tsl", "zstd", "protozero", "nlohmann"}),
     "write": (WRITE, {"model", "wire", "base"}, {"fmt", "zstd"}),
     "symbolize": (SYMBOLIZE, {"model", "base"}, {"fmt", "elfutils", "zlib"}),
     "runtime": ({"mtrace/mtrace.h"}, {"wire"}, {"zstd", "xxhash"}),

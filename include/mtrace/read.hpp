@@ -26,15 +26,15 @@ struct ReadOptions {
   Progress progress{};
 };
 
-// Reads any snapshot: mtrace's own .zst, a dump of CPython's tracemalloc.Snapshot.dump(), or a heap
-// profile of pprof's (both plain, or inside gzip or zstd). Files are recognized by content, not by
-// name. "-" is standard input. The result is valid (see validate()). Throws Error, headed by the
-// path.
+// Reads any snapshot: mtrace's own .zst, a dump of CPython's tracemalloc.Snapshot.dump(), or what
+// pprof, heaptrack, jemalloc, gperftools, DHAT, massif or memray's transform csv wrote (all but the
+// first plain, or inside gzip or zstd). Files are recognized by content, not by name. "-" is
+// standard input. The result is valid (see validate()). Throws Error, headed by the path.
 MTRACE_API Snapshot read_snapshot(const std::string& path, const ReadOptions& options = {});
 
-// Takes constant time, whatever the snapshot's size. With `timelines`, it also looks for these
-// among the file's sections, which takes microseconds for each megabyte. Throws Error, headed by
-// the path.
+// Takes constant time, whatever the snapshot's size, of mtrace's own, tracemalloc's and
+// heaptrack's; the others are read for it. With `timelines`, it also looks for these among the
+// file's sections, which takes microseconds for each megabyte. Throws Error, headed by the path.
 MTRACE_API SnapshotInfo read_info(const std::string& path, bool timelines = false);
 
 }  // namespace memtrace

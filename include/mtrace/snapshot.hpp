@@ -121,9 +121,21 @@ struct Losses {
 };
 
 // What made it. Their numbers stand in files.
-enum class SnapshotKind : std::uint8_t { mtrace, tracemalloc, pprof };
-inline constexpr std::array kSnapshotKinds = {SnapshotKind::mtrace, SnapshotKind::tracemalloc,
-                                              SnapshotKind::pprof};
+enum class SnapshotKind : std::uint8_t {
+  mtrace,
+  tracemalloc,
+  pprof,
+  heaptrack,
+  jemalloc,
+  gperftools,
+  dhat,
+  massif,
+  memray,
+};
+inline constexpr std::array kSnapshotKinds = {
+    SnapshotKind::mtrace,    SnapshotKind::tracemalloc, SnapshotKind::pprof,
+    SnapshotKind::heaptrack, SnapshotKind::jemalloc,    SnapshotKind::gperftools,
+    SnapshotKind::dhat,      SnapshotKind::massif,      SnapshotKind::memray};
 MTRACE_API std::string_view name_of(SnapshotKind kind);
 
 // What the system sees of a process at the moment of the snapshot, and what its allocator says; in

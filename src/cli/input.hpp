@@ -14,7 +14,7 @@ namespace memtrace {
 // The argument that names one.
 Option snapshot_argument(
     std::string& path, std::string_view value = "SNAPSHOT",
-    std::string_view summary = "What mtrace run, tracemalloc or pprof wrote; - is standard input");
+    std::string_view summary = "What mtrace or another profiler wrote; - is standard input");
 
 // By its name alone, which proves nothing.
 bool looks_like_snapshot(std::string_view name);

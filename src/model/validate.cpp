@@ -119,6 +119,18 @@ std::string_view name_of(SnapshotKind kind) {
       return "tracemalloc";
     case SnapshotKind::pprof:
       return "pprof";
+    case SnapshotKind::heaptrack:
+      return "heaptrack";
+    case SnapshotKind::jemalloc:
+      return "jemalloc";
+    case SnapshotKind::gperftools:
+      return "gperftools";
+    case SnapshotKind::dhat:
+      return "dhat";
+    case SnapshotKind::massif:
+      return "massif";
+    case SnapshotKind::memray:
+      return "memray";
   }
   return "";
 }

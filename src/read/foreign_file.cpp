@@ -22,17 +22,13 @@ constexpr std::string_view kCoreDump =
     "a core dump, which does not say what was allocated where: mtrace run traces the program";
 constexpr std::string_view kProgram = "a program or a library: mtrace run traces a program";
 constexpr std::string_view kText =
-    "text: what can be read is mtrace's own .zst, what tracemalloc's Snapshot.dump() writes, and "
-    "pprof's profiles";
+    "text: what can be read is mtrace's own .zst and what tracemalloc, heaptrack, jemalloc, "
+    "gperftools, pprof, DHAT, massif and memray's transform csv write";
 constexpr std::string_view kJson = "JSON: the commands read the snapshot that it was made from";
 
 constexpr auto kForeign = std::to_array<ForeignFile>({
     {"#!"sv, "a script: mtrace run traces it, and python3 -m mtrace run a Python program"sv},
-    {"memray"sv, "memray's data: memray reads it, and mtrace run traces the program anew"sv},
-    {"desc: "sv, "massif's output: ms_print reads it, and mtrace run traces the program anew"sv},
-    {"heap_v2/"sv, "jemalloc's profile: jeprof reads it, and mtrace run traces the program anew"sv},
-    {"heap profile: "sv,
-     "gperftools' profile: pprof reads it, and mtrace run traces the program anew"sv},
+    {"memray"sv, "memray's data: memray transform csv makes what can be read of it"sv},
     {"PERFILE2"sv, "perf's data: perf report reads it, and mtrace run traces the program anew"sv},
     {"= Start"sv, "a log of the C library's mtrace(3): the script of that name reads it"sv},
     {"\xFD"
@@ -42,15 +38,6 @@ constexpr auto kForeign = std::to_array<ForeignFile>({
     {"\x04\x22\x4D\x18"sv, "packed with lz4: unpack it first"sv},
     {"PK\x03\x04"sv, "a zip archive: unpack it first"sv},
 });
-
-// Its version, in hexadecimal, is what a heaptrack file begins with: "v 10500 3".
-bool is_heaptrack(std::string_view start) {
-  const std::size_t end = std::min(start.find('\n'), start.size());
-  const std::string_view line = start.substr(0, end);
-  return line.starts_with("v 1") &&
-         std::all_of(line.begin() + 2, line.end(),
-                     [](const unsigned char c) { return c == ' ' || std::isxdigit(c) != 0; });
-}
 
 // The 17th byte of an ELF file is its type's lower one, as x86-64 writes it.
 bool is_core_dump(std::string_view start) {
@@ -73,9 +60,6 @@ std::string_view what_it_is(std::string_view start) {
   for (const ForeignFile& foreign : kForeign) {
     if (start.starts_with(foreign.start)) return foreign.what;
   }
-  if (is_heaptrack(start)) {
-    return "heaptrack's data: heaptrack_print reads it, and mtrace run traces the program anew";
-  }
   const std::size_t first = start.find_first_not_of(" \t\r\n");
   const bool is_json =
       first != std::string_view::npos && (start[first] == '{' || start[first] == '[');
@@ -89,7 +73,7 @@ std::string why_not_a_snapshot(std::string_view start) {
   const std::string_view what = what_it_is(start);
   if (!what.empty()) return fmt::format("not a snapshot but {}", what);
   return "not a snapshot: it is neither mtrace's own .zst, nor what tracemalloc's Snapshot.dump() "
-         "writes, nor a pprof profile";
+         "writes, nor any other profiler's file that can be read";
 }
 
 }  // namespace memtrace

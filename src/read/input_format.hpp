@@ -29,6 +29,11 @@ struct InputFormat {
 extern const InputFormat kMtraceSnapshot;   // mtrace's own .zst (formats/snapshot.md)
 extern const InputFormat kTracemallocDump;  // what CPython's tracemalloc.Snapshot.dump() writes
 extern const InputFormat kPprofProfile;     // pprof's profile.proto, of heaps
+extern const InputFormat kHeaptrackFile;    // heaptrack's, raw or interpreted
+extern const InputFormat kHeapProfile;   // jemalloc's and gperftools' heap profiles, Go's in text
+extern const InputFormat kDhatProfile;   // DHAT's JSON, of heaps
+extern const InputFormat kMassifOutput;  // massif.out
+extern const InputFormat kMemrayCsv;     // what memray's transform csv writes
 
 // What the file is that begins so and is of no such format, and what to do about it, as one
 // sentence: "not a snapshot but a core dump: ...".

@@ -13,9 +13,9 @@
 #include "model/frame_hash.hpp"
 #include "mtrace/error.hpp"
 #include "mtrace/snapshot_builder.hpp"
+#include "read/foreign_snapshot.hpp"
 #include "read/input_format.hpp"
 #include "read/profile_messages.hpp"
-#include "wire/format.hpp"
 
 namespace memtrace {
 namespace {
@@ -105,6 +105,7 @@ class ProfileReader {
       return metrics;
     }());
     add_modules(builder.tracebacks());
+    tracebacks_.emplace(builder.tracebacks());
     for (const protozero::data_view& view : profile_.samples) sample(view, builder);
     describe(builder.metadata());
     return builder.finish();
@@ -266,7 +267,7 @@ class ProfileReader {
       if (name == kDomainLabel) domain = domain_called(as_utf8(profile_.string(text)), builder);
     }
     if (domain == kNone<DomainId>) domain = domain_called("native", builder);
-    const NodeId node = traceback(builder);
+    const NodeId node = traceback();
     for (const MetricColumn& column : columns_) {
       const Amount amount{sample_.values[column.size],
                           column.count ? sample_.values[*column.count] : 0};
@@ -278,8 +279,8 @@ class ProfileReader {
   }
 
   // A location with many inlined calls costs a caller once, however many samples go through it.
-  NodeId traceback(SnapshotBuilder& builder) {
-    TracebackBuilder& tracebacks = builder.tracebacks();
+  NodeId traceback() {
+    TracebackBuilder& tracebacks = tracebacks_->builder();
     NodeId node = kRoot;
     std::for_each(sample_.location_ids.rbegin(), sample_.location_ids.rend(),
                   [&](std::uint64_t id) {
@@ -290,23 +291,10 @@ class ProfileReader {
                     }
                     const NodeId caller = node;
                     for (const FrameId frame : frames_of(id, tracebacks))
-                      node = child(tracebacks, node, frame);
+                      node = tracebacks_->child(node, frame, profile_.size());
                     callees_.emplace(LocationOfCaller{id, caller}, node);
                   });
     return node == kRoot ? tracebacks.unknown_node() : node;
-  }
-
-  // No real profile has more, and few bytes must not become much memory.
-  NodeId child(TracebackBuilder& tracebacks, NodeId caller, FrameId frame) {
-    constexpr std::size_t kNodesPerByte = 16, kFreeNodes = 1000;
-    const NodeId node = tracebacks.child(caller, frame);
-    if (index_of(node) > kFreeNodes + kNodesPerByte * profile_.size()) {
-      profile_.fail("its locations have more inlined calls than a profile of its size can have");
-    }
-    depth_.resize(tracebacks.tables().nodes.size(), 0);
-    depth_[node] = depth_[caller] + 1;
-    if (depth_[node] > wire::kMaxDepth) profile_.fail("a traceback of more than a million frames");
-    return node;
   }
 
   void describe(Metadata& metadata) const {
@@ -354,7 +342,7 @@ class ProfileReader {
   std::vector<std::vector<FrameId>> frames_;  // of each location, where they were needed
   std::vector<std::string> domain_names_;
   tsl::robin_map<LocationOfCaller, NodeId, LocationOfCallerHash> callees_;
-  IdVector<NodeId, std::uint32_t> depth_{1};
+  std::optional<BoundedTracebacks> tracebacks_;
   SampleMessage sample_;  // one at a time
 };
 
@@ -379,28 +367,12 @@ Snapshot read(OpenInput& input, const ReadOptions& options) {
 }
 
 // Profiles are small, and what they are called by stands at their end.
-SnapshotInfo info_of(OpenInput& input, bool /*timelines*/) {
-  const Snapshot snapshot = read(input, {});
-  SnapshotInfo info;
-  info.kind = SnapshotKind::pprof;
-  info.format = "profile.proto";
-  info.metadata = snapshot.metadata;
-  const Tracebacks& tables = snapshot.tracebacks;
-  info.counts = {.strings = tables.strings.size(),
-                 .modules = tables.modules.size(),
-                 .frames = tables.frames.size(),
-                 .nodes = tables.nodes.size() - 1,
-                 .domains = snapshot.domains.size(),
-                 .rows = snapshot.rows.size()};
-  for (const Metric metric : kMetrics) {
-    const auto& column = snapshot.rows[metric];
-    if (column) info.totals.at(static_cast<std::size_t>(metric)) = total_of(*column);
-  }
-  return info;
+SnapshotInfo info_of_profile(OpenInput& input, bool /*timelines*/) {
+  return info_of(read(input, {}), "profile.proto");
 }
 
 }  // namespace
 
-constinit const InputFormat kPprofProfile = {recognizes, read, info_of};
+constinit const InputFormat kPprofProfile = {recognizes, read, info_of_profile};
 
 }  // namespace memtrace

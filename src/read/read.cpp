@@ -11,7 +11,9 @@ namespace memtrace {
 namespace {
 
 // In order of trial.
-constexpr std::array kFormats = {&kMtraceSnapshot, &kTracemallocDump, &kPprofProfile};
+constexpr std::array kFormats = {&kMtraceSnapshot, &kTracemallocDump, &kPprofProfile,
+                                 &kHeaptrackFile,  &kHeapProfile,     &kDhatProfile,
+                                 &kMassifOutput,   &kMemrayCsv};
 
 constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
 constexpr std::string_view kGzipMagic = "\x1F\x8B";

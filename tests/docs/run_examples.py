@@ -75,9 +75,20 @@ def prepare(folder, mtrace, files):
     shutil.copy(work / "before.pickle", work / "worker-1.pickle")
     shutil.copy(work / "after.pickle", work / "worker-2.pickle")
     write_night(work / "night")
-    # Of another profiler.
+    # Of other profilers.
     for name in ("heap", "before", "after"):
         shutil.copy(ROOT / "testdata" / "pprof" / "go-heap.pb.gz", work / f"{name}.pb.gz")
+    foreign = ROOT / "testdata" / "foreign"
+    for source, names in (
+        ("heaptrack.zst", ("heaptrack.app.zst", "heaptrack.old.zst")),
+        ("jemalloc.heap", ("app.heap", "before.heap", "after.heap")),
+        ("gperftools.heap", ("app.0001.heap", "app.0002.heap", "app.0003.heap")),
+        ("dhat.json", ("dhat.out.json", "before.json", "after.json")),
+        ("massif.out", ("massif.out", "before.out", "after.out")),
+        ("memray.csv", ("memray.csv",)),
+    ):
+        for name in names:
+            shutil.copy(foreign / source, work / name)
     # For commands in sentences: any program will do.
     (work / "app").symlink_to("/usr/bin/sort")
     (work / "app.py").write_text("print(len('mtrace'))\n", encoding="utf-8")

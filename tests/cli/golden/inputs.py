@@ -63,7 +63,7 @@ def write_inputs(folder):
     for name, changes in (
         ("later.zst", {7: 1_700_000_062_500_000_000}),
         ("other-program.zst", {2: b"/app/tool", 7: 1_700_000_062_500_000_000}),
-        ("unknown-kind.zst", {1: 7}),
+        ("unknown-kind.zst", {1: 99}),
     ):
         (folder / name).write_bytes(replace(native_file(), forged=changes).encoded())
     write_series(folder)

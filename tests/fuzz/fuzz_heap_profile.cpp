@@ -1,0 +1,7 @@
+// Any bytes at all, as jemalloc's or gperftools' heap profile: an Error or a valid snapshot, and
+// the same one however the bytes arrive.
+#include "support/fuzzed_reader.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return memtrace::test::check_reader(memtrace::kHeapProfile, data, size);
+}
