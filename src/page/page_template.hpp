@@ -1,5 +1,4 @@
-// The page without its title and data; empty in a build without pages. page/bundle.cmake makes the
-// source of it.
+// The page without its title and data; empty in a build without pages. The build makes the source.
 #pragma once
 
 #include <string_view>

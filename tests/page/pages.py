@@ -152,7 +152,7 @@ def check_comparison(session):
         equal(figures(session.rows(), "size", "size_diff", "count_diff"), expected, f"a difference by {group_by}")
     session.choose("group", "lineno")
     texts = [row["text"] for row in session.rows()]
-    require(any(text == "NEW /srv/shop/core/orders.py:31" for text in texts), f"what is new is marked: {texts}")
+    require(any(text == "NEW orders.py:31 /srv/shop/core" for text in texts), f"what is new is marked: {texts}")
     equal(session.text("#title"), "before.pickle → after.pickle", "the sides by their names")
     require(not session.page.run("document.getElementById('other-box').hidden"), "what is gone has a picture")
     equal(session.text("#other-title"), "What is gone", "the second picture")
@@ -188,6 +188,16 @@ def check_picture(session):
     rows = session.rows()
     session.page.open(f"file://{session.folder}/page.html{address}")
     equal((session.path(), session.rows()), (["everything", "orders.py:31"], rows), "the address keeps the view")
+    # On paper, whatever the theme of the system.
+    session.page.look(1280, dark=True)
+    session.settled()
+    pixel = "document.getElementById('canvas').getContext('2d').getImageData(2, 15, 1, 1).data[0]"
+    dark = session.page.run(pixel)
+    session.page.run("dispatchEvent(new Event('beforeprint'))")
+    require(session.page.run(pixel) > 200 > dark, "the picture is printed on white")
+    session.page.run("dispatchEvent(new Event('afterprint'))")
+    equal(session.page.run(pixel), dark, "and dark again afterwards")
+    session.page.look(1280)
     # Without a mouse.
     session.page.open(f"file://{session.folder}/page.html#icicle=1")
     session.page.run("document.getElementById('picture').focus()")

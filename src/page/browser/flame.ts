@@ -79,13 +79,9 @@ export class FlameView {
     this.layOut(isOther);
   }
 
-  // Node by node what is on the canvas; for tests, and to find a frame to move to.
-  get drawn(): readonly Frame[] {
-    return this.frames;
-  }
-
+  // At once: a page that is being printed draws no further frame.
   redrawAll(): void {
-    this.redraw();
+    this.draw();
   }
 
   private layOut(scrolls: boolean): void {

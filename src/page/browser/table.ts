@@ -141,13 +141,13 @@ export class Table {
     const button = element("button", { type: "button", class: "pick", "aria-pressed": String(isSelected) });
     const mark = this.markOf(row, view);
     if (mark) button.append(element("span", { class: `mark ${mark.toLowerCase()}` }, mark), " ");
+    // What tells lines apart comes first: the folder is what is cut where there is little room.
     if (name) button.append(element("b", {}, name), " ");
-    const place = element("span", { class: name ? "place dim" : "place" });
-    if (cut > 0) place.append(element("span", { class: "dim" }, path.slice(0, cut)));
-    place.append(path.slice(cut) + groups.position(group));
-    button.append(place);
+    const file = path.slice(cut) + groups.position(group);
+    button.append(name ? file : element("b", {}, file));
     if (groups.isInlined(group)) button.append(" ", element("span", { class: "dim" }, "inlined"));
     if (groups.was(group) > 0) button.append(" ", element("span", { class: "dim" }, `was :${groups.was(group)}`));
+    if (cut > 0) button.append(" ", element("span", { class: "dim" }, path.slice(0, cut - 1) || "/"));
     const full = groups.fullFunction(group);
     button.title = (full && full !== name ? `${full}\n` : "") + path + groups.position(group);
     button.addEventListener("click", () => this.events.select(isSelected ? -1 : group));
