@@ -118,6 +118,7 @@ void report_series(const ReportOptions& options, const Selection& selection,
     if (name_of(unit) == options.per) trend_options.unit = unit;
   }
   std::vector<std::string> paths, warnings;
+  paths.reserve(inputs.size());
   for (const SeriesInput& input : inputs) paths.push_back(input.path);
   const std::size_t last = inputs.size() - 1;
   std::array<Snapshot, 2> ends;
@@ -158,6 +159,7 @@ void run_report(const ReportOptions& options) {
                                         : series_of(options.inputs, {});
   if (inputs.empty()) throw Error("there is no snapshot").in(options.inputs.front());
   std::vector<std::string> paths;
+  paths.reserve(inputs.size());
   for (const SeriesInput& input : inputs) paths.push_back(input.path);
   refuse_own_input(options.output, paths);
   if (options.warm_up > 0 && options.warm_up + kFewestOfSeries > inputs.size()) {

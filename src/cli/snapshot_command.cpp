@@ -114,7 +114,8 @@ class Request {
     }
     if (has_extension) {
       fail(
-          "mtrace's Python package traces it, which takes no requests: start it with mtrace run, or "
+          "mtrace's Python package traces it, which takes no requests: start it with mtrace run, "
+          "or "
           "with --on-signal");
     }
     if (has_tracer) fail("it has the tracer, but takes no requests now");

@@ -176,7 +176,7 @@ class PageDataWriter {
     SnapshotInfo info;
     info.kind = snapshot.metadata.kind;
     info.metadata = snapshot.metadata;
-    info.counts.emplace();
+    info.counts = SnapshotInfo::Counts{};
     const Document listing = lay_out(info, path);
     listing.sections.front().for_each_row([&](Row row) {
       const auto* const name = std::get_if<std::string_view>(&row[0]);

@@ -126,8 +126,8 @@ PageTables::PageNodes PageTables::keep_nodes(double least) {
   return page_node;
 }
 
-// Gives tracebacks that have no node one of the frames that stand for many.
-void PageTables::merge_nodes(PageNodes& page_node, std::size_t limit) {
+// Of tracebacks that hold something and have no node: their own lines, what holds most first.
+std::vector<FrameId> PageTables::lines_without_node(const PageNodes& page_node) {
   IdVector<FrameId, double> weight_of(tables().frames.size(), 0);
   std::vector<FrameId> lines;
   for (const NodeId id : ids_of(tables().nodes)) {
@@ -137,10 +137,16 @@ void PageTables::merge_nodes(PageNodes& page_node, std::size_t limit) {
     if (weight == 0) lines.push_back(tables().nodes[id].frame);
     weight += own_weight_[id];
   }
-  if (lines.empty()) return;
   std::ranges::sort(lines, [&](FrameId a, FrameId b) {
     return weight_of[a] != weight_of[b] ? weight_of[a] > weight_of[b] : a < b;
   });
+  return lines;
+}
+
+// Gives tracebacks that have no node one of the nodes that stand for many.
+void PageTables::merge_nodes(PageNodes& page_node, std::size_t limit) {
+  std::vector<FrameId> lines = lines_without_node(page_node);
+  if (lines.empty()) return;
   const std::size_t room = limit - std::min(limit, frames_.size());
   if (lines.size() > room) {
     merged_.lines = lines.size() - room;

@@ -70,6 +70,7 @@ class PageTables {
   void weigh();
   [[nodiscard]] double least_weight(std::size_t limit) const;
   PageNodes keep_nodes(double least);
+  std::vector<FrameId> lines_without_node(const PageNodes& page_node);
   void merge_nodes(PageNodes& page_node, std::size_t limit);
   std::uint32_t page_frame(FrameId frame);
   void add_rows(const PageNodes& page_node);
