@@ -43,9 +43,8 @@ class Browser:
             os.dup2(ours[0], 3)
             os.dup2(ours[1], 4)
 
-        options = [*OPTIONS, f"--user-data-dir={self.folder.name}"]
-        if os.geteuid() == 0:
-            options.append("--no-sandbox")
+        # Its sandbox needs what a container may lack; the pages are our own.
+        options = [*OPTIONS, f"--user-data-dir={self.folder.name}", "--no-sandbox"]
         self.process = subprocess.Popen(
             [find(), *options, "about:blank"], preexec_fn=take_pipes, close_fds=False, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -110,6 +110,7 @@ export interface Data {
 }
 
 async function unpacked(base64: string): Promise<string> {
+  if (typeof DecompressionStream === "undefined") throw new Error("this browser is too old, one of 2023 or later can");
   const packed = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();

@@ -138,6 +138,7 @@ export class FlameView {
     context.fillRect(0, 0, width, height);
     context.font = kFont;
     context.textBaseline = "middle";
+    context.direction = "ltr";
     this.characterWidth = context.measureText("mmmmmmmmmm").width / 10 || 7.2;
     for (const frame of this.frames) {
       const top = this.top(frame);

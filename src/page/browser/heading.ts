@@ -23,6 +23,10 @@ function noteText(note: { text: string; label: string }): string {
 
 export function showHeading(data: Data): void {
   replaceChildren(byId("title"), ...title(data));
+  if (data.sides.length === 2) {
+    const [before, after] = data.sides.map((side) => element("bdi", {}, lastName(side.path)));
+    replaceChildren(byId("picture-title"), "What changed between ", before, " (before) and ", after, " (after)");
+  }
   const headlines = data.notes.filter((note) => note.is_headline && !note.is_warning);
   const others = data.notes.filter((note) => !note.is_headline && !note.is_warning);
   replaceChildren(byId("headlines"), ...headlines.map((note) => element("p", {}, noteText(note))));

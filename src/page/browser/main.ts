@@ -77,6 +77,7 @@ class Page {
     this.showPath();
     this.showFound();
     document.documentElement.dataset.ready = "yes";
+    document.documentElement.dataset.readyAfter ??= String(performance.now());
   }
 
   // --- controls ---
@@ -264,6 +265,6 @@ readData(byId("data"))
     new Page(data);
   })
   .catch((error) => {
-    byId("loading").textContent = `The page cannot be read: ${error}`;
+    byId("loading").textContent = `The page cannot be read: ${error instanceof Error ? error.message : error}`;
     throw error;
   });

@@ -154,6 +154,10 @@ export function forwardTree(data: Data, groups: Groups, own: boolean): Tree {
   return builder.build(rowNode);
 }
 
+// Of one traceback, by callers: more than the tracer keeps. A file that somebody made up may have a
+// traceback of a million frames, which would be as many for each of them.
+const kMostCallers = 1024;
+
 // The tree as it is drawn: callers below what they call, or recursion as one frame, or both.
 export function drawnTree(tree: Tree, groups: Groups, inverted: boolean, mergesRecursion: boolean): Tree {
   // A file or a module that calls itself is no news.
@@ -173,7 +177,8 @@ export function drawnTree(tree: Tree, groups: Groups, inverted: boolean, mergesR
       if (!holds[node]) continue;
       let at = 0;
       let last = -1;
-      for (let caller = node; caller !== 0; caller = tree.parent[caller]) {
+      let left = kMostCallers;
+      for (let caller = node; caller !== 0 && left-- > 0; caller = tree.parent[caller]) {
         at = child(at, last, group(caller));
         last = group(caller);
       }
