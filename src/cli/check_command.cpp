@@ -283,7 +283,8 @@ std::vector<Option> limit_options(CheckCommandOptions& options) {
            .value = "N",
            .into = &options.max_count,
            .summary = "Allow so many blocks",
-           .check = checked_by<parse_count>},
+           .check = checked_by<parse_count>,
+           .is_rare = true},
           {.name = "baseline",
            .value = "BEFORE",
            .into = &options.paths.baseline,
@@ -299,11 +300,13 @@ std::vector<Option> limit_options(CheckCommandOptions& options) {
            .check = checked_by<parse_growth>},
           {.name = "fail-on-new",
            .into = &options.fail_on_new,
-           .summary = "Allow no group that has no block in the baseline"},
+           .summary = "Allow no group that has no block in the baseline",
+           .is_rare = true},
           {.name = "per-group",
            .into = &options.per_group,
            .summary = "Hold each group to the limits, not all together",
-           .details = "`--group-by` says what a group is."}};
+           .details = "`--group-by` says what a group is.",
+           .is_rare = true}};
 }
 
 // NOLINTNEXTLINE(readability-function-size): a table.
@@ -320,14 +323,19 @@ std::vector<Option> budget_options(CheckCommandOptions& options) {
            .summary = "Write what was measured back into the budget file",
            .details = "Limits on size, peak and count that leave more room than `--headroom` "
                       "become tighter; no limit becomes looser. Everything else in the file "
-                      "stays as it is."},
+                      "stays as it is.",
+           .is_rare = true},
           {.name = "headroom",
            .value = "PERCENT",
            .into = &options.headroom,
            .summary = "Room that --update leaves",
            .details = "Above what was measured.",
-           .check = checked_by<parse_percent>},
-          {.name = "loosen", .into = &options.loosen, .summary = "Let --update also raise limits"},
+           .check = checked_by<parse_percent>,
+           .is_rare = true},
+          {.name = "loosen",
+           .into = &options.loosen,
+           .summary = "Let --update also raise limits",
+           .is_rare = true},
           {.name = "suppressions",
            .value = "FILE",
            .into = &options.paths.suppressions,
@@ -335,7 +343,8 @@ std::vector<Option> budget_options(CheckCommandOptions& options) {
            .details = "A line `leak:PATTERN` suppresses the blocks of which any frame, even a "
                       "hidden one, has the pattern in the name of its function, file or module. "
                       "What was left out is counted.",
-           .completion = Completion::files}};
+           .completion = Completion::files,
+           .is_rare = true}};
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ struct Option {
   bool is_required = false;
   void (*check)(std::string_view value) = nullptr;  // throws Error, without the option's name
   std::string_view excludes = {};                   // the name of another option
+  bool is_rare = false;                             // left out of the help that fits a screen
 };
 
 // Options that belong together, on one command or on many.

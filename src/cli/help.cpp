@@ -121,19 +121,32 @@ std::string list_of(const std::vector<const Option*>& options, bool is_whole) {
   return text;
 }
 
+bool has_rare(const Command& command) {
+  const auto options = options_of(command);
+  return std::any_of(options.begin(), options.end(),
+                     [](const Option* option) { return option->is_rare; });
+}
+
+// What fits a screen is one list, without what is rarely wanted.
 std::string lists_of(const Command& command, bool is_whole) {
+  const bool is_one_list = !is_whole && has_rare(command);
   std::string text;
   const auto arguments = arguments_of(command);
   if (!arguments.empty())
     text += (is_whole ? "\nArguments:\n" : "\n") + list_of(arguments, is_whole);
+  bool is_first = true;
   for (const OptionGroup& group : command.groups) {
     std::vector<const Option*> options;
     for (const Option& option : group.options) {
-      if (!option.name.empty()) options.push_back(&option);
+      if (!option.name.empty() && (is_whole || !option.is_rare)) options.push_back(&option);
     }
     if (options.empty()) continue;
-    text += fmt::format("\n{}:\n{}", group.title.empty() ? "Options" : group.title,
-                        list_of(options, is_whole));
+    if (!is_one_list || is_first) {
+      const bool has_title = !is_one_list && !group.title.empty();
+      text += fmt::format("\n{}:\n", has_title ? group.title : "Options");
+    }
+    is_first = false;
+    text += list_of(options, is_whole);
   }
   return text;
 }
@@ -149,14 +162,18 @@ std::string list_of_commands(const std::vector<Command>& commands) {
 }
 
 std::string help_of(const Command& command, const std::vector<Command>& commands, bool is_whole) {
-  std::string text = fmt::format("Usage: {}\n{}\n", usage_of(command), command.summary) +
-                     lists_of(command, is_whole);
+  std::string text = fmt::format("Usage: {}\n{}\n", usage_of(command), command.summary);
   if (command.name.empty()) {
-    return text + list_of_commands(commands) +
+    return text + (is_whole ? lists_of(command, false) : "") + list_of_commands(commands) +
            "\nSee mtrace help COMMAND and man mtrace for more.\n";
   }
+  text += lists_of(command, is_whole);
   const std::string more =
-      is_whole ? "" : fmt::format("mtrace {} --help for more, and ", command.name);
+      is_whole ? ""
+               : fmt::format("mtrace {} --help for {}, and ", command.name,
+                             has_rare(command)
+                                 ? fmt::format("all {} options", options_of(command).size())
+                                 : "more");
   return text + fmt::format("\nSee {}man mtrace-{} for examples.\n", more, command.name);
 }
 
@@ -167,7 +184,7 @@ std::string short_help(const Command& command, const std::vector<Command>& comma
 }
 
 std::string whole_help(const Command& command, const std::vector<Command>& commands) {
-  return help_of(command, commands, !command.name.empty());
+  return help_of(command, commands, true);
 }
 
 std::string usage_of(const Command& command) {

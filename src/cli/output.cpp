@@ -1,6 +1,8 @@
 #include "cli/output.hpp"
 
 #include <fmt/format.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +75,16 @@ std::size_t terminal_width() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// Whether the terminal's character set has the blocks that bars are made of.
+bool shows_unicode() {
+  const locale_t own = newlocale(LC_CTYPE_MASK, "", nullptr);
+  if (own == nullptr) return false;
+  const std::string_view charset = nl_langinfo_l(CODESET, own);
+  const bool is_unicode = charset == "UTF-8";
+  freelocale(own);
+  return is_unicode;
+}
+
 std::uint64_t parse_limit(const std::string& text) {
   std::uint64_t limit = 0;
   const char* const end = text.data() + text.size();
@@ -116,21 +128,33 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind) {
                .summary = "When to colour",
                .words = {{"auto", "on a terminal, unless `$NO_COLOR` is set"},
                          {"always", "even in files and pipes"},
-                         {"never", "not at all"}}},
+                         {"never", "not at all"}},
+               .is_rare = true},
               {.letter = 'o',
                .name = "output",
                .value = "FILE",
                .into = &options.output,
                .summary = "Write to a file instead of standard output",
                .details = kReplacesFile,
-               .completion = Completion::files},
+               .completion = Completion::files,
+               .is_rare = true},
               {.name = "bytes",
                .into = &options.plain_bytes,
-               .summary = "Print plain bytes instead of KiB, MiB and so on"},
+               .summary = "Print plain bytes instead of KiB, MiB and so on",
+               .is_rare = true},
           }};
 }
 
 namespace {
+
+Option verbose_option(OutputOptions& options) {
+  return {.letter = 'v',
+          .name = "verbose",
+          .into = &options.verbose,
+          .summary = "Print above a table all that is known of what was read",
+          .details = R"(By default, a table has a heading of two lines, and a line each for what was
+lost, sampled, selected or hidden. `mtrace-info(1)` prints the rest without counting anything.)"};
+}
 
 Option min_size_option(std::string& size, std::string_view summary) {
   return {.name = "min-size",
@@ -140,7 +164,8 @@ Option min_size_option(std::string& size, std::string_view summary) {
           .details = R"(A change counts by its magnitude.
 `SIZE` is a number of bytes with an optional unit: `K`, `M`, `G` and `T`, also with `iB`, are
 powers of 1024; `kB`, `MB`, `GB` and `TB` are powers of 1000.)",
-          .check = checked_by<parse_size>};
+          .check = checked_by<parse_size>,
+          .is_rare = true};
 }
 
 Option strip_prefix_option(std::vector<std::string>& prefixes) {
@@ -150,7 +175,8 @@ Option strip_prefix_option(std::vector<std::string>& prefixes) {
           .summary = "Print file names without this leading folder",
           .details = R"(Repeatable: the longest matching folder is removed.
 JSON keeps whole names.)",
-          .completion = Completion::folders};
+          .completion = Completion::folders,
+          .is_rare = true};
 }
 
 }  // namespace
@@ -177,7 +203,8 @@ OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std:
     group.options.push_back({.letter = 'r',
                              .name = "reverse",
                              .into = &options.reverse,
-                             .summary = "Reverse the order"});
+                             .summary = "Reverse the order",
+                             .is_rare = true});
   }
   group.options.insert(
       group.options.end(),
@@ -192,18 +219,22 @@ OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std:
 A file that is missing at its own path is searched in this folder: under its whole path, then
 without its first folder, without its first two, and so on.
 Repeatable.)",
-           .completion = Completion::folders},
+           .completion = Completion::folders,
+           .is_rare = true},
           {.name = "full-names",
            .into = &options.full_names,
            .summary = "Print function names in full, even long ones",
            .details = R"(By default, tables and markdown show C++ names as a programmer writes them:
 `std::string`, without the default arguments of standard library templates.
 Long names lose nested arguments, parameters, or their middle.
-Text, JSON and CSV always have the full names.)"},
+Text, JSON and CSV always have the full names.)",
+           .is_rare = true},
           {.name = "most-recent-first",
            .into = &options.most_recent_first,
            .summary = "Print the most recent frame of a traceback first",
-           .details = "By default, the oldest frame comes first."},
+           .details = "By default, the oldest frame comes first.",
+           .is_rare = true},
+          verbose_option(options),
       });
   return group;
 }
@@ -217,10 +248,12 @@ OptionGroup check_options(OutputOptions& options) {
                            .value = "N",
                            .into = &options.limit,
                            .summary = "Number of groups to print of each limit; 0 prints all",
-                           .details = "The default is 10."});
+                           .details = "The default is 10.",
+                           .is_rare = true});
   group.options.push_back(
       min_size_option(options.min_size, "Do not judge smaller groups or growths one by one"));
   group.options.push_back(strip_prefix_option(options.strip_prefixes));
+  group.options.push_back(verbose_option(options));
   return group;
 }
 
@@ -286,8 +319,10 @@ Style OutputOptions::style(const Output& output_to) const {
   style.color = color == "always" || (color == "auto" && style.terminal && !color_is_refused());
   style.plain_bytes = plain_bytes;
   style.full_names = full_names;
+  style.verbose = verbose;
   style.most_recent_first = most_recent_first;
   style.width = style.terminal ? terminal_width() : 0;
+  style.bars = style.color && style.width > 0 && shows_unicode();
   style.strip_prefixes = strip_prefixes;
   style.source_folders = source_folders;
   if (renderer().needs_measurements) {

@@ -20,6 +20,7 @@ struct OutputOptions {
   std::string format, color = "auto", output = "-";
   std::string limit, sort, min_size;
   bool reverse = false, most_recent_first = false, full_names = false, plain_bytes = false;
+  bool verbose = false;
   std::vector<std::string> strip_prefixes, source_folders;
 
   [[nodiscard]] const Renderer& renderer() const;

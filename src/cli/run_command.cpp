@@ -172,11 +172,13 @@ written.)",
            .summary = "Write a snapshot when the program ends (the default)",
            .details =
                R"(The program may end by returning, by `exit(3)`, `_exit(2)` or `quick_exit(3)`,
-or by a signal that it does not handle.)"},
+or by a signal that it does not handle.)",
+           .is_rare = true},
           {.name = "no-on-exit",
            .into = &options.not_at_exit,
            .summary = "Write no snapshot when the program ends",
-           .excludes = "on-exit"},
+           .excludes = "on-exit",
+           .is_rare = true},
       }};
 }
 
@@ -212,7 +214,8 @@ name matches.
 The name is the one that the program was executed by, without its folder, or that of its file.
 Implies `--follow-fork`.
 Repeatable: a program is traced if any glob matches.)",
-           .check = check_program},
+           .check = check_program,
+           .is_rare = true},
           {.name = "mmap",
            .into = &options.mmap,
            .summary = "Also trace anonymous mappings, in the domain mmap",
@@ -220,7 +223,8 @@ Repeatable: a program is traced if any glob matches.)",
 Only accessible memory counts: a reservation (`PROT_NONE`) counts from when `mprotect(2)` makes a
 part of it accessible, for that part, which belongs to the caller of `mprotect(2)`.
 Memory that `madvise(2)` gives back (`MADV_DONTNEED`, `MADV_FREE`) no longer counts; the tracer
-misses it if the program touches that memory again without another call.)"},
+misses it if the program touches that memory again without another call.)",
+           .is_rare = true},
           {.name = "native",
            .into = &options.native,
            .summary = "In Python programs, also keep the frames of C functions",
@@ -237,13 +241,15 @@ Other programs always keep all their frames.)"},
                R"(By default, all snapshots that were written get functions and source lines when
 the program has ended.
 This takes some time; a signal such as that of Ctrl-C skips it.
-`mtrace-symbolize(1)` and the other commands look up the remaining addresses later.)"},
+`mtrace-symbolize(1)` and the other commands look up the remaining addresses later.)",
+           .is_rare = true},
           {.name = "label",
            .value = "NAME=VALUE",
            .into = &options.labels,
            .summary = "Store a label in every snapshot, such as release=1.7.2",
            .details = "Repeatable. `mtrace-info(1)` shows labels, and JSON has them.",
-           .check = checked_by<encoded_label>},
+           .check = checked_by<encoded_label>,
+           .is_rare = true},
           {.letter = 'v',
            .name = "verbose",
            .into = &options.verbose,

@@ -43,7 +43,8 @@ OptionGroup selection_options(SelectionOptions& options) {
            .summary = "Count a block once for each group on its traceback",
            .details = R"(By default, a block counts only for the group of its most recent frame.
 The groups overlap: their sizes add up to more than the total.
-Cannot be combined with `-g traceback` or `-g domain`.)"},
+Cannot be combined with `-g traceback` or `-g domain`.)",
+           .is_rare = true},
           {.letter = 'i',
            .name = "include",
            .value = "PATTERN",
@@ -62,25 +63,29 @@ Repeatable: a block is kept if any pattern matches.
            .into = &options.all_frames,
            .summary = "Match patterns with every frame of a traceback",
            .details = R"(The globs of `--function` and `--module` match every frame, too.
-By default, all of these match only the most recent frame.)"},
+By default, all of these match only the most recent frame.)",
+           .is_rare = true},
           {.name = "domain",
            .value = "N",
            .into = &options.domain,
            .summary = "Keep one address space: a number or a name",
            .details = "Domain 0, called `python`, holds what tracemalloc itself traces.",
-           .examples = {{"python", {}}, {"native", {}}, {"mmap", {}}}},
+           .examples = {{"python", {}}, {"native", {}}, {"mmap", {}}},
+           .is_rare = true},
           {.name = "function",
            .value = "GLOB",
            .into = &options.functions,
            .summary = "Keep blocks of matching functions",
            .details = "Matches the function of a block's most recent frame. Repeatable: a block is "
-                      "kept if any glob matches."},
+                      "kept if any glob matches.",
+           .is_rare = true},
           {.name = "module",
            .value = "GLOB",
            .into = &options.modules,
            .summary = "Keep blocks of matching shared objects or packages",
            .details = "Matches the shared object or package of a block's most recent frame. "
-                      "Repeatable: a block is kept if any glob matches."},
+                      "Repeatable: a block is kept if any glob matches.",
+           .is_rare = true},
           {.name = "hide",
            .value = "PATTERN",
            .into = &options.hide,
@@ -88,17 +93,20 @@ By default, all of these match only the most recent frame.)"},
            .details = R"(Repeatable.
 All blocks are kept: the memory of a hidden frame counts for its nearest visible caller, or for
 `<hidden>:0` if every frame is hidden.
-Frames are hidden first: all other options see only the visible ones.)"},
+Frames are hidden first: all other options see only the visible ones.)",
+           .is_rare = true},
           {.name = "hide-function",
            .value = "GLOB",
            .into = &options.hide_functions,
            .summary = "Hide frames of matching functions",
-           .details = "Repeatable."},
+           .details = "Repeatable.",
+           .is_rare = true},
           {.name = "hide-module",
            .value = "GLOB",
            .into = &options.hide_modules,
            .summary = "Hide frames of matching shared objects or packages",
-           .details = "Repeatable."},
+           .details = "Repeatable.",
+           .is_rare = true},
           {.name = "mine",
            .into = &options.mine,
            .summary = "Hide frames of system code, libraries and packages",
@@ -115,13 +123,15 @@ functions that only pass a size on (`xmalloc()`, `g_malloc()`, `av_malloc()`, `P
 others), and the frames of C++ and Rust standard libraries, such as containers, below the line that
 uses them.
 If a snapshot of a Python program has the frames of C functions (`mtrace run --native`), those of
-the interpreter, of ctypes and of libffi are hidden, too.)"},
+the interpreter, of ctypes and of libffi are hidden, too.)",
+           .is_rare = true},
           {.name = "strip-template-args",
            .into = &options.strip_template_args,
            .summary = "Treat all instances of a template or generic as one",
            .details = R"(Function names lose the arguments of templates and generics:
 `Table<int>::put(int)` and `Table<char>::put(char)` become `Table::put`.
-Other options see these names, too.)"},
+Other options see these names, too.)",
+           .is_rare = true},
           {.name = "map-prefix",
            .value = "FROM=TO",
            .into = &options.map_prefixes,
@@ -130,7 +140,8 @@ Other options see these names, too.)"},
                R"(Works like `-ffile-prefix-map` of `gcc(1)`: the files are grouped, matched and
 printed under their names in `TO`, and their source lines are read there.
 Applies before all other options.
-Repeatable: if several match, the last one applies.)"},
+Repeatable: if several match, the last one applies.)",
+           .is_rare = true},
           {.letter = 'm',
            .name = "metric",
            .value = "METRIC",
@@ -160,7 +171,8 @@ functions, are always matched by number.)",
                  "by number, but follow a line whose function stayed while its number moved"},
                 {name_of(MatchBy::line), "by number only, as tracemalloc does"},
                 {name_of(MatchBy::function),
-                 "count all lines of a function as one, shown at the first of them"}}};
+                 "count all lines of a function as one, shown at the first of them"}},
+      .is_rare = true};
 }
 
 ReadOptions read_options_for(const Selection& selection) {

@@ -1,7 +1,12 @@
 // The report of what changed between two snapshots: formats/diff.schema.json.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include "render/escape.hpp"
 #include "render/layout.hpp"
+#include "render/location.hpp"
 #include "render/memory_words.hpp"
 #include "render/quantity.hpp"
 
@@ -31,24 +36,35 @@ std::optional<std::uint64_t> work_between(const DiffReport& report) {
   return *after - *before;
 }
 
+// Of the biggest change that is shown.
+double part_of_biggest(const StatisticDiff& group, double biggest) {
+  return biggest > 0 ? static_cast<double>(group.size_diff()) / biggest : 0;
+}
+
 std::vector<FieldOf<StatisticDiff>> fields_of(const DiffReport& report) {
+  double biggest = 0;
+  for (const StatisticDiff& group : report.statistics) {
+    biggest = std::max(biggest, std::abs(static_cast<double>(group.size_diff())));
+  }
   // In JSON, in CSV, on the screen, and where there.
   std::vector<FieldOf<StatisticDiff>> fields = {
       {{"rank", "rank", "", 0, Unit::rank}},
-      {{"change", "", "", 7, Unit::verdict},
+      {{"change", "", "", 8, Unit::verdict},
        [](const StatisticDiff& group) { return mark_of(group.change()); }},
-      {{"size", "size", "size", 3, Unit::bytes, Role::value, Emphasis::strong},
+      {{"size", "size", "size", 4, Unit::bytes, Role::value, Emphasis::strong},
        [](const StatisticDiff& group) { return group.after.size; }},
       {{"size_diff", "size_diff", "size diff", 1, Unit::bytes, Role::change, Emphasis::by_sign},
        [](const StatisticDiff& group) { return group.size_diff(); }},
-      {{"count", "count", "count", 5, Unit::blocks},
+      {{"", "", "growth", 3, Unit::bar, Role::change, Emphasis::by_sign},
+       [biggest](const StatisticDiff& group) { return part_of_biggest(group, biggest); }},
+      {{"count", "count", "count", 6, Unit::blocks},
        [](const StatisticDiff& group) { return group.after.count; }},
-      {{"count_diff", "count_diff", "count diff", 4, Unit::blocks, Role::change},
+      {{"count_diff", "count_diff", "count diff", 5, Unit::blocks, Role::change},
        [](const StatisticDiff& group) { return group.count_diff(); }},
       {{"average", "average", "", 0, Unit::average},
        [](const StatisticDiff& group) { return group.after; }}};
   if (const auto work = work_between(report)) {
-    fields.push_back({{"size_diff_per_work", "size_diff_per_work", "bytes/work", 6, Unit::number},
+    fields.push_back({{"size_diff_per_work", "size_diff_per_work", "bytes/work", 7, Unit::number},
                       [units = static_cast<double>(*work)](const StatisticDiff& group) {
                         return static_cast<double>(group.size_diff()) / units;
                       }});
@@ -90,8 +106,8 @@ Facts rest_facts(const DiffReport& report) {
 }
 
 // "groups: 3 added, 1 removed, 12 grown, 4 shrunk, 120 unchanged"
-Sentence change_words(const ChangeCounts& changes) {
-  return fmt::format("groups: {} added, {} removed, {} grown, {} shrunk, {} unchanged",
+Sentence change_words(std::string_view groups, const ChangeCounts& changes) {
+  return fmt::format("{}: {} added, {} removed, {} grown, {} shrunk, {} unchanged", groups,
                      grouped_digits(changes.added), grouped_digits(changes.removed),
                      grouped_digits(changes.grown), grouped_digits(changes.shrunk),
                      grouped_digits(changes.unchanged));
@@ -110,6 +126,69 @@ Sentence total_change_words(const DiffReport& report) {
       .say(percent.empty() ? "" : " (" + percent + ")");
 }
 
+// A name of what may be hundreds of characters.
+constexpr std::size_t kWidestInSentence = 48;
+
+std::string whole_percent(double part) {
+  const double percent = std::round(part * 100);
+  if (percent == 0) return "less than 1%";
+  return fmt::format("{}{:.0f}%", percent == 100 && part < 1 ? "almost " : "", percent);
+}
+
+// "server.cpp:38 is 81% of the growth"; what the others did where they went the other way. Empty
+// where nothing moved.
+Sentence answer_words(const DiffReport& report) {
+  const std::int64_t change = report.total_after.size - report.total_before.size;
+  const int direction = change < 0 ? -1 : 1;
+  const StatisticDiff* biggest = nullptr;
+  for (const StatisticDiff& group : report.statistics) {
+    const std::int64_t size = direction * group.size_diff();
+    if (size > 0 && (biggest == nullptr || size > direction * biggest->size_diff())) {
+      biggest = &group;
+    }
+  }
+  if (biggest == nullptr) return {};
+  const std::int64_t size = biggest->size_diff();
+  Sentence words;
+  const std::string name = short_name(report, biggest->group);
+  words.name(display_width(name) <= kWidestInSentence
+                 ? name
+                 : fmt::format("{}{}", kEllipsis, suffix_of_width(name, kWidestInSentence - 1)));
+  const double part = change == 0 ? 2 : static_cast<double>(size) / static_cast<double>(change);
+  if (part < 1.005) {
+    return words.say(fmt::format(" is {}{} of the {}", report.is_estimate() ? "about " : "",
+                                 whole_percent(part), change > 0 ? "growth" : "decrease"));
+  }
+  words.say(change < 0 ? " shrank by " : " grew by ").size(direction * size);
+  if (report.selection().cumulative) return words;
+  return words.say(change < 0 ? ", all others grew by " : ", all others shrank by ")
+      .size(direction * (size - change));
+}
+
+void add_footer(std::vector<Note>& footer, const DiffReport& report) {
+  const Selection& selection = report.selection();
+  footer.push_back({.text = change_words("groups", report.changes), .when = Note::When::verbosely});
+  footer.push_back({.text = change_words(fmt::format("{} by {}{}", name_of(selection.metric),
+                                                     name_of(selection.group_by),
+                                                     selection.cumulative ? ", cumulative" : ""),
+                                         report.changes),
+                    .when = Note::When::briefly});
+  footer.push_back({.text = total_change_words(report), .headline = true});
+  if (const auto work = work_between(report)) {
+    footer.push_back({.text = counted(*work, "unit", "units") + " of work between them",
+                      .when = Note::When::briefly,
+                      .goes_on = true});
+  }
+  footer.push_back(
+      {.text = memory_change(report.metadata_before, report.metadata_after), .detail = true});
+  Sentence answer = answer_words(report);
+  if (answer.empty()) return;
+  footer.push_back({.text = std::move(answer),
+                    .emphasis = Emphasis::strong,
+                    .headline = true,
+                    .one_line = true});
+}
+
 }  // namespace
 
 Document lay_out(const DiffReport& report, std::string_view before_path,
@@ -119,11 +198,12 @@ Document lay_out(const DiffReport& report, std::string_view before_path,
   add_losses(document.heading, report.metadata_before, "before");
   add_snapshot(document.heading, report.metadata_after, after_path, "after");
   add_losses(document.heading, report.metadata_after, "after");
-  document.heading.push_back({total_words(report, {}), Emphasis::strong});
-  document.heading.push_back(
-      {.text = memory_change(report.metadata_before, report.metadata_after), .detail = true});
+  document.heading.push_back({.text = total_words(report, {}),
+                              .emphasis = Emphasis::strong,
+                              .when = Note::When::verbosely});
   if (const auto work = work_between(report)) {
-    document.heading.push_back({.text = counted(*work, "unit", "units") + " of work between them"});
+    document.heading.push_back({.text = counted(*work, "unit", "units") + " of work between them",
+                                .when = Note::When::verbosely});
   }
   add_selection(document.heading, report, "changes");
 
@@ -147,10 +227,7 @@ Document lay_out(const DiffReport& report, std::string_view before_path,
   section.nothing = nothing_words(report);
   section.rest = rest_words(report);
   section.rest_facts = rest_facts(report);
-  if (report.groups() > 0) {
-    section.footer = {{change_words(changes)},
-                      {.text = total_change_words(report), .headline = true}};
-  }
+  if (report.groups() > 0) add_footer(section.footer, report);
   document.sections.push_back(std::move(section));
   return document;
 }

@@ -75,12 +75,18 @@ class Sentence {
 
 // A line above or below the rows.
 struct Note {
+  // Tables say little unless asked for more; a comment says what is said verbosely.
+  enum class When : std::uint8_t { always, briefly, verbosely };
+
   Sentence text;
   Emphasis emphasis = Emphasis::none;
   std::string_view label{};  // "before": what it is about; the lines about one thing follow another
   bool headline = false;     // the answer in one sentence: a comment begins with it
   bool detail = false;       // left out of a comment
   bool one_line = false;     // cut where the terminal ends
+  When when = When::always;
+  bool goes_on = false;  // in a table, on the line of the note before
+  Sentence shorter{};    // the same in fewer words, for a terminal that is too narrow for the text
 };
 
 // --- the same for programs ---
@@ -128,6 +134,7 @@ enum class Unit : std::uint8_t {
   percent,   // double
   number,    // double or std::int64_t
   series,    // Course; this one and those below are aligned to the left
+  bar,       // double, a part from -1 to 1; only where there is room for it, and never for programs
   verdict,   // Mark
   location,  // Place
   text,      // std::string_view, or a Sentence

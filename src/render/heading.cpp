@@ -1,5 +1,6 @@
 // What is said around the rows: what was read, what was lost, what was selected.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
@@ -28,26 +29,37 @@ std::string taken_words(const Metadata& metadata) {
   return words;
 }
 
-// "app.zst (mtrace snapshot of python3, pid 4711 on build-7, taken 2026-11-20 23:16:36 UTC)"
-Sentence snapshot_title(const Metadata& metadata, std::string_view path) {
-  Sentence title;
+// How much a title says of a snapshot.
+enum class Title : std::uint8_t { shorter, brief, whole };
+
+// "app.zst (mtrace snapshot of python3, pid 4711 on build-7, taken 2026-11-20 23:16:36 UTC, 6.5 s
+// after the start)"; "app.zst (python3, 2026-11-20 23:16:36 UTC)".
+Sentence snapshot_title(const Metadata& metadata, std::string_view path, Title title) {
+  Sentence words;
   if (path == "-") {
-    title.say("standard input");
+    words.say("standard input");
   } else {
-    title.name(path);
+    words.name(path);
   }
-  title.say(" (");
+  words.say(" (");
+  const bool is_named = title == Title::shorter && !metadata.program.empty();
   if (metadata.merged > 1) {
-    title.say(fmt::format("{} {} snapshots merged", grouped_digits(metadata.merged),
+    words.say(fmt::format("{} {} snapshots merged", grouped_digits(metadata.merged),
                           name_of(metadata.kind)));
-  } else {
-    title.say(fmt::format("{} snapshot", name_of(metadata.kind)));
+  } else if (!is_named) {
+    words.say(fmt::format("{} snapshot", name_of(metadata.kind)));
   }
-  if (!metadata.program.empty()) title.say(" of ").name(metadata.program);
-  if (metadata.pid) title.say(fmt::format(", pid {}", *metadata.pid));
-  if (!metadata.host.empty()) title.say(" on ").name(metadata.host);
-  const std::string taken = taken_words(metadata);
-  return title.say(taken.empty() ? "" : ", " + taken).say(")");
+  if (!metadata.program.empty()) {
+    words.say(is_named && metadata.merged <= 1 ? "" : " of ").name(metadata.program);
+  }
+  if (metadata.pid && title != Title::shorter) words.say(fmt::format(", pid {}", *metadata.pid));
+  if (!metadata.host.empty() && title == Title::whole) words.say(" on ").name(metadata.host);
+  if (!metadata.created) return words.say(")");
+  return words.say(", ")
+      .say(title == Title::whole   ? taken_words(metadata)
+           : title == Title::brief ? "taken " + utc_time(*metadata.created)
+                                   : utc_time(*metadata.created))
+      .say(")");
 }
 
 // "traced 812.4 MiB, peak 1.2 GiB; up to 25 frames a traceback"; empty where nothing is known.
@@ -90,48 +102,103 @@ std::optional<std::string> if_known(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
-void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
-                  std::string_view label) {
-  heading.push_back({snapshot_title(metadata, path), Emphasis::none, label});
+Note snapshot_note(const Metadata& metadata, std::string_view path) {
+  return {.text = snapshot_title(metadata, path, Title::brief),
+          .detail = true,
+          .when = Note::When::briefly,
+          .shorter = snapshot_title(metadata, path, Title::shorter)};
+}
+
+Note memory_note(const Metadata& metadata, bool with_current) {
+  Sentence text, shorter;
+  const auto add = [](Sentence& words, std::string_view what,
+                      const std::optional<std::uint64_t>& size) {
+    if (!size) return;
+    words.say(fmt::format("{}{} ", words.empty() ? "" : ", ", what)).bytes(*size);
+  };
+  for (Sentence* const words : {&text, &shorter}) {
+    if (with_current) add(*words, "traced", metadata.current);
+    add(*words, "peak", metadata.peak);
+    add(*words, "resident", metadata.memory.resident);
+  }
+  if (const auto limit = metadata.traceback_limit) {
+    const std::string frames = counted(*limit, "frame", "frames");
+    text.say(fmt::format("{}up to {} a traceback", text.empty() ? "" : "; ", frames));
+    shorter.say(fmt::format("{}{}", shorter.empty() ? "" : "; ", frames));
+  }
+  return {.text = std::move(text),
+          .emphasis = Emphasis::quiet,
+          .detail = true,
+          .when = Note::When::briefly,
+          .goes_on = true,
+          .shorter = std::move(shorter)};
+}
+
+void add_whole_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
+                        std::string_view label) {
+  heading.push_back({.text = snapshot_title(metadata, path, Title::whole),
+                     .label = label,
+                     .when = Note::When::verbosely});
   if (!metadata.command.empty()) {
     heading.push_back({.text = shell_words(metadata.command),
                        .emphasis = Emphasis::quiet,
                        .label = label,
                        .detail = true,
-                       .one_line = true});
+                       .one_line = true,
+                       .when = Note::When::verbosely});
   }
   // A comment on several snapshots leaves it out.
-  heading.push_back({.text = traced_words(metadata), .label = label, .detail = !label.empty()});
-  if (label.empty()) heading.push_back({.text = gap_words(metadata), .detail = true});
+  heading.push_back({.text = traced_words(metadata),
+                     .label = label,
+                     .detail = !label.empty(),
+                     .when = Note::When::verbosely});
+}
+
+void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
+                  std::string_view label) {
+  heading.push_back(snapshot_note(metadata, path));
+  // One line has to hold it all.
+  heading.back().text = heading.back().shorter;
+  heading.back().label = label;
+  heading.push_back(memory_note(metadata, true));
+  add_whole_snapshot(heading, metadata, path, label);
 }
 
 void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::string_view label) {
-  const auto add = [&](Sentence text) {
-    heading.push_back({std::move(text), Emphasis::warning, label});
-  };
+  std::vector<std::string> all;
   const Losses& losses = metadata.losses;
   if (losses.truncated_tracebacks > 0) {
-    add("data loss: the tracebacks of " + counted(losses.truncated_tracebacks, "block", "blocks") +
-        " lack their oldest frames");
+    all.push_back("the tracebacks of " + counted(losses.truncated_tracebacks, "block", "blocks") +
+                  " lack their oldest frames");
   }
   if (losses.dropped_blocks > 0) {
-    add("data loss: " + counted(losses.dropped_blocks, "block was", "blocks were") +
-        " not recorded");
+    all.push_back(counted(losses.dropped_blocks, "block was", "blocks were") + " not recorded");
   }
   if (losses.unknown_frees > 0) {
-    add("data loss: " + counted(losses.unknown_frees, "free", "frees") +
-        " of blocks that were never seen");
+    all.push_back(counted(losses.unknown_frees, "free", "frees") +
+                  " of blocks that were never seen");
   }
   if (losses.missing_threads > 0) {
-    add("data loss: " + counted(losses.missing_threads, "thread", "threads") +
-        " stood still inside the tracer: " + (losses.missing_threads == 1 ? "its" : "their") +
-        " blocks are not counted");
+    all.push_back(counted(losses.missing_threads, "thread", "threads") +
+                  " stood still inside the tracer: " +
+                  (losses.missing_threads == 1 ? "its" : "their") + " blocks are not counted");
   }
-  if (metadata.sampling_rate) {
-    add(Sentence("sampled every ")
-            .bytes(*metadata.sampling_rate)
-            .say(" on average: sizes and counts are estimates, ± one standard error"));
+  // Two are said in one line, or in a line each.
+  const auto add = [&](Note::When when, const std::string& what) {
+    heading.push_back({.text = "data loss: " + what,
+                       .emphasis = Emphasis::warning,
+                       .label = label,
+                       .when = when});
+  };
+  if (all.size() > 1) add(Note::When::briefly, fmt::format("{}", fmt::join(all, "; ")));
+  for (const std::string& loss : all) {
+    add(all.size() > 1 ? Note::When::verbosely : Note::When::always, loss);
   }
+  if (!metadata.sampling_rate) return;
+  heading.push_back({Sentence("sampled every ")
+                         .bytes(*metadata.sampling_rate)
+                         .say(" on average: sizes and counts are estimates, ± one standard error"),
+                     Emphasis::warning, label});
 }
 
 namespace {
@@ -193,27 +260,33 @@ Facts snapshot_facts(const Metadata& metadata, std::string_view path, HeaderOnly
 }
 
 void add_selection(std::vector<Note>& heading, const Report& report, std::string_view groups) {
-  const auto add = [&](Sentence text) { heading.push_back({std::move(text), Emphasis::quiet}); };
+  std::vector<Sentence> all;
   Sentence filters("selection:");
   for (const std::string& filter : filters_of(report.selection())) filters.say(" ").name(filter);
-  if (filters.pieces().size() > 1) add(std::move(filters));
+  if (filters.pieces().size() > 1) all.push_back(std::move(filters));
   if (report.min_size() > 0) {
-    add(Sentence(fmt::format("left out: {} below ", groups))
-            .bytes(static_cast<std::uint64_t>(report.min_size())));
+    all.push_back(Sentence(fmt::format("left out: {} below ", groups))
+                      .bytes(static_cast<std::uint64_t>(report.min_size())));
   }
   if (report.moved_lines() > 0) {
-    add(fmt::format(
+    all.emplace_back(fmt::format(
         "moved: {} since, and {} followed (--match line compares by number)",
         counted(report.moved_lines(), "line has another number", "lines have other numbers"),
         report.moved_lines() == 1 ? "was" : "were"));
   }
   if (report.hidden_frames() > 0) {
-    add(fmt::format("hidden by {}: {}", hidden_by(report.selection()),
-                    counted(report.hidden_frames(), "frame", "frames")));
+    all.emplace_back(fmt::format("hidden by {}: {}", hidden_by(report.selection()),
+                                 counted(report.hidden_frames(), "frame", "frames")));
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    heading.push_back({.text = all[i], .emphasis = Emphasis::quiet, .goes_on = i > 0});
   }
   if (report.machinery_frames() > 0) {
-    add(fmt::format("hidden as allocation machinery: {} (--raw-frames shows them)",
-                    counted(report.machinery_frames(), "frame", "frames")));
+    heading.push_back(
+        {.text = fmt::format("hidden as allocation machinery: {} (--raw-frames shows them)",
+                             counted(report.machinery_frames(), "frame", "frames")),
+         .emphasis = Emphasis::quiet,
+         .when = Note::When::verbosely});
   }
 }
 

@@ -41,8 +41,15 @@ Sentence doubt_words(const CheckReport& report, const LimitResult& result);
 
 // What layouts have in common: the heading says what was read, selected and lost.
 
-// What is known of a snapshot: for people, a few lines about what is called `label`, and for
-// programs, one object.
+// What is known of a snapshot: for people, a line about what is called `label`, or a few where they
+// want more; and for programs, one object.
+// What it is, and what it says of memory, which may go on on another line than the first.
+Note snapshot_note(const Metadata& metadata, std::string_view path);
+Note memory_note(const Metadata& metadata, bool with_current);
+// Only for those who want more.
+void add_whole_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
+                        std::string_view label);
+// All of these.
 void add_snapshot(std::vector<Note>& heading, const Metadata& metadata, std::string_view path,
                   std::string_view label);
 void add_losses(std::vector<Note>& heading, const Metadata& metadata, std::string_view label);
@@ -54,8 +61,7 @@ Facts snapshot_facts(const Metadata& metadata, std::string_view path,
 // Null in JSON where it is empty.
 std::optional<std::string> if_known(const std::string& text);
 
-// One line for the filters, one for each kind of hidden frames, one for the smallest size of
-// `groups`.
+// The filters, the smallest size of `groups`, moved lines and hidden frames.
 void add_selection(std::vector<Note>& heading, const Report& report, std::string_view groups);
 void add_settings(Facts& facts, const Report& report);
 

@@ -22,9 +22,13 @@ struct Location {
   std::uint32_t moved_from = 0;  // the line that it was before; 0: it did not move
 };
 
+// Without "//", "/./" and "FOLDER/../", as files are listed: no link is followed. Names of no file
+// ("<string>", "webpack://…") stay.
+std::string normalized_path(std::string_view whole);
 // The longest of the prefixes that holds the path is taken off, at a folder's end only.
 std::string_view without_prefix(std::string_view path, const std::vector<std::string>& prefixes);
 
+// For people: the path is normalized.
 Location location_of(const FrameView& frame, GroupBy group_by, const Style& style);
 // " (was :12)" where the line moved; else empty.
 std::string was_words(const Location& location);
@@ -45,16 +49,19 @@ std::string tracemalloc_name(const FrameView& frame, GroupBy group_by, const Sty
 // lose their middle first, then a long function name does. The line number stays.
 std::string printed(const Location& location, std::size_t width, const Style& style = {});
 
-// Where nothing else says how wide a name may be.
-inline constexpr std::size_t kWidestName = 100;
+// The same in parts, so that what matters can stand out.
+struct PrintedLocation {
+  std::string folder, place;  // "/srv/shop/", "server.cpp:38"
+  std::string function, behind;
 
-// A name of C++ without what compilers add to it: "std::string" for what that stands for, no inline
-// namespaces, no "[abi:cxx11]", no default arguments of the standard library's templates. Where
-// that is wider than `width`, deeply nested arguments of templates go first, then parameters
-// ("get(…)"), then arguments within arguments ("Table<Row<…>>"), then all arguments, then the
-// middle. The last component stays: it is what was called. Names of other languages are only cut.
-// What does not look like a name is cut at its end.
-std::string readable_name(std::string_view function, std::size_t width);
+  [[nodiscard]] std::string text() const;
+  // The folder quiet, the function strong.
+  [[nodiscard]] std::string painted_text() const;
+};
+PrintedLocation print_location(const Location& location, std::size_t width, const Style& style);
+
+// "server.cpp:38": as short as a sentence needs. Raw text.
+std::string short_name(const Report& report, GroupId group);
 
 // Lines of source files that lie on this machine. The file names come from a snapshot, and nobody
 // vouches for it: only regular files of moderate size are read, never a device or a pipe, and what

@@ -10,6 +10,7 @@
 #include "render/escape.hpp"
 #include "render/location.hpp"
 #include "render/quantity.hpp"
+#include "render/readable_name.hpp"
 #include "render/renderer.hpp"
 
 namespace memtrace {
@@ -24,6 +25,11 @@ std::string code_of(const Location& location, Quote quote, const Style& style) {
   if (location.inlined) out += " (inlined)";
   out += was_words(location);
   return out;
+}
+
+// A comment has room for what a table says only where it is asked.
+bool is_listed(const Note& note) {
+  return !note.headline && !note.detail && note.when != Note::When::briefly;
 }
 
 // "new" for the mark "NEW ".
@@ -66,7 +72,7 @@ class MarkdownWriter {
     if (has_rows) line();
     paragraph(words_of(section.rest, style_, markdown_code));
     for (const Note& note : section.footer) {
-      if (note.headline || note.detail) continue;
+      if (!is_listed(note)) continue;
       line(words_of(note.text, style_, markdown_code));
       after_footer_ = true;
     }
@@ -97,7 +103,7 @@ class MarkdownWriter {
     std::string_view label;
     bool is_empty = true;
     for (const Note& note : notes) {
-      if (note.headline || note.detail || note.text.empty()) continue;
+      if (!is_listed(note) || note.text.empty()) continue;
       const bool is_new = note.label != label && !note.label.empty();
       label = note.label;
       line(fmt::format("- {}{}{}", is_new ? label : "", is_new ? ": " : "",

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -202,6 +203,31 @@ std::string duration(std::int64_t nanoseconds) {
 std::string_view bar_of(double part) {
   static constexpr std::array<std::string_view, 8> kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   return kBars[static_cast<std::size_t>(std::lround(part * (kBars.size() - 1)))];
+}
+
+namespace {
+
+std::size_t steps_of(double part, std::size_t most) {
+  if (!(part > 0)) return 0;
+  const double exact = std::min(part, 1.0) * static_cast<double>(most);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(exact)));
+}
+
+}  // namespace
+
+std::string part_bar(double part, std::size_t width) {
+  static constexpr std::array<std::string_view, 8> kEighths = {"",  "▏", "▎", "▍",
+                                                               "▌", "▋", "▊", "▉"};
+  const std::size_t eighths = steps_of(part, 8 * width);
+  std::string bar;
+  for (std::size_t i = 0; i < eighths / 8; ++i) bar += "█";
+  return bar += kEighths[eighths % 8];
+}
+
+std::string shaded_bar(double part, std::size_t width) {
+  std::string bar;
+  for (std::size_t i = steps_of(part, width); i > 0; --i) bar += "░";
+  return bar;
 }
 
 }  // namespace memtrace

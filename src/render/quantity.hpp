@@ -44,6 +44,11 @@ std::string percent_change(std::int64_t before, std::int64_t after);
 // "▁" to "█": a part of the largest, from 0 to 1.
 std::string_view bar_of(double part);
 
+// "███▌": so much of `width` columns, to the eighth; what is not nothing is never shown as nothing.
+std::string part_bar(double part, std::size_t width);
+// The same in whole columns, "░░░": for what shrank, where no colour says so.
+std::string shaded_bar(double part, std::size_t width);
+
 // A moment in nanoseconds since the Unix epoch, cut to the second: "2026-11-20T23:16:36Z".
 std::string rfc3339(std::int64_t nanoseconds);
 // For people: "2026-11-20 23:16:36 UTC".

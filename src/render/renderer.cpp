@@ -44,6 +44,9 @@ std::string integer_words(std::int64_t number, const Field& field, const Style& 
 }
 
 std::string real_words(double number, const Field& field, const Style& style) {
+  if (field.unit == Unit::bar) {
+    return number < 0 ? shaded_bar(-number, kBarWidth) : part_bar(number, kBarWidth);
+  }
   // From here on, decimals say nothing, and four digits would need an exponent.
   constexpr double kWholeFrom = 1000;
   const bool is_whole = field.unit == Unit::bytes || field.unit == Unit::blocks ||
@@ -129,9 +132,13 @@ std::string words_of(const Cell& cell, const Field& field, const Style& style, Q
 
 Emphasis emphasis_of(const Cell& cell, const Field& field) {
   if (const auto* const mark = std::get_if<Mark>(&cell)) return mark->emphasis;
-  const auto* const number = std::get_if<std::int64_t>(&cell);
-  if (field.emphasis != Emphasis::by_sign || number == nullptr) return field.emphasis;
-  return *number == 0 ? Emphasis::none : *number > 0 ? Emphasis::worse : Emphasis::better;
+  if (field.emphasis != Emphasis::by_sign) return field.emphasis;
+  const auto by_sign = [](auto number) {
+    return number == 0 ? Emphasis::none : number > 0 ? Emphasis::worse : Emphasis::better;
+  };
+  if (const auto* const number = std::get_if<std::int64_t>(&cell)) return by_sign(*number);
+  if (const auto* const part = std::get_if<double>(&cell)) return by_sign(*part);
+  return field.emphasis;
 }
 
 std::vector<std::size_t> visible_fields(const Section& section) {

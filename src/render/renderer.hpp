@@ -48,6 +48,8 @@ struct Style {
   bool terminal = false;           // a person's terminal: no control character may reach it
   bool plain_bytes = false;        // bytes instead of KiB, MiB (--bytes)
   bool full_names = false;         // of functions, where they are long (--full-names)
+  bool verbose = false;            // all that is known above a table (--verbose)
+  bool bars = false;               // of shares and growth, in a table that has room for them
   bool most_recent_first = false;  // a traceback's frames; default: oldest first
   std::size_t width = 0;           // columns of the terminal; 0: unlimited
   std::vector<std::string> strip_prefixes = {};
@@ -82,6 +84,9 @@ void print_benchmark(const Document& document, const Style& style, Sink& sink);
 void print_bmf(const Document& document, const Style& style, Sink& sink);
 
 // What formats for people have in common.
+
+// Columns of a bar, where nothing else says how wide it may be.
+inline constexpr std::size_t kBarWidth = 10;
 
 // Makes untrusted text harmless: escaped() for a terminal, markdown_code() for Markdown.
 using Quote = std::string (*)(std::string_view text);

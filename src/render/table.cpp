@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "render/escape.hpp"
 #include "render/location.hpp"
@@ -11,12 +12,14 @@
 namespace memtrace {
 namespace {
 
-constexpr std::string_view kGap = "  ";
+constexpr std::string_view kGap = "  ", kNoteGap = "; ";
 constexpr std::string_view kFrameIndent = "    ";
 constexpr std::string_view kSourceIndent = "        ";
 // On a narrower terminal a location wraps rather than becoming unreadable.
 constexpr std::size_t kLeastRoom = 24;
 constexpr std::size_t kWidestSource = 120;
+// What a bar leaves to the last column, at least; where that has plenty, the bar is twice as wide.
+constexpr std::size_t kRoomBesideBar = 40, kPlentyBesideBar = 90;
 // Recursion is shown so many times, then counted.
 constexpr std::size_t kShownRepeats = 3;
 
@@ -37,6 +40,7 @@ struct Grid {
   const Section& section;
   std::vector<std::size_t> visible;  // columns, as fields
   std::vector<std::size_t> widths{};
+  std::size_t bar_width = kBarWidth;
   bool has_rows = false;
 };
 
@@ -58,14 +62,23 @@ class TableWriter {
       if (!note.label.empty()) label_width = std::max(label_width, note.label.size() + kGap.size());
     }
     std::string_view label;
+    std::vector<const Note*> on_line;
+    const auto end_line = [&] {
+      if (on_line.empty()) return;
+      const Note& first = *on_line.front();
+      std::string begin(first.label == label ? std::string_view() : first.label);
+      if (!first.label.empty()) begin.resize(label_width, ' ');
+      label = first.label;
+      note_line(begin, on_line);
+      on_line.clear();
+    };
     for (const Note& note : notes) {
       if (note.text.empty()) continue;
-      std::string text(note.label == label ? std::string_view() : note.label);
-      if (!note.label.empty()) text.resize(label_width, ' ');
-      label = note.label;
-      text += words_of(note.text, style_, escaped);
-      line(note.one_line ? shortened_end(text, style_.width) : text, note.emphasis);
+      if (note.when == (style_.verbose ? Note::When::briefly : Note::When::verbosely)) continue;
+      if (!note.goes_on) end_line();
+      on_line.push_back(&note);
     }
+    end_line();
   }
 
   void section(const Section& section) {
@@ -94,8 +107,37 @@ class TableWriter {
  private:
   std::string& out() { return buffer_.text(); }
 
+  // Each note in fewer words where they do not fit.
+  void note_line(const std::string& begin, std::span<const Note* const> notes) {
+    std::vector<std::string> texts;
+    const auto write = [&](bool shortly) {
+      texts.clear();
+      std::size_t width = display_width(begin);
+      for (const Note* const note : notes) {
+        const bool is_shorter = shortly && !note->shorter.empty();
+        texts.push_back(words_of(is_shorter ? note->shorter : note->text, style_, escaped));
+        width += display_width(texts.back()) + (note == notes.front() ? 0 : kNoteGap.size());
+      }
+      return width;
+    };
+    if (write(false) > style_.width && style_.width != 0) write(true);
+    texts.front().insert(0, begin);
+    if (notes.front()->one_line) texts.front() = shortened_end(texts.front(), style_.width);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (i > 0) out() += kNoteGap;
+      out() += painted(texts[i], notes[i]->emphasis, style_.color);
+    }
+    line();
+  }
+
   [[nodiscard]] std::string words(const Grid& grid, Row cells, std::size_t column) const {
-    return words_of(cells[grid.visible[column]], grid.field(column), style_, escaped);
+    const Cell& cell = cells[grid.visible[column]];
+    const Field& field = grid.field(column);
+    const auto* const part = std::get_if<double>(&cell);
+    if (field.unit == Unit::bar && part != nullptr) {
+      return part_bar(std::abs(*part), grid.bar_width);
+    }
+    return words_of(cell, field, style_, escaped);
   }
 
   // The last column is as wide as it likes where it is aligned to the left.
@@ -108,9 +150,28 @@ class TableWriter {
       grid.has_rows = true;
       for (std::size_t column = 0; column < grid.visible.size(); ++column) {
         std::size_t& width = grid.widths[column];
+        if (grid.field(column).unit == Unit::bar) continue;
         width = std::max(width, display_width(words(grid, cells, column)));
       }
     });
+    make_room_for_bars(grid);
+  }
+
+  void make_room_for_bars(Grid& grid) const {
+    for (std::size_t column = 0; column < grid.visible.size(); ++column) {
+      if (grid.field(column).unit != Unit::bar) continue;
+      std::size_t used = kBarWidth;
+      for (std::size_t other = 0; other + 1 < grid.visible.size(); ++other) {
+        used += kGap.size() + (other == column ? 0 : grid.widths[other]);
+      }
+      const std::size_t room = style_.width - std::min(used, style_.width);
+      if (room >= kPlentyBesideBar) grid.bar_width = 2 * kBarWidth;
+      grid.widths[column] = grid.bar_width;
+      if (style_.bars && room >= kRoomBesideBar) continue;
+      const auto at = static_cast<std::ptrdiff_t>(column--);
+      grid.visible.erase(grid.visible.begin() + at);
+      grid.widths.erase(grid.widths.begin() + at);
+    }
   }
 
   // Titles above columns that are aligned to the left are one text.
@@ -160,8 +221,10 @@ class TableWriter {
     const Field& field = grid.field(column);
     std::string text = words(grid, cells, column);
     if (const auto* const place = std::get_if<Place>(&cell)) {
-      text =
-          printed(location_of(*place->report, place->group, style_, frames_), room(used), style_);
+      const Location location = location_of(*place->report, place->group, style_, frames_);
+      out() += location_words(location, room(used));
+      if (!is_last) out() += kGap;
+      return;
     }
     const std::size_t width = display_width(text);
     const std::size_t padding = grid.widths[column] - std::min(width, grid.widths[column]);
@@ -190,7 +253,7 @@ class TableWriter {
 
   void frame(const FrameView& view) {
     const Location location = location_of(view, GroupBy::traceback, style_);
-    line(std::string(kFrameIndent) + printed(location, room(kFrameIndent.size()), style_));
+    line(std::string(kFrameIndent) + location_words(location, room(kFrameIndent.size())));
     source_line(view);
   }
 
@@ -201,6 +264,11 @@ class TableWriter {
     const std::size_t available = room(kSourceIndent.size());
     const std::size_t width = available == 0 ? kWidestSource : std::min(available, kWidestSource);
     line(std::string(kSourceIndent) + shortened_end(escaped(source), width), Emphasis::quiet);
+  }
+
+  [[nodiscard]] std::string location_words(const Location& location, std::size_t width) const {
+    const PrintedLocation parts = print_location(location, width, style_);
+    return style_.color ? parts.painted_text() : parts.text();
   }
 
   [[nodiscard]] std::size_t room(std::size_t used) const {

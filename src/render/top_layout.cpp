@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "render/layout.hpp"
+#include "render/memory_words.hpp"
 #include "render/quantity.hpp"
 
 namespace memtrace {
@@ -16,12 +17,14 @@ std::vector<FieldOf<Statistic>> fields_of(const TopReport& report) {
        [](const Statistic& group) { return group.amount.size; }},
       {{"", "", "%", 3, Unit::percent},
        [total](const Statistic& group) { return share_of(group.amount.size, total); }},
-      {{"count", "count", "count", 4, Unit::blocks},
+      {{"", "", "share", 4, Unit::bar},
+       [total](const Statistic& group) { return share_of(group.amount.size, total) / 100; }},
+      {{"count", "count", "count", 5, Unit::blocks},
        [](const Statistic& group) { return group.amount.count; }},
-      {{"average", "average", "average", 5, Unit::average},
+      {{"average", "average", "average", 6, Unit::average},
        [](const Statistic& group) { return group.amount; }}};
   if (const auto work = report.metadata.work; work && *work > 0) {
-    fields.push_back({{"size_per_work", "size_per_work", "bytes/work", 6, Unit::number},
+    fields.push_back({{"size_per_work", "size_per_work", "bytes/work", 7, Unit::number},
                       [units = static_cast<double>(*work)](const Statistic& group) {
                         return static_cast<double>(group.amount.size) / units;
                       }});
@@ -38,6 +41,23 @@ Sentence work_words(const TopReport& report) {
   if (*work == 0) return words;
   const double size = static_cast<double>(report.total.size) / static_cast<double>(*work);
   return words.say(fmt::format(": {:.4g} bytes a unit", size));
+}
+
+// Two lines: what was read, and how much of it was selected.
+void add_heading(std::vector<Note>& heading, const TopReport& report, std::string_view path) {
+  const Metadata& metadata = report.metadata;
+  const auto size = static_cast<std::uint64_t>(report.total.size);
+  const auto count = static_cast<std::uint64_t>(report.total.count);
+  const Sentence amounts = Sentence().bytes(size).say(" in " + counted(count, "block", "blocks"));
+  heading.push_back(snapshot_note(metadata, path));
+  add_whole_snapshot(heading, metadata, path, {});
+  heading.push_back(
+      {.text = total_words(report, Sentence(amounts).say(", ")),
+       .emphasis = Emphasis::strong,
+       .headline = true,
+       .shorter = Sentence(fmt::format("{}: ", name_of(report.selection().metric))).join(amounts)});
+  heading.push_back(memory_note(metadata, metadata.current != size));
+  heading.push_back({.text = work_words(report), .detail = true, .goes_on = true});
 }
 
 Sentence nothing_words(const TopReport& report) {
@@ -67,15 +87,7 @@ Facts rest_facts(const TopReport& report) {
 
 Document lay_out(const TopReport& report, std::string_view path) {
   Document document{.schema = "mtrace.top/1", .title = "Memory"};
-  add_snapshot(document.heading, report.metadata, path, {});
-  const Sentence amounts =
-      Sentence()
-          .bytes(static_cast<std::uint64_t>(report.total.size))
-          .say(" in " + counted(static_cast<std::uint64_t>(report.total.count), "block", "blocks") +
-               ", ");
-  document.heading.push_back(
-      {.text = total_words(report, amounts), .emphasis = Emphasis::strong, .headline = true});
-  document.heading.push_back({.text = work_words(report), .detail = true});
+  add_heading(document.heading, report, path);
   add_losses(document.heading, report.metadata, {});
   add_selection(document.heading, report, "groups");
 
@@ -91,6 +103,10 @@ Document lay_out(const TopReport& report, std::string_view path) {
   section.nothing = nothing_words(report);
   section.rest = rest_words(report);
   section.rest_facts = rest_facts(report);
+  // Where most of what is resident is elsewhere, the rows are not the answer.
+  if (Sentence gap = gap_words(report.metadata); !gap.empty()) {
+    section.footer.push_back({.text = std::move(gap), .detail = true});
+  }
   document.sections.push_back(std::move(section));
   return document;
 }

@@ -198,10 +198,8 @@ void add_heading(Document& document, const TrendReport& report,
   document.heading.push_back({total_words(report, amounts), Emphasis::strong});
   document.heading.push_back({.text = verdict_words(report),
                               .emphasis = mark_of(report.verdict).emphasis,
-                              .headline = true});
-  for (Sentence& words : memory_words(report)) {
-    document.heading.push_back({.text = std::move(words), .detail = true});
-  }
+                              .headline = true,
+                              .goes_on = true});
   add_losses(document.heading, worst_losses(report), {});
   add_selection(document.heading, report, "groups");
   if (report.options.warm_up > 0) {
@@ -215,16 +213,6 @@ void add_heading(Document& document, const TrendReport& report,
 }
 
 // --- below the rows ---
-
-// "server.cpp:38": as short as a sentence needs.
-std::string short_name(const TrendReport& report, GroupId group) {
-  std::vector<FrameView> frames;
-  const Location location = location_of(report, group, Style(), frames);
-  const bool by_function =
-      report.selection().group_by == GroupBy::function && !location.function.empty();
-  if (by_function) return readable_name(location.function, kWidestName);
-  return location.path.substr(location.path.rfind('/') + 1) + location.position;
-}
 
 // ", 81.2% of the growth"; empty where the whole does not grow, or by less.
 std::string share_words(const TrendReport& report, const StatisticTrend& group) {
@@ -357,6 +345,9 @@ void add_footer(Section& section, const TrendReport& report, std::span<const std
                             name_of(verdict));
     }
     section.footer.push_back({counts});
+  }
+  for (Sentence& words : memory_words(report)) {
+    section.footer.push_back({.text = std::move(words), .detail = true});
   }
   for (const Verdict verdict : {Verdict::growing, Verdict::filling, Verdict::unsteady}) {
     std::size_t said = 0;

@@ -37,7 +37,10 @@ SHOWN_FOLDER = "/home/ada/shop"
 # the C library's inside its debug symbols show.
 SAME = [
     (re.compile(r"\bpid \d+ on [\w.`-]+, taken [-\d]+ [:\d]+ UTC, [\d.]+ \S+ after the start"), "pid P on H, taken T"),
-    (re.compile(r"^((?:- )?hidden .*: )[\d,]+ frames?"), r"\1N frames"),
+    (re.compile(r"\bpid \d+, taken [-\d]+ [:\d]+ UTC"), "pid P, taken T"),
+    (re.compile(r", \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)"), ", T)"),
+    (re.compile(r", resident [\d.]+ \w+;"), ", resident N;"),
+    (re.compile(r"^((?:- )?(?:selection: .*; )?hidden .*: )[\d,]+ frames?"), r"\1N frames"),
     (re.compile(r"/tmp/tmp\.\w{10}\b"), "/tmp/tmp.N"),
     (re.compile(r"( → held by \w+ [\d.]+ \w+)? → resident [\d.]+ \w+"), " → resident N"),
     (re.compile(r"(, held by \w+ [-+][\d.]+ \w+)?, resident [-+][\d.]+ \w+"), ", resident N"),

@@ -30,6 +30,23 @@ FrameView address() {
   return view;
 }
 
+TEST_CASE("paths are normalized for people") {
+  CHECK(normalized_path("/build/obj/../src/./x.cpp") == "/build/src/x.cpp");
+  CHECK(normalized_path("./a//b.c") == "a/b.c");
+  CHECK(normalized_path("../../src/x.c") == "../../src/x.c");
+  CHECK(normalized_path("a/../../b.c") == "../b.c");
+  CHECK(normalized_path("/../b.c") == "/b.c");
+  CHECK(normalized_path("/home/ada/.config/x.py") == "/home/ada/.config/x.py");
+  CHECK(normalized_path("<frozen a//b>") == "<frozen a//b>");
+  CHECK(normalized_path("webpack:///./src/x.js") == "webpack:///./src/x.js");
+  CHECK(normalized_path("a/..") == "a/..");
+  const FrameView view = frame("/build/obj/../src/x.cpp", 3);
+  CHECK(printed(location_of(view, GroupBy::lineno, kPlain), 0) == "/build/src/x.cpp:3");
+  CHECK(printed(location_of(view, GroupBy::lineno, {.strip_prefixes = {"/build/src"}}), 0) ==
+        "x.cpp:3");
+  CHECK(tracemalloc_name(view, GroupBy::lineno, kPlain) == "/build/obj/../src/x.cpp:3");
+}
+
 TEST_CASE("names in tracemalloc's style") {
   const auto name = [](const FrameView& frame, GroupBy group_by) {
     return tracemalloc_name(frame, group_by, kPlain);

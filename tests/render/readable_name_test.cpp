@@ -1,4 +1,4 @@
-#include "render/location.hpp"
+#include "render/readable_name.hpp"
 
 #include <doctest/doctest.h>
 

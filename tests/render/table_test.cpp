@@ -56,8 +56,21 @@ TEST_CASE("the heading says what was read, lost and left out") {
       .truncated_tracebacks = 312, .dropped_blocks = 1, .unknown_frees = 2, .missing_threads = 3};
   Selection selection;
   selection.include.emplace_back("b\n*");
-  const std::string text = rendered("table", top(snapshot, selection, {.min_size = 1024}));
-  CHECK(text ==
+  const TopReport report = top(snapshot, selection, {.min_size = 1024});
+  // Two lines, and one for each that changes what the figures mean.
+  CHECK(rendered("table", report) ==
+        "app.zst (mtrace snapshot of app\\x1b, pid 4711, taken 2026-11-20 23:16:36 UTC)\n"
+        "live: 0 B in 0 blocks, 0 groups by lineno; traced 3.0 MiB, peak 1.0 GiB; "
+        "up to 1 frame a traceback\n"
+        "data loss: the tracebacks of 312 blocks lack their oldest frames; "
+        "1 block was not recorded; 2 frees of blocks that were never seen; "
+        "3 threads stood still inside the tracer: their blocks are not counted\n"
+        "sampled every 512.0 KiB on average: sizes and counts are estimates, ± one "
+        "standard error\n"
+        "selection: --include=b\\n*; left out: groups below 1.0 KiB\n"
+        "\n"
+        "no memory blocks match\n");
+  CHECK(rendered("table", report, {.verbose = true}) ==
         "app.zst (mtrace snapshot of app\\x1b, pid 4711 on build-7, "
         "taken 2026-11-20 23:16:36 UTC, 6.5 s after the start)\n"
         "app 'a b'\n"
@@ -69,8 +82,7 @@ TEST_CASE("the heading says what was read, lost and left out") {
         "data loss: 3 threads stood still inside the tracer: their blocks are not counted\n"
         "sampled every 512.0 KiB on average: sizes and counts are estimates, ± one "
         "standard error\n"
-        "selection: --include=b\\n*\n"
-        "left out: groups below 1.0 KiB\n"
+        "selection: --include=b\\n*; left out: groups below 1.0 KiB\n"
         "\n"
         "no memory blocks match\n");
 }
@@ -80,7 +92,37 @@ TEST_CASE("hidden frames are counted") {
   Selection selection;
   selection.hide.emplace_back("b.py");
   const std::string text = rendered("table", top(snapshot, selection));
-  CHECK(text.find("\nselection: --hide=b.py\nhidden by --hide: 1 frame\n") != std::string::npos);
+  CHECK(text.find("\nselection: --hide=b.py; hidden by --hide: 1 frame\n") != std::string::npos);
+}
+
+TEST_CASE("a narrow terminal has the same heading in fewer words") {
+  Snapshot snapshot = snapshot_of(kRows);
+  snapshot.metadata.program = "/usr/bin/python3";
+  snapshot.metadata.pid = 4711;
+  snapshot.metadata.created = 1'795'216'596'500'000'000;
+  snapshot.metadata.peak = 1U << 30;
+  snapshot.metadata.traceback_limit = 25;
+  const std::string text = rendered("table", top(snapshot, {}), {.width = 80});
+  CHECK(
+      text.starts_with("app.zst (/usr/bin/python3, 2026-11-20 23:16:36 UTC)\n"
+                       "live: 2.1 MiB in 28 blocks; peak 1.0 GiB; 25 frames\n\n"));
+}
+
+TEST_CASE("bars show shares where there are colours and room") {
+  const Snapshot snapshot = snapshot_of("0 750 3 src/a.cpp:1@f\n0 250 1 src/b.cpp:2@g\n");
+  Style style{.color = true, .terminal = true, .bars = true, .width = 90};
+  CHECK(rendered("table", top(snapshot, {}), style)
+            .ends_with("\x1b[2msize\x1b[0m      \x1b[2m%\x1b[0m  \x1b[2mshare       \x1b[0m"
+                       "\x1b[2mcount\x1b[0m  \x1b[2maverage\x1b[0m  \x1b[2mlocation\x1b[0m\n"
+                       "\x1b[1m750 B\x1b[0m  75.0%  ███████▌        3    250 B  "
+                       "\x1b[2msrc/\x1b[0ma.cpp:1 in \x1b[1mf\x1b[0m\n"
+                       "\x1b[1m250 B\x1b[0m  25.0%  ██▌             1    250 B  "
+                       "\x1b[2msrc/\x1b[0mb.cpp:2 in \x1b[1mg\x1b[0m\n"));
+  style.width = 60;
+  CHECK(rendered("table", top(snapshot, {}), style).find("█") == std::string::npos);
+  style.width = 200;
+  style.bars = false;
+  CHECK(rendered("table", top(snapshot, {}), style).find("█") == std::string::npos);
 }
 
 TEST_CASE("no rows say why") {

@@ -106,8 +106,8 @@ class ProcessMemory:
         self.expect(memory["resident"] > 10 * memory["traced"], memory)
         self.expect(trend["memory"]["traced"]["verdict"] != "growing", trend["memory"])
         self.expect(trend["memory"]["resident"]["sizes"][-1] == memory["resident"], trend["memory"])
-        for command in ("info", "top"):
-            words = self.tracer.execute(self.tracer.mtrace, command, paths[-1]).stdout.decode()
+        for command in (["info"], ["top", "--verbose"]):
+            words = self.tracer.execute(self.tracer.mtrace, *command, paths[-1]).stdout.decode()
             self.expect("free in glibc's arenas: fragmentation, not a leak" in words, (command, words))
             self.expect(" → held by glibc " in words and " → resident " in words, (command, words))
         self.expect("MALLOC_ARENA_MAX" in self.tracer.execute(self.tracer.mtrace, "info", paths[-1]).stdout.decode(), "advice")
