@@ -39,7 +39,8 @@ FOLDERS = {
     "render": (ANALYSIS | INFO, {"base"}, {"fmt", "utf8proc", "pugixml"}),
     "export": (ANALYSIS, {"model", "analysis", "render", "base"}, {"fmt", "zlib", "xxhash", "tsl", "protozero"}),
     "page": (ANALYSIS | INFO, {"model", "analysis", "render", "export", "base"}, {"fmt"}),
-    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render", "export", "page"}, {"fmt", "CLI", "toml++"}),
+    "view": (ANALYSIS, {"render", "base"}, {"fmt", "ncurses"}),
+    "cli": (ALL, {"base", "model", "analysis", "read", "write", "render", "export", "view", "page"}, {"fmt", "CLI", "toml++"}),
 }
 # The runtime's own folders, lowest first: each includes itself and what stands before it.
 RUNTIME = [
@@ -54,6 +55,7 @@ PUBLIC = (ALL | {"mtrace/growth.h", "mtrace/growth.hpp", "mtrace/mtrace.h"}, set
 # A header of another project, by how it is included; what is not here is the system's.
 LIBRARIES = {
     "CLI/": "CLI",
+    "ncurses.h": "ncurses",
     "fmt/": "fmt",
     "tsl/": "tsl",
     "protozero/": "protozero",

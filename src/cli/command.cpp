@@ -12,6 +12,7 @@ Command diff_command();
 Command trend_command();
 Command check_command();
 Command info_command();
+Command view_command();
 Command merge_command();
 Command convert_command();
 Command symbolize_command();
@@ -23,9 +24,9 @@ Command manual_command();
 namespace {
 
 constexpr std::array kCommands = {
-    run_command,     snapshot_command,  top_command,        diff_command,   trend_command,
-    check_command,   info_command,      report_command,     export_command, merge_command,
-    convert_command, symbolize_command, completion_command, manual_command,
+    run_command,   snapshot_command, top_command,       diff_command,       trend_command,
+    check_command, view_command,     info_command,      report_command,     export_command,
+    merge_command, convert_command,  symbolize_command, completion_command, manual_command,
 };
 
 Option help_option() {

@@ -239,6 +239,17 @@ Text, JSON and CSV always have the full names.)",
   return group;
 }
 
+OptionGroup view_options(OutputOptions& options) {
+  OptionGroup group = report_options(options, {}, {});
+  // What is printed, and where, and what has a key.
+  constexpr std::array<std::string_view, 5> kOthers = {"format", "output", "limit",
+                                                       "most-recent-first", "verbose"};
+  std::erase_if(group.options, [&](const Option& option) {
+    return std::find(kOthers.begin(), kOthers.end(), option.name) != kOthers.end();
+  });
+  return {"Display", std::move(group.options)};
+}
+
 OptionGroup check_options(OutputOptions& options) {
   OptionGroup group = format_options(options, ReportKind::check);
   // All of a report fits on a screen, and JSON and CSV have plain numbers.

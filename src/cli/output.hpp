@@ -42,6 +42,8 @@ OptionGroup format_options(OutputOptions& options, ReportKind kind);
 // The same with --limit, --sort and what shapes the rows. The first of `sorts` is the default,
 // no sorts: there is one order only; `ties` says how equals are ranked.
 OptionGroup report_options(OutputOptions& options, std::vector<Word> sorts, std::string_view ties);
+// Of what is looked at on the screen: how names and sizes are shown.
+OptionGroup view_options(OutputOptions& options);
 // Of what is held to limits: what is shown of it.
 OptionGroup check_options(OutputOptions& options);
 

@@ -54,6 +54,14 @@ SnapshotName snapshot_name() {
   return {output_pattern.text(), program_name(), traced_process(), is_first};
 }
 
+// Whoever asked says where: it is none of the series.
+int write_data_to(std::string_view file) {
+  path << file;
+  if (!path.is_whole()) return ENAMETOOLONG;
+  int error = 0;
+  return write_snapshot(data, path.c_str(), &error) ? 0 : error;
+}
+
 int write_data(std::uint64_t number) {
   const SnapshotName name = snapshot_name();
   const WrittenSeries series(name, options.keep);
@@ -75,7 +83,8 @@ bool wants_memory_figures(bool is_last) {
 }
 
 // 0 or an error's number; then `path` is where it was to be.
-int take_next_snapshot(bool is_last = false, const Labels& labels = options.labels) {
+int take_next_snapshot(bool is_last = false, const Labels& labels = options.labels,
+                       std::string_view file = {}) {
   path.clear();
   if (!take_snapshot_data(data)) return has_traces() ? EAGAIN : ENODATA;
   data.work = work.done();
@@ -83,9 +92,10 @@ int take_next_snapshot(bool is_last = false, const Labels& labels = options.labe
   if (wants_memory_figures(is_last)) read_memory_figures(data);
   data.memory_timeline = {memory_points.data(), copy_memory_timeline(memory_points)};
   use_program_umask();
-  const int error = write_data(++options.snapshots_so_far);
+  const int error = file.empty() ? write_data(++options.snapshots_so_far) : write_data_to(file);
   release_snapshot_data(data);
-  send_message(error == 0 ? MessageKind::written : MessageKind::failed, path.text(), error);
+  if (file.empty())
+    send_message(error == 0 ? MessageKind::written : MessageKind::failed, path.text(), error);
   return error;
 }
 
@@ -143,8 +153,8 @@ void take_interval_snapshot() {
 }
 
 // What a request tells of the snapshot. false where that is not understood.
-bool note_annotations(std::string_view lines, Labels& labels) {
-  constexpr std::string_view kWork = "work=", kLabel = "label=";
+bool note_annotations(std::string_view lines, Labels& labels, std::string_view& file) {
+  constexpr std::string_view kWork = "work=", kLabel = "label=", kFile = "file=";
   while (!lines.empty()) {
     std::string_view line(lines.data(), std::min(lines.find('\n'), lines.size()));
     lines.remove_prefix(std::min(line.size() + 1, lines.size()));
@@ -156,6 +166,9 @@ bool note_annotations(std::string_view lines, Labels& labels) {
     } else if (line.starts_with(kLabel)) {
       line.remove_prefix(kLabel.size());
       if (!labels.set(line)) return false;
+    } else if (line.starts_with(kFile)) {
+      line.remove_prefix(kFile.size());
+      file = line;
     } else {
       return false;
     }
@@ -167,8 +180,10 @@ void serve_request(int listener) {
   const ReceivedRequest request(listener);
   if (!request.is_valid()) return;
   Labels labels = options.labels;
-  const int error =
-      note_annotations(request.options(), labels) ? take_next_snapshot(false, labels) : EINVAL;
+  std::string_view file;
+  const int error = note_annotations(request.options(), labels, file)
+                        ? take_next_snapshot(false, labels, file)
+                        : EINVAL;
   request.answer(error, path.text());
 }
 

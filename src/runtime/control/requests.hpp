@@ -29,7 +29,7 @@ class ReceivedRequest {
 
   // Of somebody who may ask.
   [[nodiscard]] bool is_valid() const { return valid_; }
-  // Lines: "work=NUMBER", "label=NAME=VALUE".
+  // Lines: "work=NUMBER", "label=NAME=VALUE", "file=PATH" for a snapshot beside the series.
   [[nodiscard]] std::string_view options() const {
     return {text_.data() + first_line_, size_ - first_line_};
   }
