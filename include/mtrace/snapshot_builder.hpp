@@ -79,6 +79,10 @@ class MTRACE_API SnapshotBuilder {
   // sums past 2^63, and for a metric that the snapshot lacks.
   void add(NodeId traceback, DomainId domain, Metric metric, Amount amount);
 
+  // What was added is an estimate from samples: its variance, in bytes squared and in blocks
+  // squared. Variances of one row add up. Throws Error for a metric that the snapshot lacks.
+  void add_variance(NodeId traceback, DomainId domain, Metric metric, double size, double count);
+
   // A valid snapshot (see validate()). Leaves the builder empty.
   Snapshot finish();
 

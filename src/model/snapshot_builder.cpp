@@ -261,9 +261,20 @@ void SnapshotBuilder::add(NodeId traceback, DomainId domain, Metric metric, Amou
   total.size = checked_add(total.size, amount.size);
   total.count = checked_add(total.count, amount.count);
   const std::uint32_t row = state.rows.row(traceback, domain);
-  if (row >= column->size.size()) extend(*column, state.rows.size(), false);
+  if (row >= column->size.size()) extend(*column, state.rows.size(), column->is_estimate());
   column->size[row] += amount.size;
   column->count[row] += amount.count;
+}
+
+void SnapshotBuilder::add_variance(NodeId traceback, DomainId domain, Metric metric, double size,
+                                   double count) {
+  State& state = *state_;
+  auto& column = state.snapshot.rows[metric];
+  if (!column) throw Error("a snapshot without the metric " + std::string(name_of(metric)));
+  const std::uint32_t row = state.rows.row(traceback, domain);
+  extend(*column, state.rows.size(), true);
+  column->size_variance[row] += size;
+  column->count_variance[row] += count;
 }
 
 Snapshot SnapshotBuilder::finish() {
@@ -271,7 +282,7 @@ Snapshot SnapshotBuilder::finish() {
   snapshot.tracebacks = state_->tracebacks.take();
   snapshot.domains = state_->domains.take();
   for (auto& column : snapshot.rows.columns) {
-    if (column) extend(*column, state_->rows.size(), false);
+    if (column) extend(*column, state_->rows.size(), column->is_estimate());
   }
   state_->rows.move_to(snapshot.rows);
   validate(snapshot);

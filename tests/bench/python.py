@@ -38,6 +38,7 @@ def measure(options, name):
     goal, memory_goal, _ = WORKLOADS[name]
     tracers = ["mtrace"] if options.alone else ["mtrace", "tracemalloc"]
     kinds = [("none", 1)] + [(tracer, frames) for frames in options.frames for tracer in tracers]
+    kinds.append(("sampling", 25))
     costs = {kind: [] for kind in kinds}
     for _ in range(options.rounds):
         for kind in kinds:
@@ -47,7 +48,8 @@ def measure(options, name):
         seconds, memory = (statistics.median(column) for column in zip(*own))
         ratio = statistics.median(a[0] / b[0] for a, b in zip(own, base))
         growth = statistics.median(a[1] / b[1] for a, b in zip(own, base))
-        goals = f"   goals {goal}" + (f" {memory_goal}" if memory_goal else "") if kind == ("mtrace", 25) else ""
+        goals = {("mtrace", 25): f"   goals {goal}" + (f" {memory_goal}" if memory_goal else ""),
+                 ("sampling", 25): "   goal 1.05"}.get(kind, "")
         label = "untraced" if kind[0] == "none" else f"{kind[0]} {kind[1]}"
         print(f"{name:10} {label:15} {seconds:7.2f} s {ratio:6.2f}x {memory / 1024:8.0f} MiB {growth:5.2f}x{goals}",
               flush=True)
@@ -70,7 +72,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--modules", required=True, help="the folder of the extension module")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--frames", type=int, nargs="+", default=[1, 10, 25])
+    parser.add_argument("--frames", type=int, nargs="*", default=[1, 10, 25])
     parser.add_argument("--alone", action="store_true", help="without tracemalloc, which takes most of the time")
     parser.add_argument("workload", nargs="*", help=f"only these: {', '.join(WORKLOADS)}, snapshot")
     options = parser.parse_args()

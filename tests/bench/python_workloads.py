@@ -1,6 +1,6 @@
 """One program, traced by none, tracemalloc or mtrace: prints its processor seconds and resident KiB, JSON.
 
-  python_workloads.py WORKLOAD [tracemalloc|mtrace NFRAME]
+  python_workloads.py WORKLOAD [tracemalloc|mtrace|sampling NFRAME]
 """
 
 import json
@@ -108,6 +108,10 @@ def main():
         import _mtrace
 
         _mtrace.start(int(frames))
+    elif tracer == "sampling":
+        import _mtrace
+
+        _mtrace.start(int(frames), sample=512 << 10)
     if workload == "snapshot":
         kept, result = snapshot(tracer, sys.argv[4])
     else:

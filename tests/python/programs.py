@@ -219,17 +219,20 @@ class Options(unittest.TestCase):
             ("run=7/3", {"first_process": 7, "snapshots_so_far": 3}),
             ("9,mmap,follow-fork", {"frames": 9}),
             ("9,native", {"frames": 9, "native": True}),
+            ("9,sample=512KiB", {"frames": 9, "sample": 524288}),
+            ("sample=512,label=a=1,label=b=%2C=", {"sample": 512, "labels": ("a=1", "b=%2C=")}),
         ):
             self.assertEqual(parse_start_options(value), StartOptions(**expected), value)
         for value in (
             "0", "65536", "5x", "-1", "3,4", "interval=", "signal=1000", "outpu=x", "output=",
-            "sample=512",
+            "sample=much", "sample=-1", "label=a", "label==1",
         ):  # fmt: skip
             with self.assertRaises(ValueError, msg=value):
                 parse_start_options(value)
 
     def test_there_and_back(self):
         options = StartOptions(7, "/tmp/%p,x.zst", False, 5, 2, 10, True, 42)
+        options.sample, options.labels = 4096, ("release=1%2C7", "a=")
         self.assertEqual(parse_start_options(start_value(options)), options)
 
     def test_names(self):

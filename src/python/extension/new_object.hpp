@@ -4,6 +4,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,6 +15,7 @@ namespace memtrace::python {
 
 // Where the block of memory begins that an object lies in: what stands before the object, each
 // version keeps differently.
+// SampledBlocks::kBeforeObject is more.
 inline std::size_t size_before_object(PyTypeObject* type) {
   constexpr std::size_t kCollectorLinks = 2 * sizeof(std::uintptr_t);
   std::size_t size = PyType_IS_GC(type) ? kCollectorLinks : 0;
@@ -35,8 +37,11 @@ inline std::uintptr_t block_of_object(PyObject* object) {
 class NewObjects {
  public:
   void prepare() {
-    refer_ = mtrace_interpreter_support()->refer;
-    fresh_ = mtrace_interpreter_support()->fresh_block_offset();
+    const runtime::InterpreterSupport& support = *mtrace_interpreter_support();
+    refer_ = support.refer;
+    fresh_ = support.fresh_block_offset();
+    mode_ = support.mode;
+    sampled_ = support.sampled_blocks;
   }
 
   // In the function that the interpreter calls. Costs a compare where the block was just allocated.
@@ -53,11 +58,22 @@ class NewObjects {
     constexpr bool kMayBeLarge = PY_VERSION_HEX < 0x030B0000;
     refer_(block, runtime::caller_registers(), kMayBeLarge);
   }
-  [[gnu::always_inline]] void tell(PyObject* object) const { tell(block_of_object(object)); }
+  [[gnu::always_inline]] void tell(PyObject* object) const {
+    if (matters(object)) tell(block_of_object(object));
+  }
+  // Where only some blocks are traced, or none, not even the type of most objects is looked at.
+  [[gnu::always_inline]] bool matters(const PyObject* object) const {
+    const runtime::HookMode mode = mode_->load(std::memory_order_relaxed);
+    return mode == runtime::HookMode::exact ||
+           (mode == runtime::HookMode::sampling &&
+            sampled_->may_hold_object(reinterpret_cast<std::uintptr_t>(object)));
+  }
 
  private:
   decltype(runtime::InterpreterSupport::refer) refer_ = nullptr;
   std::ptrdiff_t fresh_ = 0;
+  const std::atomic<runtime::HookMode>* mode_ = nullptr;
+  const runtime::SampledBlocks* sampled_ = nullptr;
 };
 
 }  // namespace memtrace::python

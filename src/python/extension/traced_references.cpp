@@ -31,7 +31,7 @@ bool has_ended = false;
 // What the tracer behind us is being told of.
 thread_local PyObject* told = nullptr;
 
-int on_reference(PyObject* object, PyRefTracerEvent event, void* data) {
+[[gnu::noinline]] int on_known_reference(PyObject* object, PyRefTracerEvent event, void* data) {
   const Behind& behind = *static_cast<const Behind*>(data);
   const bool has_others = known_count > 1;
   // One that had found us in the slot calls us, too.
@@ -43,6 +43,14 @@ int on_reference(PyObject* object, PyRefTracerEvent event, void* data) {
   const int result = behind.tracer(object, event, behind.data);
   told = nullptr;
   return result;
+}
+
+// Every object that comes or goes passes through here, and few matter.
+int on_reference(PyObject* object, PyRefTracerEvent event, void* data) {
+  if (known_count > 1) [[unlikely]]
+    return on_known_reference(object, event, data);
+  if (event != PyRefTracer_CREATE || !new_objects.matters(object)) return 0;
+  return on_known_reference(object, event, data);
 }
 
 Behind* find_or_add(const Behind& wanted) {

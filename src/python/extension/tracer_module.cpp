@@ -21,11 +21,39 @@ const runtime::InterpreterSupport& support() {
 // What start() was last given.
 std::uint32_t frame_limit = 1;
 
+// Mean bytes between the blocks that are traced: a number, or a text such as "512KiB"; None or 0:
+// all are. false with an exception.
+bool parse_sampling_rate(PyObject* sample, std::uint64_t& rate) {
+  if (sample == nullptr || sample == Py_None) return true;
+  const Untraced untraced;
+  Reference size;
+  if (PyUnicode_Check(sample)) {
+    const Reference sizes(PyImport_ImportModule("mtrace.sizes"));
+    if (!sizes) return false;
+    size = Reference(PyObject_CallMethod(sizes.get(), "parse_size", "O", sample));
+  } else {
+    size = Reference(PyNumber_Index(sample));
+  }
+  if (!size) return false;
+  const long long bytes = PyLong_AsLongLong(size.get());
+  if (bytes == -1 && PyErr_Occurred() != nullptr) return false;
+  if (bytes < 0) {
+    PyErr_SetString(PyExc_ValueError, "the distance between samples must be in bytes, or 0");
+    return false;
+  }
+  rate = static_cast<std::uint64_t>(bytes);
+  return true;
+}
+
 PyObject* start(PyObject*, PyObject* arguments, PyObject* keywords) {
-  static char nameless[] = "", native_name[] = "native";
-  static char* names[] = {nameless, native_name, nullptr};
+  static char nameless[] = "", native_name[] = "native", sample_name[] = "sample";
+  static char* names[] = {nameless, native_name, sample_name, nullptr};
   int frames = 1, native = 0;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|i$p:start", names, &frames, &native)) {
+  PyObject* sample = nullptr;
+  std::uint64_t rate = 0;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|i$pO:start", names, &frames, &native,
+                                   &sample) ||
+      !parse_sampling_rate(sample, rate)) {
     return nullptr;
   }
   if (frames < 1 || static_cast<std::uint32_t>(frames) > kMostFrames) {
@@ -33,7 +61,7 @@ PyObject* start(PyObject*, PyObject* arguments, PyObject* keywords) {
                         kMostFrames);
   }
   const bool was_tracing = support().status().is_tracing;
-  if (!start_tracing(static_cast<std::uint32_t>(frames), native != 0)) {
+  if (!start_tracing(static_cast<std::uint32_t>(frames), native != 0, rate)) {
     return PyErr_Occurred() != nullptr ? nullptr : PyErr_NoMemory();
   }
   if (!was_tracing) frame_limit = static_cast<std::uint32_t>(frames);
@@ -93,6 +121,20 @@ PyObject* set_untraced(PyObject*, PyObject* untraced) {
 
 PyObject* has_native_frames(PyObject*, PyObject*) {
   return PyBool_FromLong(support().status().native ? 1 : 0);
+}
+
+PyObject* get_sampling_rate(PyObject*, PyObject*) {
+  return PyLong_FromUnsignedLongLong(support().status().sampling_rate);
+}
+
+PyObject* set_label(PyObject*, PyObject* text) {
+  Py_ssize_t size = 0;
+  const char* const label = PyUnicode_AsUTF8AndSize(text, &size);
+  if (label == nullptr) return nullptr;
+  if (!support().set_label({label, static_cast<std::size_t>(size)}))
+    return PyErr_Format(PyExc_ValueError, "label=%s: it is none, or there is no room for it",
+                        label);
+  Py_RETURN_NONE;
 }
 
 PyObject* get_tracemalloc_memory(PyObject*, PyObject*) {
@@ -167,10 +209,10 @@ PyObject* untrack(PyObject*, PyObject* arguments) {
 PyMethodDef methods[] = {
     {"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(start)),
      METH_VARARGS | METH_KEYWORDS,
-     "start($module, nframe=1, /, *, native=False)\n--\n\nStart tracing Python memory "
+     "start($module, nframe=1, /, *, native=False, sample=None)\n--\n\nStart tracing Python memory "
      "allocations.\n\nKeep up to nframe frames of each traceback; with native, those of C "
-     "functions "
-     "are between Python's. Does nothing while tracing."},
+     "functions are between Python's. With sample, such as '512KiB', record one block per so many "
+     "bytes and estimate the rest. Does nothing while tracing."},
     {"stop", stop, METH_NOARGS,
      "stop($module, /)\n--\n\nStop tracing and forget all that was traced."},
     {"is_tracing", is_tracing, METH_NOARGS,
@@ -206,6 +248,13 @@ PyMethodDef methods[] = {
      "one moment."},
     {"_has_native_frames", has_native_frames, METH_NOARGS,
      "_has_native_frames($module, /)\n--\n\nWhether those of C functions are between Python's."},
+    {"_get_sampling_rate", get_sampling_rate, METH_NOARGS,
+     "_get_sampling_rate($module, /)\n--\n\nBytes between two samples on average; 0: every block "
+     "is "
+     "traced, or none."},
+    {"_set_label", set_label, METH_O,
+     "_set_label($module, text, /)\n--\n\nNAME=VALUE, percent-encoded, of every snapshot that is "
+     "written from now on."},
     {"_set_untraced", set_untraced, METH_O,
      "_set_untraced($module, untraced, /)\n--\n\nWhether what this thread allocates is the "
      "tracer's "

@@ -52,11 +52,21 @@ void put_in_front(HookedDomain& hooked) {
   set_allocator(hooked.domain, hooks);
 }
 
+// CPython's SMALL_REQUEST_THRESHOLD.
+constexpr std::size_t kLargestPooled = 512;
+
+// Not where its blocks are malloc's (PYTHONMALLOC=malloc), or a debugger's.
+bool has_pools(const HookedDomain& hooked) {
+  return hooked.domain != PYMEM_DOMAIN_RAW &&
+         hooked.allocator.inner.allocate != hooked_domains.front().allocator.inner.allocate;
+}
+
 void hook(HookedDomain& hooked) {
   // Somebody who had hooked behind us may have put ours back.
   if (is_in_front(hooked)) return;
   hooked.allocator.inner = allocator_of(hooked.domain);
   hooked.allocator.holds_lock = hooked.domain != PYMEM_DOMAIN_RAW;
+  hooked.allocator.pooled = has_pools(hooked) ? kLargestPooled : 0;
   put_in_front(hooked);
 }
 
@@ -106,10 +116,10 @@ void follow_or_say() {
       "of the first that lay there\n");
 }
 
-bool start_tracing(std::uint32_t frames, bool native) {
+bool start_tracing(std::uint32_t frames, bool native, std::uint64_t sampling_rate) {
   if (!install_hooks()) return false;
   if (are_hooked) follow_or_say();
-  return support().start(frames, native);
+  return support().start(frames, native, sampling_rate);
 }
 
 void stop_tracing() {

@@ -28,8 +28,9 @@ void hook_again();
 // As follow_references(), and says in one line, once, where it cannot.
 void follow_or_say();
 
-// `native`: with the machine's frames between the interpreter's. false where there is no memory.
-bool start_tracing(std::uint32_t frames, bool native);
+// `native`: with the machine's frames between the interpreter's. `sampling_rate`: mean bytes
+// between the blocks that are traced; 0: all are. false where there is no memory.
+bool start_tracing(std::uint32_t frames, bool native, std::uint64_t sampling_rate);
 void stop_tracing();
 
 // The last snapshot, where the options ask for one, is taken when the program has ended, before the

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,10 @@ Object number(std::uint64_t value) {
 
 Object number(std::int64_t value) {
   return Object(PyLong_FromLongLong(value));
+}
+
+Object number(double value) {
+  return Object(PyFloat_FromDouble(value));
 }
 
 // A list and what it is filled with, one item after the other.
@@ -181,15 +186,29 @@ class SharedTracebacks {
   List tracebacks_, functions_;
 };
 
-Object row(const Snapshot& snapshot, std::size_t index, std::size_t traceback) {
-  constexpr std::size_t kNumbers = 2 + 2 * kMetrics.size();
-  Tuple numbers(kNumbers);
+// How many numbers are before the variances, which are there if any column holds estimates.
+constexpr std::size_t kNumbers = 2 + 2 * kMetrics.size();
+constexpr std::size_t kNumbersOfEstimate = kNumbers + 2 * kMetrics.size();
+
+bool is_estimate(const Rows& rows) {
+  return std::any_of(rows.columns.begin(), rows.columns.end(),
+                     [](const auto& column) { return column && column->is_estimate(); });
+}
+
+Object row(const Snapshot& snapshot, std::size_t index, std::size_t traceback, bool estimate) {
+  Tuple numbers(estimate ? kNumbersOfEstimate : kNumbers);
   numbers.append(number(std::uint64_t{snapshot.domains[snapshot.rows.domain[index]].number}));
   for (const auto& column : snapshot.rows.columns) {
     numbers.append(number(column ? column->size[index] : std::int64_t{0}));
     numbers.append(number(column ? column->count[index] : std::int64_t{0}));
   }
   numbers.append(number(std::uint64_t{traceback}));
+  if (!estimate) return numbers.take();
+  for (const auto& column : snapshot.rows.columns) {
+    const bool is_known = column && column->is_estimate();
+    numbers.append(number(is_known ? column->size_variance[index] : 0.0));
+    numbers.append(number(is_known ? column->count_variance[index] : 0.0));
+  }
   return numbers.take();
 }
 
@@ -233,10 +252,12 @@ Object to_python(Snapshot snapshot) {
   const VisibleTracebacks visible = hide_frames(std::move(tables), {});
   SharedTracebacks tracebacks(*visible.tables);
   List rows;
+  const bool estimate = is_estimate(snapshot.rows);
   for (std::size_t i = 0; i < snapshot.rows.size(); ++i) {
     const NodeId node = snapshot.rows.node[i];
-    rows.append(
-        row(snapshot, i, tracebacks.index(visible.node_of.empty() ? node : visible.node_of[node])));
+    rows.append(row(snapshot, i,
+                    tracebacks.index(visible.node_of.empty() ? node : visible.node_of[node]),
+                    estimate));
   }
   Tuple parts(4);
   parts.append(rows.take());
@@ -269,6 +290,14 @@ std::uint32_t small_number_of(PyObject* object) {
   const std::int64_t value = number_of(object);
   if (value > 0xFFFFFFFF) throw Error("a number of more than 32 bits");
   return static_cast<std::uint32_t>(value);
+}
+
+double variance_of(PyObject* object) {
+  const double value = PyFloat_AsDouble(object);
+  if (value == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+  if (!(value >= 0 && value <= std::numeric_limits<double>::max()))
+    throw Error("a variance that is none");
+  return value;
 }
 
 // --- tracebacks ---
@@ -315,7 +344,7 @@ std::vector<NodeId> read_tracebacks(PyObject* tracebacks, PyObject* functions,
 
 void read_rows(PyObject* rows, const std::vector<NodeId>& nodes, const std::vector<Metric>& metrics,
                SnapshotBuilder& builder) {
-  constexpr std::size_t kTracebackIndex = 1 + 2 * kMetrics.size();
+  constexpr std::size_t kTracebackIndex = kNumbers - 1;
   const std::size_t size = length(rows);
   for (std::size_t i = 0; i < size; ++i) {
     const Object row = item(rows, i);
@@ -327,6 +356,10 @@ void read_rows(PyObject* rows, const std::vector<NodeId>& nodes, const std::vect
       const Object bytes = item(row.get(), at), count = item(row.get(), at + 1);
       builder.add(nodes[traceback], domain, metric,
                   {number_of(bytes.get()), number_of(count.get())});
+      if (length(row.get()) < kNumbersOfEstimate) continue;
+      builder.add_variance(nodes[traceback], domain, metric,
+                           variance_of(item(row.get(), kTracebackIndex + at).get()),
+                           variance_of(item(row.get(), kTracebackIndex + at + 1).get()));
     }
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import shutil
@@ -14,7 +15,8 @@ from ._mtrace import version
 from .command import find_command, is_program
 from .running import run_code, run_module, run_script
 from .sessions import Session
-from .start_options import DEFAULT_FRAMES, DEFAULT_OUTPUT, MOST_FRAMES, StartOptions
+from .sizes import parse_size
+from .start_options import DEFAULT_FRAMES, DEFAULT_OUTPUT, MOST_FRAMES, StartOptions, encoded_label
 
 _EPILOG = """\
 All other commands are passed on to the program mtrace, such as
@@ -35,6 +37,20 @@ def _frames(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= MOST_FRAMES:
         raise argparse.ArgumentTypeError(f"'{text}': 1 to {MOST_FRAMES} frames can be kept")
     return int(text)
+
+
+def _sampling(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if (size := parse_size(text)) > 0:
+            return size
+    raise argparse.ArgumentTypeError(f"'{text}' is an invalid distance between samples: write 512KiB")
+
+
+def _label(text: str) -> str:
+    try:
+        return encoded_label(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _signal(text: str) -> int:
@@ -71,6 +87,8 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--on-signal", metavar="SIGNAL", type=_signal, default=0, help="write one on this signal")
     add("--no-on-exit", action="store_true", help="write no snapshot when the program ends")
     add("--follow-fork", action="store_true", help="also trace the Python programs that it starts")
+    add("--sample", metavar="SIZE", type=_sampling, default=0, help="record one block per SIZE bytes, estimate the rest")
+    add("--label", metavar="NAME=VALUE", type=_label, action="append", default=[], help="store a label in every snapshot")
     add("--native", action="store_true", help="also keep the frames of C functions")
     add("-v", "--verbose", action="store_true", help="print what was written")
     what = parser.add_mutually_exclusive_group()
@@ -82,7 +100,7 @@ def _run_parser() -> argparse.ArgumentParser:
 
 def _split(arguments: List[str]) -> int:
     """The number of *arguments* that are ours: the rest belongs to the module or to the code."""
-    takes_a_value = {"-o", "--output", "--nframe", "--interval", "--keep", "--on-signal"}
+    takes_a_value = {"-o", "--output", "--nframe", "--interval", "--keep", "--on-signal", "--sample", "--label"}
     index = 0
     while index < len(arguments) and arguments[index].startswith("-"):
         word = arguments[index]
@@ -126,6 +144,8 @@ def _run(arguments: List[str]) -> None:
             keep=options.keep,
             signal=options.on_signal,
             native=options.native,
+            sample=options.sample,
+            labels=tuple(options.label),
             says_failures=True,
             verbose=options.verbose or (sys.stderr is not None and sys.stderr.isatty()),
         )

@@ -5,8 +5,9 @@ from typing import Any, Dict, List, Sequence, Tuple, Union
 
 _Path = Union[str, bytes, "os.PathLike[str]"]
 _Frames = Tuple[Tuple[str, int], ...]
-# (domain, live size, live count, peak size, peak count, total size, total count, traceback)
-_Row = Tuple[int, int, int, int, int, int, int, int]
+# (domain, live size, live count, peak size, peak count, total size, total count, traceback), and of
+# estimates the variances of the six numbers in the middle
+_Row = Sequence[Any]
 
 def read_snapshot(
     path: _Path, /
@@ -14,7 +15,7 @@ def read_snapshot(
     """Reads a snapshot file and returns (metrics, tracebacks, functions, metadata).
 
     A row has 0 for a metric that the file lacks: metadata["metrics"] names the metrics of the file.
-    Its last number is an index into tracebacks, which are (frames, total_nframe) with the most
+    Its eighth number is an index into tracebacks, which are (frames, total_nframe) with the most
     recent frame first, and into functions, "" for an unknown one. An unresolved address is a frame
     of file MODULE+0xOFFSET, line 0. metadata has the known values of "kind", "program", "command",
     "pid", "host", "started_ns", "created_ns", "traceback_limit", "current", "peak",

@@ -6,7 +6,7 @@ blocks without a Python frame have (("<unknown>", 0),). Equal tracebacks share o
 names one string.
 """
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Union
 
 _Frames = Tuple[Tuple[str, int], ...]
 
@@ -17,10 +17,12 @@ MMAP_DOMAIN: int
 # As in mtrace.h, of the runtime and of what this module was built with.
 version: str
 
-def start(nframe: int = 1, /, *, native: bool = False) -> None:
+def start(nframe: int = 1, /, *, native: bool = False, sample: Union[int, str, None] = None) -> None:
     """Starts tracing. Does nothing while tracing. Raises ValueError unless 1 <= nframe <= 65535.
 
-    With `native`, tracebacks also have the frames of C functions, between Python's in order."""
+    With `native`, tracebacks also have the frames of C functions, between Python's in order. With
+    `sample`, in bytes or as "512KiB", one block per so many bytes is recorded, on average, and the
+    rest is estimated."""
 
 def stop() -> None:
     """Stops tracing and forgets all traced blocks."""
@@ -81,6 +83,13 @@ def _get_snapshot(
     """_get_rows() and _get_metrics() at one moment: (rows, tracebacks, functions, metrics)."""
 
 def _has_native_frames() -> bool: ...
+def _get_sampling_rate() -> int:
+    """Bytes between two samples on average; 0: every block is traced, or tracing is off."""
+
+def _set_label(text: str, /) -> None:
+    """Adds NAME=VALUE, percent-encoded, to every snapshot that is written from now on. Raises
+    ValueError if it is none, or one too many."""
+
 def _set_untraced(untraced: bool, /) -> bool: ...
 def write_snapshot(path: str, /) -> None:
     """Writes a snapshot file without a Python object per block, and releases the GIL while it

@@ -8,7 +8,7 @@ from glob import escape
 from types import TracebackType
 from typing import List, Optional, Type, Union
 
-from . import grouping
+from . import _mtrace, grouping
 from .filters import Filter
 from .own import own_memory
 from .sizes import format_size, parse_size
@@ -65,7 +65,7 @@ class budget:
     *max_peak* limits the rise of memory from the beginning to any moment, *max_growth* the rise to
     the end. Sizes are bytes, or texts such as ``"5 MiB"``. Memory that the garbage collector can
     free counts for the peak only. The code is traced with *nframe* frames, unless tracing is
-    already on. If the code raises an exception, the exception passes through.
+    already on; tracing that samples is a RuntimeError. If the code raises an exception, the exception passes through.
     """
 
     def __init__(
@@ -82,6 +82,8 @@ class budget:
     @own_memory
     def __enter__(self) -> Usage:
         self._started = not is_tracing()
+        if _mtrace._get_sampling_rate():
+            raise RuntimeError("a budget needs every block, and tracing samples: start it without sample")
         if self._started:
             start(self._nframe)
         self._before = take_snapshot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -13,8 +14,10 @@ __all__ = ["KEY_TYPES", "compare", "group"]
 
 KEY_TYPES = ("lineno", "filename", "traceback")
 
-# (frames, functions of the frames or None, bytes, blocks): the sum of one traceback.
-Sum = Tuple[RawTraceback, Optional[Functions], int, int]
+# (bytes, blocks), and, of estimates, the variances of both: the sum of one traceback.
+Amounts = Sequence[float]
+# (frames, functions of the frames or None, amounts)
+Sum = Tuple[RawTraceback, Optional[Functions], Amounts]
 
 
 def _sums_of_rows(traces: RowTraces, metric: str) -> Iterable[Sum]:
@@ -22,16 +25,21 @@ def _sums_of_rows(traces: RowTraces, metric: str) -> Iterable[Sum]:
     if rows is None:
         raise ValueError(f"this snapshot has no {metric} metric")
     sums: Dict[int, List[Any]] = {}
-    for traceback, _, size, count in zip(*rows):
+    variances = traces.variances.get(metric, ())
+    for traceback, *amounts in zip(rows.tracebacks, rows.sizes, rows.counts, *variances):
         known = sums.get(traceback)
         if known is None:
-            sums[traceback] = [size, count]
+            sums[traceback] = amounts
         else:
-            known[0] += size
-            known[1] += count
+            _add(known, amounts)
     tracebacks = traces.tracebacks
-    for index, (size, count) in sums.items():
-        yield tracebacks.frames(index), tracebacks.functions(index), size, count
+    for index, amounts in sums.items():
+        yield tracebacks.frames(index), tracebacks.functions(index), amounts
+
+
+def _add(to: List[Any], amounts: Amounts) -> None:
+    for index, amount in enumerate(amounts):
+        to[index] += amount
 
 
 def _sums_of_tuples(traces: Iterable[Sequence[Any]], metric: str) -> Iterable[Sum]:
@@ -49,7 +57,7 @@ def _sums_of_tuples(traces: Iterable[Sequence[Any]], metric: str) -> Iterable[Su
             known[1] += trace[1]
             known[2] += 1
     for frames, size, count in sums.values():
-        yield frames or (UNKNOWN,), None, size, count
+        yield frames or (UNKNOWN,), None, (size, count)
 
 
 def sums_by_traceback(traces: Any, metric: str) -> Iterable[Sum]:
@@ -76,13 +84,12 @@ def group(traces: Any, key_type: str, cumulative: bool, metric: str) -> Dict[Tra
     """
     _check(key_type, cumulative, metric)
     whole_files, whole_tracebacks = key_type == "filename", key_type == "traceback"
-    by_key: Dict[Any, Statistic] = {}
+    by_key: Dict[Any, Tuple[Traceback, List[Any]]] = {}
 
-    def add(key: Any, function: Optional[Functions], size: int, count: int) -> None:
+    def add(key: Any, function: Optional[Functions], amounts: Amounts) -> None:
         known = by_key.get(key)
         if known is not None:
-            known.size += size
-            known.count += count
+            _add(known[1], amounts)
             return
         if whole_tracebacks:
             traceback = Traceback(key, None, function)
@@ -90,16 +97,24 @@ def group(traces: Any, key_type: str, cumulative: bool, metric: str) -> Dict[Tra
             traceback = Traceback(((key, 0),))
         else:
             traceback = Traceback((key,), None, function)
-        by_key[key] = Statistic(traceback, size, count)
+        by_key[key] = traceback, list(amounts)
 
-    for frames, functions, size, count in sums_by_traceback(traces, metric):
+    for frames, functions, amounts in sums_by_traceback(traces, metric):
         if whole_tracebacks:
-            add(frames, functions, size, count)
+            add(frames, functions, amounts)
             continue
         for index, frame in enumerate(frames if cumulative else frames[:1]):
             key: RawFrame | str = frame[0] if whole_files else frame
-            add(key, functions and functions[index : index + 1], size, count)
-    return {statistic.traceback: statistic for statistic in by_key.values()}
+            add(key, functions and functions[index : index + 1], amounts)
+    return {traceback: _statistic(traceback, *amounts) for traceback, amounts in by_key.values()}
+
+
+def _statistic(traceback: Traceback, size: int, count: int, *variances: float) -> Statistic:
+    return Statistic(traceback, size, count, *map(math.sqrt, variances))
+
+
+def _error_of_change(one: Optional[float], other: Optional[float]) -> Optional[float]:
+    return None if one is None and other is None else math.hypot(one or 0, other or 0)
 
 
 def compare(
@@ -107,13 +122,14 @@ def compare(
 ) -> List[StatisticDiff]:
     """The changes between two groupings, the biggest change first."""
     changes = []
-    for traceback, now in new.items():
-        then = old.get(traceback)
-        size, count = (then.size, then.count) if then else (0, 0)
-        change = (now.size, now.size - size, now.count, now.count - count)
-        changes.append(StatisticDiff(traceback, *change))
-    for traceback, then in old.items():
-        if traceback not in new:
-            changes.append(StatisticDiff(traceback, 0, -then.size, 0, -then.count))
+    for traceback in {**new, **old}:
+        nothing = Statistic(traceback, 0, 0)
+        now, then = new.get(traceback, nothing), old.get(traceback, nothing)
+        change = (now.size, now.size - then.size, now.count, now.count - then.count)
+        errors = (
+            _error_of_change(now.size_error, then.size_error),
+            _error_of_change(now.count_error, then.count_error),
+        )
+        changes.append(StatisticDiff(traceback, *change, *errors))
     changes.sort(key=StatisticDiff._sort_key, reverse=True)
     return changes

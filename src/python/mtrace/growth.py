@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -66,6 +67,11 @@ class GrownLine:
         )
 
 
+def _noise(size: int, rate: int) -> float:
+    """Three standard errors of *size* bytes, at most: samples that are *rate* bytes apart."""
+    return 3 * math.sqrt(size * rate)
+
+
 class _Known:
     """What is known of a line."""
 
@@ -85,8 +91,11 @@ class Baseline:
         self._lines: Dict[_Line, _Known] = {}
         self._last: Optional[float] = None
 
-    def add(self, now: Dict[_Line, _Amount], functions: Dict[_Line, str], seconds: float) -> List[GrownLine]:
-        """Ends a window; the first one only makes the baseline. The biggest growth comes first."""
+    def add(
+        self, now: Dict[_Line, _Amount], functions: Dict[_Line, str], seconds: float, rate: int = 0
+    ) -> List[GrownLine]:
+        """Ends a window; the first one only makes the baseline. The biggest growth comes first. *rate* is the
+        bytes between two samples, 0 if every block is traced."""
         grown, before, self._lines = [], self._lines, {}
         for line, amount in now.items():
             known = before.get(line)
@@ -99,7 +108,7 @@ class Baseline:
             if amount[0] <= known.baseline[0]:
                 known.baseline, known.since = amount, seconds
             size_diff, count_diff = amount[0] - known.baseline[0], amount[1] - known.baseline[1]
-            if size_diff > self._threshold:
+            if size_diff > max(self._threshold, _noise(amount[0] + known.baseline[0], rate)):
                 passed, function = seconds - known.since, functions.get(line) or None
                 grown.append(
                     GrownLine(*line, function, amount[0], size_diff, amount[1], count_diff, known.windows, passed)
@@ -185,7 +194,9 @@ class GrowthReporter:
             return
         try:
             now, functions = _amounts(self._filters)
-            grown = self._baseline.add(now, functions, time.monotonic() - self._begin)
+            grown = self._baseline.add(
+                now, functions, time.monotonic() - self._begin, _mtrace._get_sampling_rate()
+            )
         except MemoryError:
             return  # the next window covers this one
         for line in grown:
@@ -255,7 +266,8 @@ def report_growth(
         mtrace.report_growth(every=300, threshold="50 KiB", logger="app.memory")
 
     A line's growth is counted from what it held when it was last reported, or less, if it shrank since: so slow
-    growth is reported, too, when it has added up. The report says in how many windows in a row the line grew: one
+    growth is reported, too, when it has added up. If tracing samples, growth must also exceed three standard
+    errors. The report says in how many windows in a row the line grew: one
     that grows in five is a leak, most likely.
 
     A `GrownLine` goes to *callback*, as a warning to *logger* (with the line as ``record.growth``), and as a line of

@@ -17,6 +17,7 @@ from .own import own_memory
 
 __all__ = [
     "METRICS",
+    "MetricRow",
     "Rows",
     "RowTraces",
     "Tracebacks",
@@ -30,6 +31,9 @@ METRICS = ("live", "peak", "total")
 
 # Columns of 32 bits and of 64 bits.
 _KINDS = "IIQQ"
+
+# By metric: of bytes, and of blocks.
+Variances = Dict[str, Tuple["array[float]", "array[float]"]]
 
 
 class Rows(NamedTuple):
@@ -83,6 +87,9 @@ class Tracebacks:
 class RowTraces(Sequence[Any]):
     """A sequence of raw traces over the rows of the metric ``live``.
 
+    If the rows are estimates from samples, *variances* has each row's variance of bytes and of blocks, for every
+    metric. Samples are independent: the variance of a sum is the sum of the variances.
+
     Raw traces are made on demand. A row from the tracer stands for blocks of one size. A row from a
     file has only the sum: its blocks are of nearly equal size and add up to the sum.
     """
@@ -92,9 +99,11 @@ class RowTraces(Sequence[Any]):
         tracebacks: Tracebacks,
         metrics: Dict[str, Rows],
         metadata: Optional[Mapping[str, Any]] = None,
+        variances: Optional[Variances] = None,
     ) -> None:
         self.tracebacks = tracebacks
         self.metrics = metrics
+        self.variances = variances or {}
         self.metadata = dict(metadata or {})
         self._ends: Optional[array[int]] = None
 
@@ -109,6 +118,10 @@ class RowTraces(Sequence[Any]):
                 name: [column.tobytes() for column in rows] for name, rows in self.metrics.items()
             },
             "metadata": self.metadata,
+            "variances": {
+                name: [column.tobytes() for column in columns]
+                for name, columns in self.variances.items()
+            },
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -117,7 +130,13 @@ class RowTraces(Sequence[Any]):
             metrics[name] = Rows(*(array(kind) for kind in _KINDS))
             for column, data in zip(metrics[name], columns):
                 column.frombytes(data)
-        RowTraces.__init__(self, Tracebacks(*state["tracebacks"]), metrics, state["metadata"])
+        variances = {}
+        for name, of_metric in state.get("variances", {}).items():
+            variances[name] = (array("d"), array("d"))
+            for variance, data in zip(variances[name], of_metric):
+                variance.frombytes(data)
+        tracebacks = Tracebacks(*state["tracebacks"])
+        RowTraces.__init__(self, tracebacks, metrics, state["metadata"], variances)
 
     # --- as a sequence of blocks ---
 
@@ -181,14 +200,14 @@ class RowTraces(Sequence[Any]):
 
     def copy(self) -> RowTraces:
         """Another sequence over the same columns, which are never changed."""
-        return RowTraces(self.tracebacks, dict(self.metrics), self.metadata)
+        return RowTraces(self.tracebacks, dict(self.metrics), self.metadata, self.variances)
 
     # --- row by row ---
 
     def filtered(self, keeps: Callable[[Sequence[Any]], bool]) -> RowTraces:
         """The rows for which *keeps* is true, for every metric."""
         frames, total = self.tracebacks.frames, self.tracebacks.total_nframe
-        metrics = {}
+        metrics, variances = {}, {}
         for name, rows in self.metrics.items():
             chosen: List[int] = []
             for row, (traceback, domain, size, count) in enumerate(zip(*rows)):
@@ -196,7 +215,13 @@ class RowTraces(Sequence[Any]):
                 if keeps((domain, each, frames(traceback), total(traceback))):
                     chosen.append(row)
             metrics[name] = rows.chosen(chosen)
-        return RowTraces(self.tracebacks, metrics, self.metadata)
+            if name in self.variances:
+                sizes, counts = self.variances[name]
+                variances[name] = (
+                    array("d", [sizes[row] for row in chosen]),
+                    array("d", [counts[row] for row in chosen]),
+                )
+        return RowTraces(self.tracebacks, metrics, self.metadata, variances)
 
 
 # --- rows from single blocks, and as the extension modules give and take them ---
@@ -219,8 +244,10 @@ def fold(traces: Iterable[Sequence[Any]]) -> RowTraces:
     return RowTraces(Tracebacks(list(tracebacks), functions), {"live": live})
 
 
-# (domain, live size, live count, peak size, peak count, total size, total count, traceback)
-MetricRow = Tuple[int, int, int, int, int, int, int, int]
+# (domain, live size, live count, peak size, peak count, total size, total count, traceback), and of
+# estimates the variances of the six numbers in the middle, in their order.
+MetricRow = Sequence[Any]
+_VARIANCES = 8
 
 
 def _metric(metrics: Iterable[MetricRow], name: str) -> Rows:
@@ -246,19 +273,39 @@ def rows_of_file(snapshot: Sequence[Any]) -> RowTraces:
     rows = {name: _metric(metrics, name) for name in names}
     rows.setdefault("live", Rows.of(()))
     rest = {key: value for key, value in metadata.items() if key != "metrics"}
-    return RowTraces(Tracebacks(tracebacks, functions), rows, rest)
+    variances = {name: _metric_variances(metrics, name) for name in names} if _are_estimates(metrics) else {}
+    return RowTraces(Tracebacks(tracebacks, functions), rows, rest, variances)
+
+
+def _are_estimates(metrics: Sequence[MetricRow]) -> bool:
+    return bool(metrics) and len(metrics[0]) > _VARIANCES
+
+
+def _metric_variances(metrics: Sequence[MetricRow], name: str) -> Tuple[array[float], array[float]]:
+    """Those of the rows that ``_metric()`` gives."""
+    column, variance = 1 + 2 * METRICS.index(name), _VARIANCES + 2 * METRICS.index(name)
+    kept = [row for row in metrics if row[column + 1]]
+    return array("d", [row[variance] for row in kept]), array("d", [row[variance + 1] for row in kept])
 
 
 def metric_rows(traces: RowTraces) -> List[MetricRow]:
     """Rows of all metrics together, one for each traceback and domain, for ``write_rows()``."""
     sums: Dict[Tuple[int, int], List[int]] = {}
+    variances: Dict[Tuple[int, int], List[float]] = {}
     for name, rows in traces.metrics.items():
         column = 2 * METRICS.index(name)
         for traceback, domain, size, count in zip(*rows):
             values = sums.setdefault((traceback, domain), [0] * 6)
             values[column] += size
             values[column + 1] += count
+        if name not in traces.variances:
+            continue
+        for traceback, domain, of_size, of_count in zip(*rows[:2], *traces.variances[name]):
+            added = variances.setdefault((traceback, domain), [0.0] * 6)
+            added[column] += of_size
+            added[column + 1] += of_count
+    rest = [0.0] * 6 if variances else []
     return [
-        (domain, values[0], values[1], values[2], values[3], values[4], values[5], traceback)
+        (domain, *values, traceback, *variances.get((traceback, domain), rest))
         for (traceback, domain), values in sums.items()
     ]

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Optional, Pattern
 
-from . import tracing
+from . import _mtrace, tracing
 from .own import own_memory
 from .start_options import DEFAULT_OUTPUT, StartOptions, start_value
 
@@ -146,7 +146,9 @@ class Session:
     def begin(self) -> None:
         """Starts tracing; the end is handled automatically."""
         options = self._options
-        tracing.start(options.frames, native=options.native)
+        for label in options.labels:
+            _mtrace._set_label(label)
+        tracing.start(options.frames, native=options.native, sample=options.sample)
         if options.at_exit:
             atexit.register(self.end)
             self._watch_os_exit()

@@ -7,17 +7,22 @@ which may be ``output=PATTERN``.
 from __future__ import annotations
 
 import os
+import re
 import signal as signals
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-__all__ = ["StartOptions", "parse_start_options"]
+from .sizes import parse_size
+
+__all__ = ["StartOptions", "encoded_label", "parse_start_options"]
 
 DEFAULT_FRAMES = 25
 MOST_FRAMES = 65535
 DEFAULT_OUTPUT = "mtrace.%e.%p.zst"
 # Options that matter only under `mtrace run`. Forked processes are always traced.
 _FOR_THE_NATIVE_TRACER = ("follow-fork", "mmap", "report")
+_LONGEST_LABEL = 512
+_NOT_PLAIN = re.compile(rb"[\x00-\x1f,%]")
 
 
 @dataclass
@@ -36,6 +41,8 @@ class StartOptions:
     snapshots_so_far: int = 0
     says_failures: bool = False  # reports snapshots that could not be written
     verbose: bool = False
+    sample: int = 0  # bytes between two samples on average; 0: every block is traced
+    labels: Tuple[str, ...] = ()  # NAME=VALUE, percent-encoded, of every snapshot
 
 
 def _number(name: str, text: str, most: int = 10**18) -> int:
@@ -56,6 +63,24 @@ def _run(text: str) -> Tuple[int, int]:
     return _number("run", process), _number("run", snapshots or "0")
 
 
+def encoded_label(text: str) -> str:
+    """NAME=VALUE as an option has it, without commas. Raises ValueError if it is none."""
+    name, equals, _ = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f"invalid label: '{text}': write NAME=VALUE")
+    encoded = os.fsencode(text)
+    if len(encoded) > _LONGEST_LABEL:
+        raise ValueError(f"a label of more than {_LONGEST_LABEL} bytes")
+    return os.fsdecode(_NOT_PLAIN.sub(lambda byte: b"%%%02X" % byte[0][0], encoded))
+
+
+def _label(encoded: str) -> str:
+    name, equals, _ = encoded.partition("=")
+    if not name or not equals:
+        raise ValueError(f"label={encoded}: NAME=VALUE is expected")
+    return encoded
+
+
 def _set(options: StartOptions, name: str, value: str) -> None:
     if name == "interval":
         options.interval = _number(name, value)
@@ -70,7 +95,9 @@ def _set(options: StartOptions, name: str, value: str) -> None:
     elif name == "run":
         options.first_process, options.snapshots_so_far = _run(value)
     elif name == "sample":
-        raise ValueError("sampling is for mtrace run")
+        options.sample = parse_size(value)
+    elif name == "label":
+        options.labels += (_label(value),)
     elif name not in _FOR_THE_NATIVE_TRACER:
         raise ValueError(f"there is no option '{name}'")
 
@@ -98,13 +125,14 @@ def parse_start_options(value: str) -> StartOptions:
 def start_value(options: StartOptions) -> str:
     """The value of MTRACE for processes that this one starts."""
     parts = [str(options.frames)]
-    for name in ("interval", "keep", "signal"):
+    for name in ("interval", "keep", "signal", "sample"):
         if getattr(options, name):
             parts.append(f"{name}={getattr(options, name)}")
     if not options.at_exit:
         parts.append("exit=no")
     if options.native:
         parts.append("native")
+    parts += [f"label={label}" for label in options.labels]
     parts.append(f"run={options.first_process or os.getpid()}/{options.snapshots_so_far}")
     parts.append(f"output={options.output}")
     return ",".join(parts)

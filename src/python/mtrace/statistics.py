@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 from .frames import Traceback
 from .sizes import format_size
@@ -14,15 +14,36 @@ def _average(size: int, count: int) -> str:
     return f", average={format_size(size / count)}" if count else ""
 
 
+def _size_error(error: Optional[float]) -> str:
+    return "" if error is None else f" ± {format_size(error)}"
+
+
+def _count_error(error: Optional[float]) -> str:
+    return "" if error is None else f" ± {error:.0f}"
+
+
 class Statistic:
-    """The blocks of one group: their traceback, total size and number."""
+    """The blocks of one group: their traceback, total size and number.
 
-    __slots__ = ("traceback", "size", "count")
+    If tracing sampled, size and number are estimates, and *size_error* and *count_error* are their
+    standard errors; None: every block was counted.
+    """
 
-    def __init__(self, traceback: Traceback, size: int, count: int) -> None:
+    __slots__ = ("traceback", "size", "count", "size_error", "count_error")
+
+    def __init__(
+        self,
+        traceback: Traceback,
+        size: int,
+        count: int,
+        size_error: Optional[float] = None,
+        count_error: Optional[float] = None,
+    ) -> None:
         self.traceback = traceback
         self.size = size
         self.count = count
+        self.size_error = size_error
+        self.count_error = count_error
 
     def _fields(self) -> Tuple[Any, ...]:
         return (self.traceback, self.size, self.count)
@@ -39,8 +60,9 @@ class Statistic:
         return hash(self._fields())
 
     def __str__(self) -> str:
-        sums = f"size={format_size(self.size)}, count={self.count:d}"
-        return f"{self.traceback}: {sums}{_average(self.size, self.count)}"
+        size = f"size={format_size(self.size)}{_size_error(self.size_error)}"
+        count = f"count={self.count:d}{_count_error(self.count_error)}"
+        return f"{self.traceback}: {size}, {count}{_average(self.size, self.count)}"
 
     def __repr__(self) -> str:
         return f"<Statistic traceback={self.traceback!r} size={self.size:d} count={self.count:d}>"
@@ -49,19 +71,31 @@ class Statistic:
 class StatisticDiff:
     """The blocks of one group in a new snapshot, and the difference from an old one.
 
-    *size* and *count* are the new snapshot's, 0 if it has no such blocks.
+    *size* and *count* are the new snapshot's, 0 if it has no such blocks. *size_error* and
+    *count_error* are the standard errors of the differences, if they are estimates from samples.
     """
 
-    __slots__ = ("traceback", "size", "size_diff", "count", "count_diff")
+    __slots__ = (
+        "traceback", "size", "size_diff", "count", "count_diff", "size_error", "count_error"
+    )  # fmt: skip
 
     def __init__(
-        self, traceback: Traceback, size: int, size_diff: int, count: int, count_diff: int
+        self,
+        traceback: Traceback,
+        size: int,
+        size_diff: int,
+        count: int,
+        count_diff: int,
+        size_error: Optional[float] = None,
+        count_error: Optional[float] = None,
     ) -> None:
         self.traceback = traceback
         self.size = size
         self.size_diff = size_diff
         self.count = count
         self.count_diff = count_diff
+        self.size_error = size_error
+        self.count_error = count_error
 
     def _fields(self) -> Tuple[Any, ...]:
         return (self.traceback, self.size, self.size_diff, self.count, self.count_diff)
@@ -79,8 +113,10 @@ class StatisticDiff:
         return hash(self._fields())
 
     def __str__(self) -> str:
-        size = f"size={format_size(self.size)} ({format_size(self.size_diff, True)})"
-        count = f"count={self.count:d} ({self.count_diff:+d})"
+        size_diff = f"{format_size(self.size_diff, True)}{_size_error(self.size_error)}"
+        count_diff = f"{self.count_diff:+d}{_count_error(self.count_error)}"
+        size = f"size={format_size(self.size)} ({size_diff})"
+        count = f"count={self.count:d} ({count_diff})"
         return f"{self.traceback}: {size}, {count}{_average(self.size, self.count)}"
 
     def __repr__(self) -> str:

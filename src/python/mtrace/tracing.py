@@ -46,13 +46,14 @@ __all__ = [
 
 def _get_traces() -> RowTraces:
     """The live blocks: a sequence of raw traces, made on demand."""
-    if _mtrace._has_native_frames():
-        return _resolved_traces()
+    if _mtrace._has_native_frames() or _mtrace._get_sampling_rate():
+        return _traces_of_file()
     return rows_of_tracer(_mtrace._get_snapshot(), _metadata())
 
 
-def _resolved_traces() -> RowTraces:
-    """The same with the names and lines of native code, which the command mtrace looks up."""
+def _traces_of_file() -> RowTraces:
+    """The same by a file, which has more: the variances of estimates; the names and lines of native code,
+    which the command mtrace looks up."""
     from .snapshot_files import load_rows
 
     with tempfile.TemporaryDirectory(prefix="mtrace-") as folder:
@@ -90,7 +91,8 @@ def take_snapshot() -> Snapshot:
     """Take a snapshot of the live blocks that were allocated while tracing was on.
 
     Its cost depends on the number of different tracebacks and sizes, not on the number of blocks.
-    To write a file only, `write_snapshot` is cheaper: it makes no Python objects.
+    To write a file only, `write_snapshot` is cheaper: it makes no Python objects. If tracing samples,
+    the blocks are estimates: as many as the samples stand for, of the size that they have on average.
 
     Raises RuntimeError if tracing is off.
     """

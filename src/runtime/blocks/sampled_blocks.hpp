@@ -27,6 +27,15 @@ class SampledBlocks {
     return (word >> (place % kWordBits) & 1) != 0;
   }
 
+  // The same for what begins kBeforeObject bytes before the address at most: a yes for all that
+  // lies in the same pages.
+  [[nodiscard]] bool may_hold_object(std::uintptr_t address) const {
+    const std::size_t place = page_of(address);
+    const std::uint64_t word = pages_[place / kWordBits].load(std::memory_order_relaxed);
+    return (word >> (place % kWordBits) & 1) != 0;
+  }
+  static constexpr std::size_t kBeforeObject = 64;
+
   // `previous` is what was remembered of the address. false where there is no memory.
   bool put(std::uintptr_t address, const SampledBlock& block, SampledBlock& previous);
   bool take(std::uintptr_t address, SampledBlock& block);
@@ -52,11 +61,19 @@ class SampledBlocks {
   static std::size_t place_of(std::uintptr_t address) {
     return address * wire::kGoldenRatio >> (64 - kPlaceBits);
   }
-  void change_filter(std::uintptr_t address, int change);
+  static std::size_t page_of(std::uintptr_t address) {
+    constexpr unsigned kPageBits = 12;
+    return (address >> kPageBits) % kPlaces;
+  }
 
   // A bit for each place that holds blocks, and how many they are.
-  std::array<std::atomic<std::uint64_t>, kPlaces / kWordBits> filter_{};
-  std::array<std::uint8_t, kPlaces> counts_{};
+  using Bits = std::array<std::atomic<std::uint64_t>, kPlaces / kWordBits>;
+  using Counts = std::array<std::uint8_t, kPlaces>;
+  static void change(Bits& bits, Counts& counts, std::size_t place, int change_by);
+  void change_filters(std::uintptr_t address, int change_by);
+
+  Bits filter_{}, pages_{};
+  Counts counts_{}, page_counts_{};
   Lock filter_lock_{LockRank::sampled_filter};  // for those who write
   BlockTable<SampledBlock, LockRank::sampled_blocks> blocks_;
 };

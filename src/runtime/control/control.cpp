@@ -379,6 +379,11 @@ void child_after_fork(bool is_whole) {
 
 // --- a snapshot of the program's own ---
 
+bool set_label(std::string_view text) {
+  const Guarded guarded;
+  return options.labels.set(text);
+}
+
 namespace {
 
 struct OwnSnapshot {

@@ -27,6 +27,9 @@ void continue_service();
 // Answers `mtrace snapshot` from now on. For programs that start tracing themselves, too.
 void accept_requests();
 
+// "NAME=VALUE": of every snapshot from now on; false where there is no room for it.
+bool set_label(std::string_view text);
+
 // Signals, timers and requests of the process, as the options say.
 void start_from_environment();
 // In the child of a fork, when the tracer works again: new file names, or the end of tracing.

@@ -154,6 +154,32 @@ bool parse_duration(std::string_view text, std::int64_t& duration) {
   return duration > 0;
 }
 
+// 0 where it is no unit. A letter alone is a power of 1024, as everywhere in mtrace.
+std::uint64_t unit_of_size(std::string_view text) {
+  constexpr std::uint64_t kKilo = 1000, kKibi = 1024;
+  if (text.empty() || text == "B") return 1;
+  const std::string_view rest(text.data() + 1, text.size() - 1);
+  const bool is_binary = rest.empty() || rest == "iB";
+  if (!is_binary && rest != "B") return 0;
+  const std::uint64_t step = is_binary ? kKibi : kKilo;
+  if (text[0] == 'K' || text[0] == 'k') return step;
+  if (text[0] == 'M') return step * step;
+  return text[0] == 'G' ? step * step * step : 0;
+}
+
+// "524288", "512KiB", "1M".
+bool parse_size(std::string_view text, std::uint64_t& size) {
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 62;
+  std::size_t digits = 0;
+  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+  const std::uint64_t unit = unit_of_size({text.data() + digits, text.size() - digits});
+  std::uint64_t number = 0;
+  if (unit == 0 || !parse_number({text.data(), digits}, number)) return false;
+  if (number > kLargest / unit) return false;
+  size = number * unit;
+  return true;
+}
+
 bool parse_frames(std::string_view text, Settings& settings) {
   std::uint64_t frames = 0;
   if (!parse_number(text, frames) || frames == 0 || frames > kMostFrames) return false;
@@ -171,7 +197,7 @@ bool parse_option(std::string_view name, std::string_view value, StartOptions& o
   if (name == "interval") return parse_duration(value, options.interval);
   if (name == "keep") return parse_number(value, options.keep);
   if (name == "signal") return parse_number(value, options.signal) && options.signal < NSIG;
-  if (name == "sample") return parse_number(value, options.settings.sampling_rate);
+  if (name == "sample") return parse_size(value, options.settings.sampling_rate);
   if (name == "only") return options.only.add(value);
   if (name == "label") return options.labels.set(value);
   if (name == "run") return parse_run(value, options);

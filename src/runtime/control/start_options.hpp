@@ -36,9 +36,10 @@ class ProgramChoice {
 //   MTRACE=[FRAMES][,OPTION]...
 //
 // FRAMES is the traceback limit. The options are: interval=DURATION (seconds, or with a unit:
-// 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=BYTES, follow-fork, only=GLOB
-// and label=NAME=VALUE (again and again), mmap, native, and, last, since it may hold commas,
-// output=PATTERN. `mtrace run` adds what only it knows: run=PID/NUMBER, report=PATH.
+// 500ms, 0.5s, 10m, 1h, 1d), keep=N, signal=NUMBER, exit=no, sample=SIZE (bytes, or with a unit:
+// 512KiB, 1M), follow-fork, only=GLOB and label=NAME=VALUE (again and again), mmap, native, and,
+// last, since it may hold commas, output=PATTERN. `mtrace run` adds what only it knows:
+// run=PID/NUMBER, report=PATH.
 struct StartOptions {
   Settings settings;
   std::int64_t interval = 0;           // nanoseconds between snapshots; 0: none

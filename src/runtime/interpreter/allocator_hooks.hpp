@@ -14,7 +14,7 @@ void interpreter_release(void* context, void* pointer);
 // A block has become an object, in the stack of `caller`.
 void interpreter_refer(std::uintptr_t block, const Registers& caller, bool may_be_large);
 // Where, from each thread's pointer on, the address of its last block is kept until that becomes an
-// object.
+// object. Where only some blocks are traced, it is that of the last one that is.
 std::ptrdiff_t fresh_block_offset();
 
 // A block that the interpreter took from malloc before it had chosen its allocators, and may give

@@ -5,6 +5,7 @@
 #include "runtime/control/control.hpp"
 #include "runtime/interpreter/allocator_hooks.hpp"
 #include "runtime/tracer/events.hpp"
+#include "runtime/tracer/sampled_events.hpp"
 #include "runtime/tracer/snapshot_copy.hpp"
 #include "runtime/tracer/stack_records.hpp"
 #include "runtime/tracer/tracer.hpp"
@@ -19,14 +20,16 @@ bool set_front_end(const FrontEnd* from) {
 // Without a lock: whoever asks may have interrupted who holds it.
 TraceStatus status() {
   if (!is_tracing()) return {};
-  return {true, interpreter_stacks.frame_limit(), interpreter_stacks.with_machine()};
+  return {true, interpreter_stacks.frame_limit(), interpreter_stacks.with_machine(),
+          sampling_rate.load(std::memory_order_relaxed)};
 }
 
 // A signal's handler that comes in between finds the thread at the tracer's work, and leaves it to
 // that to take a snapshot.
-bool start(std::uint32_t frames, bool native) {
+bool start(std::uint32_t frames, bool native, std::uint64_t rate) {
   const Guarded guarded;
-  return start_tracing({.frames = frames, .count_frames = true, .native = native});
+  return start_tracing(
+      {.frames = frames, .count_frames = true, .sampling_rate = rate, .native = native});
 }
 
 void stop() {
@@ -72,6 +75,10 @@ bool find_heap_block(std::uintptr_t address, Block& block) {
     if (hold.is_held()) block = tables.shadow.peek(address);
   }
   if (block.record == kNoRecord) tables.blocks.peek(address, block);
+  SampledBlock sampled;
+  if (block.record == kNoRecord && sampled_blocks.peek(address, sampled)) {
+    block = {sampled.record, static_cast<std::int64_t>(sampled.size)};
+  }
   return block.record != kNoRecord && block.record != kOwnRecord;
 }
 
@@ -100,10 +107,13 @@ constexpr InterpreterSupport kSupport = {
               interpreter_release},
     .refer = interpreter_refer,
     .fresh_block_offset = fresh_block_offset,
+    .mode = &hook_mode_page.mode,
+    .sampled_blocks = &sampled_blocks,
     .set_front_end = set_front_end,
     .status = status,
     .start = start,
     .stop = stop,
+    .set_label = set_label,
     .set_untraced = set_untraced,
     .free_retired = free_retired,
     .copy = copy,

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/blocks/sampled_blocks.hpp"
 #include "runtime/container/append_only.hpp"
 #include "runtime/counters/snapshot_data.hpp"
+#include "runtime/gate/gate.hpp"
 #include "runtime/stacks/interpreter_front_end.hpp"
 #include "runtime/unwind/unwinder.hpp"
 
@@ -30,8 +32,9 @@ struct BlockTraceback {
 
 struct TraceStatus {
   bool is_tracing = false;
-  std::uint32_t frames = 0;  // that are kept
-  bool native = false;       // the machine's are among them
+  std::uint32_t frames = 0;         // that are kept
+  bool native = false;              // the machine's are among them
+  std::uint64_t sampling_rate = 0;  // mean bytes between samples; 0: every block
 };
 
 struct InterpreterSupport {
@@ -45,12 +48,18 @@ struct InterpreterSupport {
   // `may_be_large`: it may have more bytes than the shadow map takes.
   void (*refer)(std::uintptr_t block, const Registers& caller, bool may_be_large) = nullptr;
   std::ptrdiff_t (*fresh_block_offset)() = nullptr;
+  // Where it need not be called: while nothing is traced, and, while only some blocks are, for
+  // those that are not held here.
+  const std::atomic<HookMode>* mode = nullptr;
+  const SampledBlocks* sampled_blocks = nullptr;
   // There is one front end in a process, the first.
   bool (*set_front_end)(const FrontEnd* from) = nullptr;
   // Whether the front end should trace at once: the program is traced already.
   TraceStatus (*status)() = nullptr;
-  bool (*start)(std::uint32_t frames, bool native) = nullptr;
+  bool (*start)(std::uint32_t frames, bool native, std::uint64_t sampling_rate) = nullptr;
   void (*stop)() = nullptr;
+  // "NAME=VALUE", which every snapshot has from now on; see Labels. false where it cannot be kept.
+  bool (*set_label)(std::string_view text) = nullptr;
   // What the calling thread allocates from now on is not traced, or is again. Returns what was.
   bool (*set_untraced)(bool untraced) = nullptr;
   // After stop(), with the interpreter's lock held.
@@ -68,7 +77,7 @@ struct InterpreterSupport {
 };
 
 // Changes with anything above.
-inline constexpr std::uint64_t kSupportLayout = 6 << 16 | sizeof(InterpreterSupport);
+inline constexpr std::uint64_t kSupportLayout = 7 << 16 | sizeof(InterpreterSupport);
 
 }  // namespace memtrace::runtime
 

@@ -137,6 +137,8 @@ struct InterpreterAllocator {
 struct HookedAllocator {
   InterpreterAllocator inner;  // that the hooks stand in front of
   bool holds_lock = false;     // whoever allocates has the interpreter's lock
+  // Blocks of up to so many bytes it takes from its own pools, not from malloc.
+  std::size_t pooled = 0;
 };
 
 }  // namespace memtrace::runtime

@@ -108,19 +108,42 @@ void on_sampled_release(ThreadState& thread, void* pointer) {
   thread.announcement.leave();
 }
 
+namespace {
+
+// The same block, in another traceback, for which it counts as if it had come there.
+void move_sample(ThreadState& thread, SampledBlock block, RecordId to) {
+  const OwnFloatingPoint own;
+  const Variance variance = sampling_variance(block.size, rate_now());
+  Record* const record = thread.records.find_or_add(block.record);
+  VarianceRecord* const variances = thread.variances.find_or_add(block.record);
+  if (record == nullptr || variances == nullptr) return note_no_memory();
+  subtract_sample(thread, block);
+  record->total = record->total - block.weight;
+  variances->total = variances->total - variance;
+  block.record = to;
+  add_sample(thread, block);
+}
+
+}  // namespace
+
 // Whether one of its size is sampled was decided when it was allocated, and stays so: what each
-// line holds is expected right.
+// line holds is expected right. Lives that began so are not independent of each other: the total
+// counts the last one of them only, or its errors would be larger than they say.
 void on_sampled_reference(ThreadState& thread, std::uintptr_t address, const RecordSource& source) {
   SampledBlock block;
   if (!sampled_blocks.peek(address, block)) return;
   const RecordId record = local.untraced ? kNoRecord : source.record_of(thread, source.context);
   if (!thread.announcement.enter()) return;
   if (sampled_blocks.take(address, block)) {
-    subtract_sample(thread, block);
-    block.record = record;
-    SampledBlock previous;
-    if (record != kNoRecord && record != kOwnRecord && sampled_blocks.put(address, block, previous))
-      add_sample(thread, block);
+    SampledBlock moved = block, previous;
+    moved.record = record;
+    const bool is_kept =
+        record != kNoRecord && record != kOwnRecord && sampled_blocks.put(address, moved, previous);
+    if (!is_kept) {
+      subtract_sample(thread, block);
+    } else if (record != block.record) {
+      move_sample(thread, block, record);
+    }
   }
   thread.announcement.leave();
 }
