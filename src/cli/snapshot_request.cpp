@@ -107,8 +107,7 @@ class Request {
     if (has_extension) {
       fail(
           "mtrace's Python package traces it, which takes no requests: start it with mtrace run, "
-          "or "
-          "with --on-signal");
+          "or with --on-signal");
     }
     if (has_tracer) fail("it has the tracer, but takes no requests now");
     if (!is_readable && kill(process_, 0) != 0) fail(std::strerror(errno));
