@@ -13,7 +13,7 @@ namespace {
 
 constexpr auto kPatience = std::chrono::milliseconds(500);
 constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
-constexpr std::uint64_t kBarWidth = 30;
+constexpr std::uint64_t kProgressWidth = 30;
 
 // A progress bar that cannot be drawn is no reason to fail.
 void draw_line(const std::string& text) {
@@ -52,9 +52,9 @@ void ProgressBar::draw(std::uint64_t done, std::uint64_t total) {
     draw_line(fmt::format("{} {}: {:.0f} {}", unit_.verb, title_, shown, unit_.name));
     return;
   }
-  const std::uint64_t filled = std::min(done, total) * kBarWidth / total;
+  const std::uint64_t filled = std::min(done, total) * kProgressWidth / total;
   draw_line(fmt::format("{} {} [{:#<{}}{:.<{}}] {:.0f} of {:.0f} {}", unit_.verb, title_, "",
-                        filled, "", kBarWidth - filled, shown,
+                        filled, "", kProgressWidth - filled, shown,
                         static_cast<double>(total) / unit_.size, unit_.name));
 }
 

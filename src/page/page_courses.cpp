@@ -6,6 +6,7 @@
 
 #include "render/escape.hpp"
 #include "render/location.hpp"
+#include "render/readable_name.hpp"
 
 namespace memtrace {
 namespace {

@@ -14,6 +14,7 @@
 #include "render/json.hpp"
 #include "render/layout.hpp"
 #include "render/location.hpp"
+#include "render/readable_name.hpp"
 
 namespace memtrace {
 namespace {
