@@ -119,6 +119,7 @@ Note memory_note(const Metadata& metadata, bool with_current) {
   for (Sentence* const words : {&text, &shorter}) {
     if (with_current) add(*words, "traced", metadata.current);
     add(*words, "peak", metadata.peak);
+    if (words == &text) add(*words, "held", metadata.memory.held);
     add(*words, "resident", metadata.memory.resident);
   }
   if (const auto limit = metadata.traceback_limit) {

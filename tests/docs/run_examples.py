@@ -39,7 +39,7 @@ SAME = [
     (re.compile(r"\bpid \d+ on [\w.`-]+, taken [-\d]+ [:\d]+ UTC, [\d.]+ \S+ after the start"), "pid P on H, taken T"),
     (re.compile(r"\bpid \d+, taken [-\d]+ [:\d]+ UTC"), "pid P, taken T"),
     (re.compile(r", \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)"), ", T)"),
-    (re.compile(r", resident [\d.]+ \w+;"), ", resident N;"),
+    (re.compile(r"(, held [\d.]+ \w+)?, resident [\d.]+ \w+;"), ", resident N;"),
     (re.compile(r"^((?:- )?(?:selection: .*; )?hidden .*: )[\d,]+ frames?"), r"\1N frames"),
     (re.compile(r"/tmp/tmp\.\w{10}\b"), "/tmp/tmp.N"),
     (re.compile(r"( → held by \w+ [\d.]+ \w+)? → resident [\d.]+ \w+"), " → resident N"),
