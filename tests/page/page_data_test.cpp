@@ -22,9 +22,9 @@ class PageText : public Sink {
 };
 
 PageInput page_of(const Snapshot& snapshot) {
-  static const Document kHeading;
+  static const Document heading;
   return {
-      .snapshots = {&snapshot}, .paths = {"app.zst"}, .heading = &kHeading, .has_source = false};
+      .snapshots = {&snapshot}, .paths = {"app.zst"}, .heading = &heading, .has_source = false};
 }
 
 json data_of(const PageInput& input) {

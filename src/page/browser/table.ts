@@ -59,7 +59,7 @@ export class Table {
     const all = rows.length;
     // What stayed as it is says nothing, unless somebody looks for it.
     if (view.isComparison && !this.showsUnchanged && !isSearch) rows = rows.filter((row) => row.group === state.selected || hasChanged(row));
-    this.sort(rows, columns, view, state);
+    rows = this.sorted(rows, columns, view, state);
     this.head(columns, state);
     const shown = rows.slice(0, this.shown);
     const body = shown.map((row) => this.row(row, columns, view, state));
@@ -83,20 +83,25 @@ export class Table {
     byId("within-box").hidden = state.zoom === 0;
   }
 
-  private sort(rows: Row[], columns: Column[], view: View, state: State): void {
+  private sorted(rows: Row[], columns: Column[], view: View, state: State): Row[] {
     const direction = state.ascending ? 1 : -1;
     const column = columns.find((each) => each.sort === state.sort);
     if (!column) {
       const names = new Map(rows.map((row) => [row.group, view.groups.path(row.group)]));
       const lineOf = (row: Row) => (row.group === view.groups.hidden ? 0 : view.data.frames.line[view.groups.firstFrame[row.group]]);
       const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-      rows.sort((a, b) => -direction * (compare(names.get(a.group)!, names.get(b.group)!) || lineOf(a) - lineOf(b)));
-      return;
+      return rows.sort((a, b) => -direction * (compare(names.get(a.group)!, names.get(b.group)!) || lineOf(a) - lineOf(b)));
     }
     // Changes count by how large they are, up or down.
     const isChange = view.isComparison && (state.sort === "change" || state.sort === "count_change" || state.sort === "total");
-    const key = (row: Row) => (isChange && !state.ascending ? Math.abs(column.value(row)) : column.value(row));
-    rows.sort((a, b) => direction * (key(a) - key(b)) || b.own - a.own || b.count - a.count || b.total - a.total || a.group - b.group);
+    const keys = Float64Array.from(rows, (row) => direction * (isChange && !state.ascending ? Math.abs(column.value(row)) : column.value(row)));
+    const order = Uint32Array.from(rows, (_, i) => i).sort((i, j) => {
+      if (keys[i] !== keys[j]) return keys[i] - keys[j];
+      const a = rows[i];
+      const b = rows[j];
+      return b.own - a.own || b.count - a.count || b.total - a.total || a.group - b.group;
+    });
+    return Array.from(order, (i) => rows[i]);
   }
 
   private head(columns: Column[], state: State): void {

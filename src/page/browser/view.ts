@@ -165,12 +165,15 @@ export class View {
     const sidesOf = (side: number) => {
       const amounts = amountsOf(this.data, side, state.metric);
       const sizes = sums(this.tree, amounts.size, amounts.sizeVariance, isWanted);
-      const counts = sums(this.tree, amounts.count, null, isWanted);
+      // Callers have blocks where they have bytes: their number is not asked for.
+      const count = new Float64Array(size);
+      this.tree.rowNode.forEach((node, row) => {
+        if (!isWanted || isWanted[row]) count[this.tree.group[node]] += amounts.count[row];
+      });
       return {
         own: byGroup(sizes.own, true),
         total: byGroup(sizes.total, false),
-        count: byGroup(counts.own, true),
-        blocks: byGroup(counts.total, false),
+        count,
         variance: sizes.ownVariance ? byGroup(sizes.ownVariance, true) : null,
       };
     };
@@ -178,7 +181,7 @@ export class View {
     const before = this.isComparison ? sidesOf(0) : after;
     this.rows = [];
     for (let group = 0; group < size; ++group) {
-      if (!(after.blocks[group] || before.blocks[group] || after.total[group] || before.total[group])) continue;
+      if (!(after.count[group] || before.count[group] || after.total[group] || before.total[group])) continue;
       const variance = (after.variance?.[group] ?? 0) + (this.isComparison ? before.variance?.[group] ?? 0 : 0);
       this.rows.push({
         group,
