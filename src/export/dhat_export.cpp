@@ -19,7 +19,7 @@ namespace {
 
 using Layout = JsonWriter::Layout;
 
-constexpr std::int64_t kMicrosecond = 1000;  // nanoseconds
+constexpr std::int64_t kNanosecondsPerMicrosecond = 1000;
 
 // "parse (app.c:12)", "in" before what is no source file, as Valgrind writes frames.
 std::string frame_text(const FrameView& frame) {
@@ -83,7 +83,7 @@ class DhatWriter {
     const auto since_start = [&](std::int64_t time) -> std::int64_t {
       std::int64_t elapsed = 0;
       if (!start || __builtin_sub_overflow(time, *start, &elapsed)) return 0;
-      return std::max<std::int64_t>(elapsed, 0) / kMicrosecond;
+      return std::max<std::int64_t>(elapsed, 0) / kNanosecondsPerMicrosecond;
     };
     json_.member("te", end ? since_start(*end) : 0);
     if (has_all_) json_.member("tg", has_timeline ? since_start(highest->time) : 0);
