@@ -156,6 +156,14 @@ Option verbose_option(OutputOptions& options) {
 lost, sampled, selected or hidden. `mtrace-info(1)` prints the rest without counting anything.)"};
 }
 
+Option most_recent_first_option(OutputOptions& options) {
+  return {.name = "most-recent-first",
+          .into = &options.most_recent_first,
+          .summary = "Print the most recent frame of a traceback first",
+          .details = "By default, the oldest frame comes first.",
+          .is_rare = true};
+}
+
 Option min_size_option(std::string& size, std::string_view summary) {
   return {.name = "min-size",
           .value = "SIZE",
@@ -229,11 +237,7 @@ Repeatable.)",
 Long names lose nested arguments, parameters, or their middle.
 Text, JSON and CSV always have the full names.)",
            .is_rare = true},
-          {.name = "most-recent-first",
-           .into = &options.most_recent_first,
-           .summary = "Print the most recent frame of a traceback first",
-           .details = "By default, the oldest frame comes first.",
-           .is_rare = true},
+          most_recent_first_option(options),
           verbose_option(options),
       });
   return group;
@@ -252,8 +256,6 @@ OptionGroup view_options(OutputOptions& options) {
 
 OptionGroup check_options(OutputOptions& options) {
   OptionGroup group = format_options(options, ReportKind::check);
-  // All of a report fits on a screen, and JSON and CSV have plain numbers.
-  std::erase_if(group.options, [](const Option& option) { return option.name == "bytes"; });
   group.options.push_back({.letter = 'n',
                            .name = "limit",
                            .value = "N",
@@ -264,6 +266,7 @@ OptionGroup check_options(OutputOptions& options) {
   group.options.push_back(
       min_size_option(options.min_size, "Do not judge smaller groups or growths one by one"));
   group.options.push_back(strip_prefix_option(options.strip_prefixes));
+  group.options.push_back(most_recent_first_option(options));
   group.options.push_back(verbose_option(options));
   return group;
 }
