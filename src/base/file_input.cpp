@@ -99,7 +99,7 @@ constexpr std::size_t kPackedBufferSize = std::size_t{128} << 10;
 // A frame may ask for any window; 128 MiB is what `zstd -d` accepts by default.
 constexpr int kMaxWindowLog = 27;
 
-class ZstdInput : public Input {
+class ZstdInput : public UnpackingInput {
  public:
   explicit ZstdInput(Input& packed) : packed_(packed), buffer_(kPackedBufferSize) {
     ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kMaxWindowLog);
@@ -115,7 +115,7 @@ class ZstdInput : public Input {
       decompress_into(out);
     }
     unpacked_ += out.pos;
-    check_expansion(packed_read_, unpacked_);
+    check(packed_read_, unpacked_);
     return out.pos;
   }
 
@@ -172,7 +172,7 @@ class ZstdInput : public Input {
   bool output_pending_ = false;  // there may be output that did not fit last time
 };
 
-class GzipInput : public Input {
+class GzipInput : public UnpackingInput {
  public:
   explicit GzipInput(Input& packed) : packed_(packed), buffer_(kPackedBufferSize) {
     constexpr int kGzipOnly = 16;
@@ -196,7 +196,7 @@ class GzipInput : public Input {
     }
     const std::size_t got = room - stream_.avail_out;
     unpacked_ += got;
-    check_expansion(packed_read_, unpacked_);
+    check(packed_read_, unpacked_);
     return got;
   }
 
@@ -232,17 +232,21 @@ class GzipInput : public Input {
 
 }  // namespace
 
+void UnpackingInput::check(std::uint64_t packed, std::uint64_t unpacked) const {
+  if (!is_expansion_free_) check_expansion(packed, unpacked);
+}
+
 void check_expansion(std::uint64_t packed, std::uint64_t unpacked) {
   if (unpacked > kFreeExpansion && unpacked / kMaxExpansion > packed) {
     throw Error::at_byte(packed, "it expands to more than a thousand times its size");
   }
 }
 
-std::unique_ptr<Input> make_zstd_input(Input& packed) {
+std::unique_ptr<UnpackingInput> make_zstd_input(Input& packed) {
   return std::make_unique<ZstdInput>(packed);
 }
 
-std::unique_ptr<Input> make_gzip_input(Input& packed) {
+std::unique_ptr<UnpackingInput> make_gzip_input(Input& packed) {
   return std::make_unique<GzipInput>(packed);
 }
 

@@ -64,13 +64,27 @@ class PrefixedInput : public Input {
 // Reads until `size` bytes are there or the input ends.
 std::string read_up_to(Input& input, std::size_t size);
 
-// Unpack concatenated zstd frames, or gzip members. Memory: one window. What expands to more than
-// kFreeExpansion bytes and more than kMaxExpansion times its size is refused: no snapshot does.
-std::unique_ptr<Input> make_zstd_input(Input& packed);
-std::unique_ptr<Input> make_gzip_input(Input& packed);
-
 inline constexpr std::uint64_t kFreeExpansion = std::uint64_t{128} << 20;
 inline constexpr std::uint64_t kMaxExpansion = 1000;
+
+// What is in a packed one. What expands to more than kFreeExpansion bytes and more than
+// kMaxExpansion times its size is refused: no snapshot does.
+class UnpackingInput : public Input {
+ public:
+  // For those who keep nothing of what they read, and whose files may repeat themselves.
+  void allow_any_expansion() { is_expansion_free_ = true; }
+
+ protected:
+  // Throws Error where `unpacked` bytes out of `packed` ones are too many.
+  void check(std::uint64_t packed, std::uint64_t unpacked) const;
+
+ private:
+  bool is_expansion_free_ = false;
+};
+
+// Unpack concatenated zstd frames, or gzip members. Memory: one window.
+std::unique_ptr<UnpackingInput> make_zstd_input(Input& packed);
+std::unique_ptr<UnpackingInput> make_gzip_input(Input& packed);
 
 // Throws Error where `unpacked` bytes out of `packed` ones are more than a snapshot can be.
 void check_expansion(std::uint64_t packed, std::uint64_t unpacked);

@@ -466,7 +466,11 @@ SnapshotInfo info_of_heaptrack(OpenInput& input, bool /*timelines*/) {
 
 }  // namespace
 
-constinit const InputFormat kHeaptrackFile = {recognizes_heaptrack, read_heaptrack,
-                                              info_of_heaptrack};
+constinit const InputFormat kHeaptrackFile = {
+    .recognizes = recognizes_heaptrack,
+    .read = read_heaptrack,
+    .info = info_of_heaptrack,
+    .is_event_list = true,
+};
 
 }  // namespace memtrace

@@ -24,6 +24,8 @@ struct InputFormat {
   bool (*recognizes)(const OpenInput& input);
   Snapshot (*read)(OpenInput& input, const ReadOptions& options);
   SnapshotInfo (*info)(OpenInput& input, bool timelines);
+  // Reads events and keeps none: a file may be many times larger unpacked than any snapshot.
+  bool is_event_list = false;
 };
 
 extern const InputFormat kMtraceSnapshot;   // mtrace's own .zst (formats/snapshot.md)

@@ -35,7 +35,7 @@ class LineReader {
   [[noreturn]] void fail(const std::string& what) const;
 
  private:
-  static constexpr std::size_t kWindowSize = std::size_t{256} << 10;
+  static constexpr std::size_t kWindowSize = std::size_t{64} << 10;
   static constexpr std::size_t kLongestLine = std::size_t{64} << 20;
 
   // Keeps what remains and reads more behind it; false at the end of the input.

@@ -25,7 +25,7 @@ auto with_format(FileInput& file, const Use& use) {
   PrefixedInput all(packed_start, file);
   if (packed_start.empty()) throw Error("it is empty");
 
-  std::unique_ptr<Input> unpacked;
+  std::unique_ptr<UnpackingInput> unpacked;
   std::string_view encoding = "plain";
   if (packed_start.starts_with(kZstdMagic)) {
     unpacked = make_zstd_input(all);
@@ -35,10 +35,12 @@ auto with_format(FileInput& file, const Use& use) {
     encoding = "gzip";
   }
   const std::string start = unpacked ? read_up_to(*unpacked, kStartSize) : packed_start;
-  PrefixedInput unpacked_all(start, unpacked ? *unpacked : file);
+  PrefixedInput unpacked_all(start, unpacked ? static_cast<Input&>(*unpacked) : file);
   OpenInput input{start, unpacked_all, encoding};
   for (const InputFormat* const format : kFormats) {
-    if (format->recognizes(input)) return use(*format, input);
+    if (!format->recognizes(input)) continue;
+    if (unpacked && format->is_event_list) unpacked->allow_any_expansion();
+    return use(*format, input);
   }
   throw Error(why_not_a_snapshot(start));
 }

@@ -106,6 +106,10 @@ def check_heaptrack_versions(session):
             require(session.run("top", path, *TEXT).stdout == expected, f"{name} as {version} reads otherwise")
         for packed in (text.replace("v 10400", "v 10600").encode(), gzip.compress(text.encode())):
             require(session.run("top", session.write("new", packed), *TEXT).stdout == expected, f"{name} reads otherwise")
+    # A loop may repeat itself many times more than a snapshot can.
+    loop = subprocess.run(["zstd", "-cq"], input=b"v 10400 3\na 10 0\n" + b"+ 0\n- 0\n" * (17 << 20), capture_output=True, check=True).stdout
+    total = session.json("top", session.write("loop.zst", loop), "-m", "total")["total"]
+    require(len(loop) < 100000 and total == {"size": 17 << 24, "count": 17 << 20} | total, f"{len(loop)} bytes: {total}")
     refused = session.run("top", session.write("new", b"v 20000 4\nX app\n"), status=2).stderr
     require(b"heaptrack's format 4, written by version 2.0.0: formats up to 3 are known" in refused, refused)
 
