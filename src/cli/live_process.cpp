@@ -1,5 +1,6 @@
 #include "cli/live_process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@
 namespace memtrace {
 namespace {
 
-constexpr std::string_view kTemporary = "/tmp/mtrace-view-XXXXXX";
+constexpr std::string_view kAbove = "/tmp", kPattern = "mtrace-view-XXXXXX";
 constexpr std::string_view kName = "/snapshot.zst";
 // Of a process that is busy or stopped.
 constexpr std::chrono::milliseconds kPatience(10'000);
@@ -28,22 +29,25 @@ constexpr std::chrono::milliseconds kPatience(10'000);
 // A process in a container has other folders of the same names.
 LiveProcess::Folder::Folder(pid_t process) {
   const std::string root = fmt::format("/proc/{}/root", process);
-  for (const std::string& above : {root, std::string()}) {
-    ours = above + std::string(kTemporary);
+  for (const std::string& seen_from : {root, std::string()}) {
+    ours = fmt::format("{}{}/{}", seen_from, kAbove, kPattern);
     if (mkdtemp(ours.data()) == nullptr) continue;
-    theirs = ours.substr(above.size());
+    theirs = ours.substr(seen_from.size());
+    above_ = open((seen_from + std::string(kAbove)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat owner {};
     if (geteuid() == 0 && stat(fmt::format("/proc/{}", process).c_str(), &owner) == 0) {
       static_cast<void>(!chown(ours.c_str(), owner.st_uid, owner.st_gid));
     }
     return;
   }
-  throw Error(std::strerror(errno)).in(std::string(kTemporary));
+  throw Error(std::strerror(errno)).in(std::string(kAbove));
 }
 
 LiveProcess::Folder::~Folder() {
-  unlink((ours + std::string(kName)).c_str());
-  rmdir(ours.c_str());
+  const std::string name = ours.substr(ours.rfind('/') + 1);
+  unlinkat(above_, (name + std::string(kName)).c_str(), 0);
+  unlinkat(above_, name.c_str(), AT_REMOVEDIR);
+  close(above_);
 }
 
 LiveProcess::LiveProcess(pid_t process, std::chrono::milliseconds interval)

@@ -48,6 +48,9 @@ class LiveProcess {
     Folder(const Folder&) = delete;
     Folder& operator=(const Folder&) = delete;
     std::string ours, theirs;
+
+   private:
+    int above_ = -1;  // which stays when the process, and what it sees, is gone
   };
 
   std::shared_ptr<const Snapshot> ask();

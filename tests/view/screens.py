@@ -238,28 +238,93 @@ class Endings:
         self.check_end(0)
 
 
-def run_endings(tmux):
-    endings, failed = Endings(tmux), 0
-    names = [name for name in dir(endings) if name.startswith("test_")]
-    for name in names:
+# Grows, and says who it is.
+LEAK = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+static void* keep(unsigned size) { return std::memset(std::malloc(size), 1, size); }
+int main() {
+  if (FILE* file = std::fopen("leak.pid", "w")) std::fprintf(file, "%d\n", getpid()), std::fclose(file);
+  for (int i = 0; i < 4000; ++i) keep(10000), usleep(10000);
+}
+"""
+
+
+class Live:
+    """A process while it runs."""
+
+    def __init__(self, tmux):
+        self.tmux, self.work = tmux, tmux.folder / "work"
+
+    def begin(self):
+        (self.work / "leak.pid").unlink(missing_ok=True)
+        self.tmux.start("100x24", "mtrace run -o live.zst -- ./leak > /dev/null 2>&1 & while [ ! -s leak.pid ]; do sleep 0.02; done; "
+                        "mtrace view --pid $(cat leak.pid) --every 100ms; echo status=$?; read x")  # fmt: skip
+
+    def test_live(self):
+        others = set(Path("/tmp").glob("mtrace-view-*"))
+        self.begin()
+        self.tmux.wait_for(
+            lambda screen: re.search(r"live, ([3-9]|\d\d+) snapshots", screen[0]) and any("keep" in line for line in screen[3:]),
+            "it does not live",
+        )
+        self.tmux.type(["p"])
+        self.tmux.wait_for(lambda screen: "paused" in screen[0], "it is not paused")
+        (folder,) = set(Path("/tmp").glob("mtrace-view-*")) - others
+        self.tmux.type(["z"])
+        self.tmux.wait_for(lambda screen: "+0 B" in screen[1], "it does not measure from now")
+        self.tmux.type(["p", "Enter"])
+        self.tmux.wait_for_text("called by")
+        os.kill(int((self.work / "leak.pid").read_text()), signal.SIGKILL)
+        self.tmux.wait_for(lambda screen: "ended after" in screen[0], "it does not see the end")
+        self.tmux.wait_for(lambda screen: "process" in screen[-1], "it does not say why")
+        self.tmux.type(["q"])
+        self.tmux.wait_for_text("status=0")
+        check(not folder.exists(), f"{folder} is left")
+        check(not list(self.work.glob("live*.zst")), "a snapshot of the view is among those of the run")
+        self.tmux.stop()
+
+    def test_no_process(self):
+        self.tmux.start("100x24", "mtrace view --pid 99999999; mtrace view; mtrace view --pid $$; read x")
+        self.tmux.wait_for_text("process 99999999: there is none")
+        self.tmux.wait_for_text("what is to be viewed?")
+        self.tmux.wait_for_text("it is not traced: start it with mtrace run")
+        self.tmux.stop()
+
+
+def run_endings(tmux, with_live):
+    failed = 0
+    groups = [Endings(tmux)]
+    if not with_live:
+        print("skipped: processes while they run, for lack of the runtime")
+    elif subprocess.run(["c++", "-g", "-x", "c++", "-", "-o", tmux.folder / "work" / "leak"], input=LEAK, text=True, check=False).returncode == 0:
+        groups.append(Live(tmux))
+    else:
+        print("skipped: nothing runs that could be viewed, for lack of a compiler")
+    tests = [getattr(group, name) for group in groups for name in dir(group) if name.startswith("test_")]
+    for test in tests:
+        name = test.__name__
         try:
-            getattr(endings, name)()
+            test()
         except Exception as error:  # the next test may tell more
             failed += 1
             print(f"{name}: {str(error) or type(error)}\n")
             subprocess.run(["tmux", *tmux.options, "kill-session", "-t", "view"], capture_output=True, check=False)
-    return len(names), failed
+    return len(tests), failed
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mtrace", required=True, help="the command to test")
+    parser.add_argument("--no-live", action="store_true", help="there is no runtime to trace with")
     parser.add_argument("--update", action="store_true", help="take what is to be seen as right")
     arguments = parser.parse_args()
     if shutil.which("tmux") is None:
         print("skipped: tmux is not installed")
         return 0
-    with tempfile.TemporaryDirectory(prefix="mtrace-view-") as name:
+    with tempfile.TemporaryDirectory(prefix="mtrace-screens-") as name:
         folder = Path(name)
         (folder / "work").mkdir()
         (folder / "programs").mkdir()
@@ -269,7 +334,7 @@ def main():
             (folder / "work" / file).write_text(SOURCE)
         tmux = Tmux(folder, folder / "programs")
         try:
-            tests, failed = (0, 0) if arguments.update else run_endings(tmux)
+            tests, failed = (0, 0) if arguments.update else run_endings(tmux, not arguments.no_live)
             for path in sorted(SCREENS.glob("*.txt")):
                 tests += 1
                 difference = check_file(tmux, path, arguments.update)
