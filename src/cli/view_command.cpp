@@ -187,7 +187,7 @@ int run_view(const ViewCommandOptions& options) {
   }
   const auto signal = options.process.empty() ? view_files(options) : view_process(options);
   // Who sent it sees that it was not ignored.
-  if (signal) raise(*signal);
+  if (signal) Terminal::die_of(*signal);
   return kExitDone;
 }
 

@@ -281,10 +281,24 @@ Terminal::Event Terminal::take_signal(int number) {
       clearok(stdscr, true);
       return Event::resized;
     }
-    default:
+    default: {
+      // Another one, which a hangup brings, must not cut short what the end has to put in order.
+      sigset_t asked;
+      sigemptyset(&asked);
+      for (const int each : kAsked) sigaddset(&asked, each);
+      pthread_sigmask(SIG_BLOCK, &asked, nullptr);
       signal_ = number;
       return Event::ended;
+    }
   }
+}
+
+void Terminal::die_of(int number) {
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, number);
+  raise(number);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
 }
 
 Terminal::Event Terminal::wait(int other, KeyPress& key) {

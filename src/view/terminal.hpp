@@ -27,6 +27,8 @@ class Terminal {
   Event wait(int other, KeyPress& key);
   // The signal that ended it; none: the terminal is gone.
   [[nodiscard]] std::optional<int> signal() const { return signal_; }
+  // For when all is in order; until then, the signals of this kind wait.
+  static void die_of(int number);
 
  private:
   bool read_key(KeyPress& key);
