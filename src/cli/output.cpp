@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 #include <langinfo.h>
-#include <locale.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <clocale>
 
 #include <algorithm>
 #include <array>

@@ -61,11 +61,13 @@ class JsonBytes {
 // As the parser takes them. A default one stands for the end.
 class JsonIterator {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): the standard library's names
   using iterator_category = std::input_iterator_tag;
   using value_type = char;
   using difference_type = std::ptrdiff_t;
   using pointer = const char*;
   using reference = char;
+  // NOLINTEND(readability-identifier-naming)
 
   JsonIterator() = default;
   explicit JsonIterator(JsonBytes& bytes) : bytes_(&bytes) {}
@@ -127,10 +129,10 @@ class DhatEvents : public nlohmann::json_sax<nlohmann::json> {
     return value();
   }
   bool string(string_t& given) override {
-    if (depth_ == 2 && list_ == List::table) profile_.table.push_back(std::move(given));
     if (is_top() && key_ == "mode") profile_.mode = given;
     if (is_top() && key_ == "cmd") profile_.command = given;
     if (is_top() && key_ == "bu") profile_.byte_unit = given;
+    if (depth_ == 2 && list_ == List::table) profile_.table.push_back(std::move(given));
     return value();
   }
   bool binary(binary_t& /*given*/) override { return true; }

@@ -256,7 +256,7 @@ class HeaptrackReader {
   // --- interpreted ---
 
   // None for 0.
-  StringId string_called(std::uint64_t number) const {
+  [[nodiscard]] StringId string_called(std::uint64_t number) const {
     if (number > strings_.size()) {
       lines_.fail(fmt::format("damaged: there is no string {:x}", number));
     }

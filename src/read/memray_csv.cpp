@@ -43,7 +43,15 @@ class MemrayReader {
   }
 
  private:
-  enum Cell : std::uint8_t { allocator, allocations, size, tid, thread_name, stack_trace, kCells };
+  enum Cell : std::uint8_t {
+    allocator,
+    allocations,
+    size,
+    tid,
+    thread_name,
+    stack_trace,
+    cell_count
+  };
 
   // Takes the next line apart, or several, where a cell holds newlines.
   bool next_row() {
@@ -69,14 +77,14 @@ class MemrayReader {
       cell() += '\n';
       if (!lines_.next(line)) lines_.fail("it ends in the middle of a row: it is cut");
     }
-    if (cells_used_ != kCells) {
-      lines_.fail(fmt::format("damaged: a row has {} cells, not {}", cells_used_, +kCells));
+    if (cells_used_ != cell_count) {
+      lines_.fail(fmt::format("damaged: a row has {} cells, not {}", cells_used_, +cell_count));
     }
     return true;
   }
 
   void begin_cell() {
-    if (cells_used_ == kCells) lines_.fail("damaged: a row has more cells than the header");
+    if (cells_used_ == cell_count) lines_.fail("damaged: a row has more cells than the header");
     cells_.at(cells_used_++).clear();
     was_quote_ = false;
   }
@@ -147,7 +155,7 @@ class MemrayReader {
   }
 
   LineReader lines_;
-  std::array<std::string, kCells> cells_;  // of the row that was read last
+  std::array<std::string, cell_count> cells_;  // of the row that was read last
   std::size_t cells_used_ = 0;
   bool was_quote_ = false;
   std::vector<FrameId> frames_;

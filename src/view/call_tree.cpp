@@ -24,6 +24,7 @@ bool is_bigger(const Amounts& a, const Amounts& b) {
 
 std::vector<CallTree::Neighbour> ranked(const std::map<PlaceId, Amounts>& sums) {
   std::vector<CallTree::Neighbour> neighbours;
+  neighbours.reserve(sums.size());
   for (const auto& [place, amounts] : sums) neighbours.push_back({place, amounts});
   std::stable_sort(neighbours.begin(), neighbours.end(),
                    [](const auto& a, const auto& b) { return is_bigger(a.amounts, b.amounts); });

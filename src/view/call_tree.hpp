@@ -43,6 +43,7 @@ class CallTree {
   };
 
   CallTree(TracebackTree tree, GroupBy group_by);
+  ~CallTree() = default;
   CallTree(const CallTree&) = delete;
   CallTree& operator=(const CallTree&) = delete;
 
@@ -59,9 +60,9 @@ class CallTree {
   // As tracemalloc would call it; the same in all trees of a process.
   [[nodiscard]] const std::string& name(PlaceId place) const { return *names_[place]; }
 
-  [[nodiscard]] Neighbours neighbours(PlaceId place) const;
+  [[nodiscard]] Neighbours neighbours(PlaceId focus) const;
   // Those that end there.
-  [[nodiscard]] std::vector<Traceback> tracebacks(PlaceId place) const;
+  [[nodiscard]] std::vector<Traceback> tracebacks(PlaceId focus) const;
   // Most recent frame first.
   [[nodiscard]] std::vector<FrameView> frames(NodeId node) const;
 

@@ -26,6 +26,7 @@ void FlameCells::weigh(const CallTree& calls) {
   }
   weights_ = IdVector<NodeId, double>(most + 1, 0);
   // Those that are called stand behind their callers.
+  // NOLINTNEXTLINE(modernize-loop-convert): not every compiler has a view that is reversed
   for (auto node = order.rbegin(); node != order.rend(); ++node) {
     weights_[*node] += own_weight(calls, *node);
     if (*node != kRoot) weights_[tree.parent(*node)] += weights_[*node];

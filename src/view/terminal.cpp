@@ -57,6 +57,7 @@ void remember_reset() {
   reset_size = 0;
   for (const char* const name : {"sgr0", "cnorm", "rmkx", "rmcup"}) {
     const char* const text = tigetstr(name);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): what terminfo says of a name that is no string
     if (text == nullptr || text == reinterpret_cast<const char*>(-1)) continue;
     const std::size_t size = std::strlen(text);
     if (reset_size + size > reset_text.size()) continue;
@@ -95,18 +96,18 @@ void choose_charset() {
   }
 }
 
-enum Pair : short { kRed = 1, kGreen, kYellow, kOnYellow, kOnWhite, kOnRed, kOnGreen };
+enum Pair : short { red = 1, green, yellow, on_yellow, on_white, on_red, on_green };
 
 void make_colors() {
   start_color();
   use_default_colors();
-  init_pair(kRed, COLOR_RED, -1);
-  init_pair(kGreen, COLOR_GREEN, -1);
-  init_pair(kYellow, COLOR_YELLOW, -1);
-  init_pair(kOnYellow, COLOR_BLACK, COLOR_YELLOW);
-  init_pair(kOnWhite, COLOR_BLACK, COLOR_WHITE);
-  init_pair(kOnRed, COLOR_BLACK, COLOR_RED);
-  init_pair(kOnGreen, COLOR_BLACK, COLOR_GREEN);
+  init_pair(red, COLOR_RED, -1);
+  init_pair(green, COLOR_GREEN, -1);
+  init_pair(yellow, COLOR_YELLOW, -1);
+  init_pair(on_yellow, COLOR_BLACK, COLOR_YELLOW);
+  init_pair(on_white, COLOR_BLACK, COLOR_WHITE);
+  init_pair(on_red, COLOR_BLACK, COLOR_RED);
+  init_pair(on_green, COLOR_BLACK, COLOR_GREEN);
 }
 
 attr_t attributes_of(const Span& span) {
@@ -120,20 +121,20 @@ attr_t attributes_of(const Span& span) {
 short pair_of(const Span& span) {
   switch (span.ground) {
     case Ground::light:
-      return kOnYellow;
+      return on_yellow;
     case Ground::dark:
-      return kOnWhite;
+      return on_white;
     case Ground::red:
-      return kOnRed;
+      return on_red;
     case Ground::green:
-      return kOnGreen;
+      return on_green;
     case Ground::none:
     case Ground::reversed:
       break;
   }
-  if (span.emphasis == Emphasis::worse) return kRed;
-  if (span.emphasis == Emphasis::better) return kGreen;
-  return span.emphasis == Emphasis::warning ? kYellow : 0;
+  if (span.emphasis == Emphasis::worse) return red;
+  if (span.emphasis == Emphasis::better) return green;
+  return span.emphasis == Emphasis::warning ? yellow : 0;
 }
 
 bool translate(wint_t code, KeyPress& key) {
@@ -221,7 +222,7 @@ ScreenSize Terminal::size() const {
   return {static_cast<std::size_t>(getmaxx(stdscr)), static_cast<std::size_t>(getmaxy(stdscr))};
 }
 
-void Terminal::draw_line(int row, const Line& line) {
+void Terminal::draw_line(int row, const Line& line) const {
   std::size_t room = size().columns;
   wmove(stdscr, row, 0);
   for (const Span& span : line) {

@@ -32,7 +32,7 @@ class Terminal {
 
  private:
   bool read_key(KeyPress& key);
-  void draw_line(int row, const Line& line);
+  void draw_line(int row, const Line& line) const;
   Event take_signal(int number);
 
   void* screen_ = nullptr;  // ncurses' own

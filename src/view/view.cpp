@@ -404,6 +404,7 @@ bool View::press_in_flame(KeyPress press) {
   }
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table of keys
 View::Wish View::press_character(char32_t character) {
   switch (character) {
     case 'q':

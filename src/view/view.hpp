@@ -97,8 +97,8 @@ class View {
   [[nodiscard]] std::optional<FrameView> chosen_frame();
 
   // --- keys ---
-  void press_in_filter(KeyPress key);
-  bool press_in_flame(KeyPress key);
+  void press_in_filter(KeyPress press);
+  bool press_in_flame(KeyPress press);
   void move(Key key);
   Wish press_character(char32_t character);
   void open();

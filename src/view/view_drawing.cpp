@@ -198,6 +198,7 @@ Line View::amounts_line(const Amounts& amounts, std::size_t columns) const {
   return line;
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table of kinds
 Line View::item_line(const Item& item, std::size_t columns, bool is_chosen) {
   Line line;
   const auto location = [&](const Location& where) {

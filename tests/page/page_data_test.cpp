@@ -23,8 +23,7 @@ class PageText : public Sink {
 
 PageInput page_of(const Snapshot& snapshot) {
   static const Document heading;
-  return {
-      .snapshots = {&snapshot}, .paths = {"app.zst"}, .heading = &heading, .has_source = false};
+  return {.snapshots = {&snapshot}, .paths = {"app.zst"}, .heading = &heading, .has_source = false};
 }
 
 json data_of(const PageInput& input) {
