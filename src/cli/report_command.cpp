@@ -237,7 +237,8 @@ Repeatable.)",
         .value = "N",
         .into = &options.warm_up,
         .summary = "Do not judge the first N snapshots of a series",
-        .details = "They are shown: what a program fills when it starts is no trend."}}};
+        .details = "They are shown: what a program fills when it starts is no trend.",
+        .is_rare = true}}};
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""What bash, zsh and fish offer behind every command and option, against what `mtrace -h` says.
+"""What bash, zsh and fish offer behind every command and option, against what `mtrace --help` says.
 
 offers_of(shell, ...) asks a shell for all lines at once: {line: {word: what is said of it}}.
 """
@@ -26,8 +26,8 @@ def expectations(mtrace):
     commands = check_options.commands_of(mtrace)
     expected = {"mtrace ": (set(commands) | {"help"}, program), "mtrace help ": (set(commands), "")}
     for command in commands:
-        text = check_options.help_of(mtrace, command)
-        options = check_options.options_in_help(text).values()
+        text = check_options.help_of(mtrace, command, option="--help")
+        options = check_options.options_in_whole_help(text).values()
         said = " ".join(text.split())
         expected[f"mtrace {command} --"] = ({option.names[-1] for option in options}, said)
         for option in options:

@@ -128,7 +128,7 @@ def check_go_heap(session):
                 {place: cum for place, (_, cum) in pprof_rows(theirs).items()}, f"{cumulative}")  # fmt: skip
     require(own["snapshot"]["kind"] == "pprof" and own["snapshot"]["program"] == "/tmp/heap", f"{own['snapshot']}")
     tracebacks = session.run("top", str(path), "-g", "traceback", "-n", "1").stdout.decode()
-    require(re.search(r"main.main\n +./heap.go:18 in main.parse \(inlined\)\n +./heap.go:13 in main.load", tracebacks), tracebacks)
+    require(re.search(r"main.main\n +heap.go:18 in main.parse \(inlined\)\n +heap.go:13 in main.load", tracebacks), tracebacks)
 
 
 def check_every_command(session):
