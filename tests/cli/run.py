@@ -177,7 +177,7 @@ class Tests:
         info = self.info("a.zst")
         check(info["traceback_limit"] == "7" and info["program"].endswith('sh"'), info)
         check(int(info["created"]) >= int(info["started"]) > 1.7e18, info)
-        top = self.mtrace.run("top", self.path("a.zst"))
+        top = self.mtrace.run("top", "-v", self.path("a.zst"))
         check(b" sh -c 'exit 3' 'x y'\n" in top.stdout or b"x y" in top.stdout, top)
         converted = self.path("converted.zst")
         check(self.mtrace.run("convert", self.path("a.zst"), "-o", converted).status == 0, "convert")

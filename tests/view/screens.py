@@ -53,7 +53,8 @@ class Tmux:
         self.socket = str(folder / "tmux")
         configuration = folder / "tmux.conf"
         configuration.write_text(
-            "set -g status off\nset -g escape-time 0\nset -g default-terminal tmux-256color\nset -g remain-on-exit on\n"
+            # A session ends where the next one begins: the server stays.
+            "set -s exit-empty off\nset -g status off\nset -g escape-time 0\nset -g default-terminal tmux-256color\nset -g remain-on-exit on\n"
         )
         self.options = ["-S", self.socket, "-f", str(configuration), "-u"]
         self.environment = ENVIRONMENT | {
