@@ -136,7 +136,8 @@ void Listing::add_content(const SnapshotInfo& info) {
     const auto size = static_cast<std::uint64_t>(total->size);
     const auto count = static_cast<std::uint64_t>(total->count);
     add(name_of(metric),
-        Sentence().exact_bytes(size).say(" in " + counted(count, "block", "blocks")));
+        Sentence().exact_bytes(size).say(
+            count == 0 && size > 0 ? "" : " in " + counted(count, "block", "blocks")));
   }
   if (!info.counts) return;
   add("rows", grouped_digits(info.counts->rows));

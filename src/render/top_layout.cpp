@@ -48,7 +48,10 @@ void add_heading(std::vector<Note>& heading, const TopReport& report, std::strin
   const Metadata& metadata = report.metadata;
   const auto size = static_cast<std::uint64_t>(report.total.size);
   const auto count = static_cast<std::uint64_t>(report.total.count);
-  const Sentence amounts = Sentence().bytes(size).say(" in " + counted(count, "block", "blocks"));
+  // Some formats know no blocks.
+  const std::string blocks =
+      count == 0 && size > 0 ? "" : " in " + counted(count, "block", "blocks");
+  const Sentence amounts = Sentence().bytes(size).say(blocks);
   heading.push_back(snapshot_note(metadata, path));
   add_whole_snapshot(heading, metadata, path, {});
   heading.push_back(
