@@ -46,19 +46,31 @@ Amounts& Amounts::operator+=(const Amounts& other) {
   return *this;
 }
 
-CallTree::CallTree(TracebackTree tree, GroupBy group_by)
-    : tree_(std::move(tree)), group_by_(group_by), places_(tree_.frames(), kNowhere) {
-  // Of tracebacks and address spaces, the lines.
-  if (group_by == GroupBy::traceback || group_by == GroupBy::domain) group_by_ = GroupBy::lineno;
+namespace {
+
+// Calls visit(node) for all but the root, those that are called after their callers.
+template <class Visit>
+void for_each_node(const TracebackTree& tree, const Visit& visit) {
   std::vector<NodeId> nodes = {kRoot};
   while (!nodes.empty()) {
     const NodeId node = nodes.back();
     nodes.pop_back();
-    for (NodeId child = tree_.first_child(node); child != kNone<NodeId>;
-         child = tree_.next_sibling(child)) {
+    for (NodeId child = tree.first_child(node); child != kNone<NodeId>;
+         child = tree.next_sibling(child)) {
       nodes.push_back(child);
     }
-    if (node == kRoot || places_[tree_.frame_id(node)] != kNowhere) continue;
+    if (node != kRoot) visit(node);
+  }
+}
+
+}  // namespace
+
+CallTree::CallTree(TracebackTree tree, GroupBy group_by)
+    : tree_(std::move(tree)), group_by_(group_by), places_(tree_.frames(), kNowhere) {
+  // Of tracebacks and address spaces, the lines.
+  if (group_by == GroupBy::traceback || group_by == GroupBy::domain) group_by_ = GroupBy::lineno;
+  for_each_node(tree_, [&](NodeId node) {
+    if (places_[tree_.frame_id(node)] != kNowhere) return;
     const std::string name = tracemalloc_name(tree_.frame(node), group_by_, Style());
     const auto [found, is_new] = by_name_.try_emplace(name, examples_.end_id());
     if (is_new) {
@@ -66,7 +78,7 @@ CallTree::CallTree(TracebackTree tree, GroupBy group_by)
       names_.push_back(&found->first);
     }
     places_[tree_.frame_id(node)] = found->second;
-  }
+  });
 }
 
 Amounts CallTree::own(NodeId node) const {
@@ -122,18 +134,11 @@ CallTree::Neighbours CallTree::neighbours(PlaceId focus) const {
 
 std::vector<CallTree::Traceback> CallTree::tracebacks(PlaceId focus) const {
   std::vector<Traceback> result;
-  std::vector<NodeId> nodes = {kRoot};
-  while (!nodes.empty()) {
-    const NodeId node = nodes.back();
-    nodes.pop_back();
-    for (NodeId child = tree_.first_child(node); child != kNone<NodeId>;
-         child = tree_.next_sibling(child)) {
-      nodes.push_back(child);
-    }
-    if (node == kRoot || place(node) != focus) continue;
+  for_each_node(tree_, [&](NodeId node) {
+    if (place(node) != focus) return;
     const Amounts amounts = own(node);
     if (!amounts.is_nothing()) result.push_back({node, amounts});
-  }
+  });
   std::sort(result.begin(), result.end(), [](const Traceback& a, const Traceback& b) {
     if (is_bigger(a.amounts, b.amounts)) return true;
     return !is_bigger(b.amounts, a.amounts) && a.node < b.node;
