@@ -242,14 +242,22 @@ void refer_known(ThreadState& thread, std::uintptr_t block, const Caller& caller
 
 namespace {
 
-// In a copy of the process, where nobody has asked yet whether to trace.
+// In a copy of the process, where nobody has asked yet whether to trace. Where nobody can tell, it
+// is not traced.
 [[gnu::noinline]] void* allocate_undecided(void* context, std::size_t size) {
-  other_hook_mode();
-  return interpreter_allocate(context, size);
+  const HookMode mode = other_hook_mode();
+  if (mode == HookMode::exact) return allocate_traced(context, size);
+  if (mode == HookMode::sampling) return allocate_sampled(context, size);
+  const HookedAllocator& to = hooked(context);
+  return to.inner.allocate(to.inner.context, size);
 }
 [[gnu::noinline]] void release_undecided(void* context, void* pointer) {
-  other_hook_mode();
-  interpreter_release(context, pointer);
+  const HookMode mode = other_hook_mode();
+  if (mode == HookMode::exact) return release_traced(context, pointer);
+  if (mode == HookMode::sampling && may_be_sampled(pointer)) {
+    return release_sampled(context, pointer);
+  }
+  release_untraced(hooked(context), pointer);
 }
 
 }  // namespace
