@@ -150,7 +150,7 @@ Sentence answer_words(const DiffReport& report) {
   if (biggest == nullptr) return {};
   const std::int64_t size = biggest->size_diff();
   Sentence words;
-  const std::string name = short_name(report, biggest->group);
+  const std::string name = short_name(report, biggest->group, kWidestInSentence);
   words.name(display_width(name) <= kWidestInSentence
                  ? name
                  : fmt::format("{}{}", kEllipsis, suffix_of_width(name, kWidestInSentence - 1)));

@@ -278,12 +278,12 @@ std::string printed(const Location& location, std::size_t width, const Style& st
   return print_location(location, width, style).text();
 }
 
-std::string short_name(const Report& report, GroupId group) {
+std::string short_name(const Report& report, GroupId group, std::size_t width) {
   std::vector<FrameView> frames;
   const Location location = location_of(report, group, Style(), frames);
   const bool by_function =
       report.selection().group_by == GroupBy::function && !location.function.empty();
-  if (by_function) return readable_name(location.function, kWidestName);
+  if (by_function) return readable_name(location.function, width);
   return location.path.substr(location.path.rfind('/') + 1) + location.position;
 }
 

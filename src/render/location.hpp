@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mtrace/report.hpp"
+#include "render/readable_name.hpp"
 #include "render/renderer.hpp"
 
 namespace memtrace {
@@ -60,8 +61,9 @@ struct PrintedLocation {
 };
 PrintedLocation print_location(const Location& location, std::size_t width, const Style& style);
 
-// "server.cpp:38": as short as a sentence needs. Raw text.
-std::string short_name(const Report& report, GroupId group);
+// "server.cpp:38": as short as a sentence needs. A function's name loses its middle where it is
+// wider than that. Raw text.
+std::string short_name(const Report& report, GroupId group, std::size_t width = kWidestName);
 
 // Lines of source files that lie on this machine. The file names come from a snapshot, and nobody
 // vouches for it: only regular files of moderate size are read, never a device or a pipe, and what
